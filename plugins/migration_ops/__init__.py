@@ -1,0 +1,1 @@
+"""Move running Kubernetes applications, with their data, to Alibaba Cloud ACK."""

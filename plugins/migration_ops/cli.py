@@ -1,0 +1,44 @@
+"""The `migration-ops` command: one group a package, each imported only when it is called.
+
+A mover starts this program for every volume, so nothing heavy is imported before the group is known.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+GROUPS = {
+    "vault": ("migration_ops.vault.cli", "vault", "Back up, restore and check volumes in a vault."),
+    "transform": ("migration_ops.transform.cli", "transform", "Adapt manifests to the target with rule sets."),
+    "plan": ("migration_ops.migration.plan_cli", "plan", "Check plans, print their schema, write one from a cluster."),
+    "resume": ("migration_ops.migration.resume_cli", "resume", "Bring a source's quiesced workloads back."),
+}
+
+
+class LazyGroup(click.Group):
+    """A command group that imports a command's module when the command is asked for."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Name the commands in the order in which a migration meets them."""
+        return list(GROUPS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        """Import and return the command called `name`, or nothing if there is none."""
+        if name not in GROUPS:
+            return None
+        module, attribute, _ = GROUPS[name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in GROUPS.items()])
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(package_name="migration-ops")
+def main() -> None:
+    """Move running Kubernetes applications, with their data, to Alibaba Cloud ACK."""
