@@ -11,8 +11,8 @@ import click
 
 GROUPS = {
     "vault": ("migration_ops.vault.cli", "vault", "Back up, restore and check volumes in a vault."),
-    "transform": ("migration_ops.transform.cli", "transform", "Adapt manifests to the target with rule sets."),
-    "plan": ("migration_ops.migration.plan_cli", "plan", "Check plans, print their schema, write one from a cluster."),
+    "transform": ("migration_ops.transform.cli", "transform", "Adapt manifests to the target by rules."),
+    "plan": ("migration_ops.migration.plan_cli", "plan", "Check, describe and write plans."),
     "resume": ("migration_ops.migration.resume_cli", "resume", "Bring a source's quiesced workloads back."),
 }
 

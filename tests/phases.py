@@ -1,0 +1,176 @@
+"""Run the project's checks phase by phase: `python -m tests.phases fast|all|long|lint|types`.
+
+Each phase is announced, timed and counted. A failed phase does not stop the later ones, so that one
+run shows all there is to mend. The lab is started once, before the first phase that needs it, and is
+stopped at the end if it did not run before.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One step: a name and its commands; pytest's counts are read from its JUnit file."""
+
+    name: str
+    commands: tuple[tuple[str, ...], ...]
+
+
+@dataclass
+class Outcome:
+    """What a phase came to: seconds, exit status, and the tests it ran."""
+
+    name: str
+    seconds: float = 0.0
+    ok: bool = True
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    reasons: list[str] = field(default_factory=list)
+
+
+def tool(name: str, *arguments: str) -> tuple[str, ...]:
+    """Command line of a tool of this environment."""
+    return (str(BIN / name), *arguments)
+
+
+def pytest(*arguments: str) -> tuple[str, ...]:
+    """Command line of one pytest run."""
+    return (sys.executable, "-m", "pytest", "--durations=5", *arguments)
+
+
+LINT = Phase(
+    "lint",
+    (tool("ruff", "check", "."), tool("ruff", "format", "--check", "."), tool("lint-imports", "--no-cache")),
+)
+TYPES = Phase("types", (tool("mypy"),))
+UNIT = Phase("unit", (pytest("tests/unit", "-n", "2", "--dist", "worksteal"),))
+INTEGRATION = Phase("integration", (pytest("tests/integration", "-n", "2", "--dist", "loadfile"),))
+E2E = Phase("e2e", (pytest("tests/e2e", "-s"),))
+
+PLANS = {
+    "lint": (LINT,),
+    "types": (TYPES,),
+    "fast": (LINT, TYPES, UNIT),
+    "all": (LINT, TYPES, UNIT, INTEGRATION, E2E),
+    "long": (LINT, TYPES, UNIT, INTEGRATION, E2E),
+}
+
+
+def run_phase(phase: Phase, environment: dict[str, str]) -> Outcome:
+    """Run a phase's commands, all of them, and count what pytest ran."""
+    outcome = Outcome(phase.name)
+    started = time.monotonic()
+    for command in phase.commands:
+        with tempfile.TemporaryDirectory() as folder:
+            report = Path(folder) / "junit.xml"
+            extra = (f"--junitxml={report}",) if "pytest" in command else ()
+            status = subprocess.run([*command, *extra], cwd=ROOT, env=environment, check=False).returncode
+            outcome.ok &= status == 0
+            if report.exists():
+                count(report, outcome)
+    outcome.seconds = time.monotonic() - started
+    return outcome
+
+
+def count(report: Path, outcome: Outcome) -> None:
+    """Add a JUnit file's counts and the reasons of its skips."""
+    for case in ET.parse(report).getroot().iter("testcase"):
+        skipped = case.find("skipped")
+        if skipped is not None:
+            outcome.skipped += 1
+            outcome.reasons.append(skipped.get("message", ""))
+        elif case.find("failure") is not None or case.find("error") is not None:
+            outcome.failed += 1
+        else:
+            outcome.passed += 1
+
+
+def run(plan: str) -> int:
+    """Run all phases of `plan`; the exit status is 0 if every one succeeded."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    if plan == "long":
+        environment["MIGRATION_OPS_LONG_TESTS"] = "1"
+    phases = PLANS[plan]
+    lab = LabKeeper(wanted=any(phase in (INTEGRATION, E2E) for phase in phases))
+    outcomes = []
+    try:
+        for number, phase in enumerate(phases, start=1):
+            if phase is INTEGRATION:
+                lab.start()
+            print(f"\n== {number}/{len(phases)} {phase.name}", flush=True)
+            outcomes.append(run_phase(phase, environment))
+            print(
+                f"== {phase.name}: {'ok' if outcomes[-1].ok else 'FAILED'}, {outcomes[-1].seconds:.0f} s",
+                flush=True,
+            )
+    finally:
+        lab.stop()
+    return summarise(outcomes)
+
+
+class LabKeeper:
+    """Starts the lab for the tests, and stops it again if it was not there before."""
+
+    def __init__(self, *, wanted: bool) -> None:
+        self.wanted = wanted
+        self.started = False
+
+    def start(self) -> None:
+        """Bring the lab up where it can run; elsewhere the tests skip and say why."""
+        if not self.wanted:
+            return
+        from tests.lab import Lab, preflight  # noqa: PLC0415  (the fast phases must not need it)
+
+        missing = preflight()
+        if missing:
+            print("== the lab can't run here, its tests will skip: " + "; ".join(missing), flush=True)
+            return
+        if Lab.running():
+            return
+        print("\n== lab", flush=True)
+        self.started = True
+        subprocess.run([sys.executable, "-m", "tests.lab", "up"], cwd=ROOT, check=True)
+
+    def stop(self) -> None:
+        """Take the lab down if `start` brought it up."""
+        if self.started and not os.environ.get("MIGRATION_OPS_KEEP_LAB"):
+            subprocess.run([sys.executable, "-m", "tests.lab", "down"], cwd=ROOT, check=False)
+
+
+def summarise(outcomes: list[Outcome]) -> int:
+    """Print one line a phase, the reasons of skips, and the closing count."""
+    print("\n== summary")
+    for outcome in outcomes:
+        tests = f"{outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped"
+        print(
+            f"   {outcome.name:<12} {'ok' if outcome.ok else 'FAILED':<7} {outcome.seconds:6.0f} s   {tests}"
+        )
+    for reason in sorted({reason for outcome in outcomes for reason in outcome.reasons}):
+        print(f"   skipped: {reason}")
+    # Lint and types count as one check each, so that every phase shows in the closing line.
+    checks = [outcome for outcome in outcomes if not outcome.passed + outcome.failed + outcome.skipped]
+    passed = sum(outcome.passed for outcome in outcomes) + sum(outcome.ok for outcome in checks)
+    failed = sum(outcome.failed for outcome in outcomes) + sum(not outcome.ok for outcome in checks)
+    broken = [outcome.name for outcome in outcomes if not outcome.ok]
+    print(f"{passed} passed, {failed} failed, {sum(outcome.skipped for outcome in outcomes)} skipped")
+    print("SUCCESS: every phase passed" if not broken else f"FAILURE in: {', '.join(broken)}", flush=True)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in PLANS:
+        sys.exit(f"usage: python -m tests.phases {'|'.join(PLANS)}")
+    sys.exit(run(sys.argv[1]))
