@@ -1,0 +1,63 @@
+"""What can go wrong in the domain, by meaning.
+
+    MigrationError
+    ├── PlanError            a plan file can't be used; names file, line and field
+    ├── RestorePointError    the vault holds no such restore point, or not all of it
+    └── VerificationFailed   the target isn't what the restore point says
+
+`retryable` says whether the same step may succeed when it is done again unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class MigrationError(Exception):
+    """A step of a migration failed; the message names object, reason and remedy."""
+
+    retryable = False
+
+
+@dataclass(frozen=True)
+class PlanProblem:
+    """One thing that is wrong in a plan file.
+
+    :param line: line number, counted from 1; 0 when the file as a whole is meant.
+    :param field: path of the field, for example `select.namespaces.include[0]`.
+    :param message: what is wrong and what would be right.
+    """
+
+    line: int
+    field: str
+    message: str
+
+
+class PlanError(MigrationError):
+    """A plan file can't be used.
+
+    :param path: the file.
+    :param problems: everything that was found, in the order of the file's lines.
+    """
+
+    def __init__(self, path: Path, problems: Sequence[PlanProblem]) -> None:
+        self.path = path
+        self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
+        super().__init__("\n".join(self.lines()))
+
+    def lines(self) -> list[str]:
+        """Every problem as `FILE:LINE: FIELD: MESSAGE`, the form that editors jump to."""
+        return [
+            f"{self.path}:{problem.line}: {problem.field + ': ' if problem.field else ''}{problem.message}"
+            for problem in self.problems
+        ]
+
+
+class RestorePointError(MigrationError):
+    """The vault holds no such restore point, or not all that the point names."""
+
+
+class VerificationFailed(MigrationError):
+    """What runs in the target isn't what the restore point and the rules say."""

@@ -1,0 +1,95 @@
+"""The plan: one migration, declared.
+
+Everything that the runbooks need to know and that isn't a secret. The shape is the plan file's; files are
+read by `plan_file`. A plan holds no state: what happened is in restore points and journals.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from migration_ops.migration.plan_sections import (
+    Approvals,
+    Movers,
+    Quiesce,
+    Restore,
+    Retention,
+    Schedule,
+    Section,
+    Select,
+    Source,
+    Target,
+    Transform,
+    Vault,
+    Verify,
+)
+from migration_ops.migration.quantities import DnsLabel
+
+
+class Plan(Section):
+    """One migration.
+
+    :param name: DNS label; the DAGs are called `NAME.connect`, `NAME.backup`, ...
+    :param target: left out by plans that only protect: they get no cutover.
+    :param namespaces: source to target namespace; one that isn't named keeps its name.
+    """
+
+    api_version: Literal["migration-ops/v1"] = Field(alias="apiVersion")
+    name: DnsLabel = Field(description="DNS label; DAGs are called NAME.connect, NAME.backup, ...")
+    description: str = Field("", description="For the people who read the DAGs' documentation.")
+    source: Source
+    target: Target | None = Field(None, description="Without it the plan only protects.")
+    vault: Vault
+    select: Select = Select()
+    namespaces: dict[DnsLabel, DnsLabel] = Field(default={}, description="Source to target namespace.")
+    transform: Transform = Transform()
+    schedule: Schedule = Schedule()
+    movers: Movers
+    quiesce: Quiesce = Quiesce()
+    restore: Restore = Restore()
+    verify: Verify = Verify()
+    approvals: Approvals = Approvals()
+    retention: Retention = Retention()
+
+    @model_validator(mode="after")
+    def _sends_no_two_namespaces_to_one(self) -> Self:
+        seen: dict[str, str] = {}
+        for source, target in self.namespaces.items():
+            if target in seen:
+                raise ValueError(
+                    f"namespaces: {seen[target]} and {source} both go to {target}; objects of the same name "
+                    "would overwrite each other: give each a namespace of its own"
+                )
+            seen[target] = source
+        return self
+
+    @model_validator(mode="after")
+    def _has_two_clusters(self) -> Self:
+        if self.target is not None and self.target.conn_id == self.source.conn_id and not self.namespaces:
+            raise ValueError(
+                "source and target are the same connection and no namespace is mapped: "
+                "the applications would be restored over themselves"
+            )
+        return self
+
+    def target_namespace(self, namespace: str) -> str:
+        """The target's namespace for a namespace of the source."""
+        return self.namespaces.get(namespace, namespace)
+
+    def document(self) -> dict[str, Any]:
+        """The plan as JSON data that `Plan.model_validate` reads back; only what differs from defaults."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True) | {
+            "apiVersion": self.api_version
+        }
+
+
+def plan_schema() -> dict[str, Any]:
+    """The JSON Schema of plan files, for editors and `migration-ops plan schema`."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://migration-ops.io/schemas/plan-v1.json",
+        **Plan.model_json_schema(by_alias=True, mode="validation"),
+        "title": "Migration plan",
+    }

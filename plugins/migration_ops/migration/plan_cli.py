@@ -1,0 +1,41 @@
+"""`migration-ops plan`: check plan files before they reach Airflow, and print their schema."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from migration_ops.migration.errors import PlanError
+from migration_ops.migration.plan import plan_schema
+from migration_ops.migration.plan_file import load_plan
+
+
+@click.group()
+def plan() -> None:
+    """Check plans, print their schema, write one from a cluster."""
+
+
+@plan.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+def check(files: tuple[Path, ...]) -> None:
+    """Validate plan files: one line per error, with line number and field; exits with 1 if there is any."""
+    failed = False
+    for file in files:
+        try:
+            found = load_plan(file)
+        except PlanError as error:
+            failed = True
+            for line in error.lines():
+                click.echo(line, err=True)
+        else:
+            click.echo(f"{file}: plan {found.name} is valid")
+    sys.exit(1 if failed else 0)
+
+
+@plan.command()
+def schema() -> None:
+    """Print the JSON Schema of plan files, for editors."""
+    click.echo(json.dumps(plan_schema(), indent=2, sort_keys=True))

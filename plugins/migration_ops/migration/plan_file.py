@@ -1,0 +1,146 @@
+"""Plan files: YAML in, `Plan` out, and errors that name line and field.
+
+Plans are written by people and read by every DAG file at each parse: reading touches nothing but the file,
+and is bounded, since YAML's aliases can make a small file huge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from migration_ops.migration.errors import PlanError, PlanProblem
+from migration_ops.migration.plan import Plan
+
+MAX_BYTES = 256 * 1024
+MAX_NODES = 20_000
+SUFFIXES = (".yaml", ".yml")
+
+
+def load_plan(path: Path | str) -> Plan:
+    """Read and validate one plan file.
+
+    :raises PlanError: if it can't be read or isn't a valid plan; names every problem with line and field.
+    """
+    path = Path(path)
+    document = _read(path)
+    try:
+        return Plan.model_validate(document)
+    except ValidationError as error:
+        problems = [_problem(document, dict(item)) for item in error.errors(include_url=False)]
+        raise PlanError(path, problems) from None
+
+
+def load_plans(folder: Path | str) -> list[Plan]:
+    """Read every plan of a folder, by file name.
+
+    :raises PlanError: for the first file that isn't a valid plan, or when two plans have one name.
+    """
+    plans: list[Plan] = []
+    files: dict[str, Path] = {}
+    for path in plan_files(folder):
+        plan = load_plan(path)
+        if plan.name in files:
+            message = f"the plan in {files[plan.name]} is also called {plan.name}; rename one of them"
+            raise PlanError(path, [PlanProblem(0, "name", message)])
+        files[plan.name] = path
+        plans.append(plan)
+    return plans
+
+
+def plan_files(folder: Path | str) -> list[Path]:
+    """The plan files of a folder, sorted by name; none if there is no such folder."""
+    folder = Path(folder)
+    return sorted(path for path in folder.glob("*") if path.suffix in SUFFIXES and path.is_file())
+
+
+def _read(path: Path) -> Any:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise PlanError(path, [PlanProblem(0, "", f"can't be read: {error.strerror}")]) from None
+    if len(raw) > MAX_BYTES:
+        raise PlanError(
+            path, [PlanProblem(0, "", f"is larger than {MAX_BYTES // 1024} KiB; no plan needs that")]
+        )
+    try:
+        document = YAML(typ="rt").load(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise PlanError(path, [PlanProblem(line, "", "isn't UTF-8 text")]) from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 0
+        raise PlanError(path, [PlanProblem(line, "", f"isn't valid YAML: {error.problem}")]) from None
+    except (YAMLError, RecursionError) as error:
+        raise PlanError(path, [PlanProblem(0, "", f"isn't valid YAML: {error}")]) from None
+    if not isinstance(document, CommentedMap):
+        raise PlanError(
+            path, [PlanProblem(1, "", "isn't a plan: a mapping with apiVersion, name, ... is expected")]
+        )
+    if not _is_bounded(document):
+        raise PlanError(
+            path, [PlanProblem(0, "", f"has more than {MAX_NODES} values once aliases are expanded")]
+        )
+    return document
+
+
+def _is_bounded(document: Any) -> bool:
+    """Count values with aliases expanded, and stop as soon as there are too many."""
+    pending, count = [document], 0
+    while pending:
+        node = pending.pop()
+        count += 1
+        if count + len(pending) > MAX_NODES:
+            return False
+        if isinstance(node, dict):
+            pending.extend(node.values())
+        elif isinstance(node, list):
+            pending.extend(node)
+    return True
+
+
+def _problem(document: Any, item: dict[str, Any]) -> PlanProblem:
+    location: Sequence[int | str] = item["loc"]
+    line, parts = _locate(document, location, missing=item["type"] == "missing")
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        message = "is no field of a plan; check its spelling and its place"
+    elif item["type"] == "missing":
+        message = "is missing"
+    elif not isinstance(item.get("input"), dict | list) and item["type"] != "value_error":
+        message = f"{message} (it is {item.get('input')!r})"
+    return PlanProblem(line, _field_path(parts), message)
+
+
+def _locate(document: Any, location: Sequence[int | str], *, missing: bool) -> tuple[int, list[int | str]]:
+    """Walk a validation error's location through the document.
+
+    Steps that aren't in the file (a union's branch, `[key]`) are left out; a missing field is told at the
+    line of the mapping that lacks it.
+    """
+    node, line, parts = document, 1, []
+    for step in location:
+        if isinstance(node, CommentedMap) and step in node:
+            line = node.lc.key(step)[0] + 1
+            node = node[step]
+        elif isinstance(node, CommentedSeq) and isinstance(step, int) and step < len(node):
+            line = node.lc.item(step)[0] + 1
+            node = node[step]
+        elif not (missing and step == location[-1]):
+            continue
+        parts.append(step)
+    return line, parts
+
+
+def _field_path(parts: Sequence[int | str]) -> str:
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text

@@ -1,0 +1,223 @@
+"""The sections of a plan, each with its defaults; `plan.py` puts them together."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from migration_ops.migration.quantities import BytesPerSecond, DnsLabel, Duration, TimeOfDay
+
+NamePattern = Annotated[str, Field(min_length=1, examples=["shop", "team-*"])]
+KubernetesName = Annotated[str, Field(min_length=1, max_length=253)]
+
+
+class Section(BaseModel):
+    """A part of a plan: unknown keys are errors, values don't change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Source(Section):
+    """The cluster that the applications leave."""
+
+    conn_id: str = Field(min_length=1, description="Airflow connection of type `kubernetes`.")
+    provider: Literal["eks", "gke", "aks", "tke", "cce", "onprem"] | None = Field(
+        None, description="Whose cluster it is; recognised from the cluster when left out."
+    )
+
+
+class Target(Section):
+    """The cluster that the applications move to."""
+
+    conn_id: str = Field(min_length=1, description="Airflow connection of type `kubernetes`.")
+    version: str | None = Field(
+        None,
+        pattern=r"^v?\d+\.\d+(\.\d+)?$",
+        description='Kubernetes version to adapt to, for example "1.32"; asked of the cluster when left out.',
+    )
+
+
+class Vault(Section):
+    """Where backups are kept."""
+
+    conn_id: str = Field(min_length=1, description="Airflow connection of type `migration_ops_vault`.")
+
+
+class IncludeExclude(Section):
+    """Names or globs that are in, less those that are out."""
+
+    include: list[NamePattern] = Field(default=["*"], min_length=1)
+    exclude: list[NamePattern] = []
+
+
+class VolumeSelection(Section):
+    """Claims that are left out, beside those annotated `migration-ops.io/exclude`."""
+
+    exclude: list[NamePattern] = Field(
+        default=[], description="`CLAIM` or `NAMESPACE/CLAIM`, globs allowed.", examples=[["*/cache-*"]]
+    )
+
+
+class Select(Section):
+    """What moves. Platform namespaces (`kube-system`, ...) are always out."""
+
+    namespaces: IncludeExclude = IncludeExclude()
+    label_selectors: list[str] = Field(default=[], description="Several are OR-ed.")
+    resources: IncludeExclude = IncludeExclude()
+    volumes: VolumeSelection = VolumeSelection()
+
+
+class Transform(Section):
+    """How resources are adapted to the target."""
+
+    rules: list[str] = Field(default=["api-versions"], description="Rule sets by name, or files.")
+    storage_classes: dict[str, str] = Field(
+        default={}, description="Old to new StorageClass; `*` is the rest."
+    )
+    image_registries: dict[str, str] = Field(default={}, description="Old to new image prefix; longest wins.")
+    params: dict[str, Any] = Field(default={}, description="Parameters of the rules.")
+
+
+class Window(Section):
+    """Off-peak hours, in which backups may run."""
+
+    start: TimeOfDay
+    end: TimeOfDay
+    timezone: str = "UTC"
+
+
+class Schedule(Section):
+    """When restore points are made; without it only by hand."""
+
+    full: str | None = Field(None, description="Cron expression.", examples=["0 1 * * 6"])
+    incremental: str | None = Field(None, description="Cron expression.", examples=["0 2-5 * * *"])
+    window: Window | None = None
+
+
+class Parallelism(Section):
+    """How many movers run at a time in each cluster."""
+
+    source: int = Field(4, ge=1, le=1000)
+    target: int = Field(4, ge=1, le=1000)
+
+
+class Movers(Section):
+    """The Jobs that move volumes' data."""
+
+    image: str = Field(min_length=1, description="Image of the mover, as both clusters can pull it.")
+    namespace: DnsLabel = Field("default", description="Where movers without a volume run (vault probe).")
+    parallelism: Parallelism = Parallelism()
+    requests: dict[str, str] = Field(default={"cpu": "100m", "memory": "128Mi"}, description="Per mover.")
+    limits: dict[str, str] = Field(default={"cpu": "2", "memory": "1Gi"}, description="Per mover.")
+    limit_upload: BytesPerSecond | None = Field(None, description="Per mover, for example `50MiB/s`.")
+    start_timeout: Duration = Field(default="10m", validate_default=True, description="Until it runs.")
+    timeout: Duration = Field(default="24h", validate_default=True, description="Until it is done.")
+
+
+class HookExec(Section):
+    """A command in a running container."""
+
+    namespace: DnsLabel | None = Field(None, description="Needed when the plan moves several namespaces.")
+    pod: str = Field(min_length=1, description="Pod, or workload such as `statefulset/db`.")
+    container: str | None = None
+    command: list[str] = Field(min_length=1)
+    timeout: Duration = Field(default="60s", validate_default=True)
+    on_error: Literal["fail", "continue"] = "fail"
+
+
+class Hook(Section):
+    """What is run around a step."""
+
+    before: Literal["quiesce", "resume"] | None = None
+    after: Literal["quiesce", "resume"] | None = None
+    exec: HookExec
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> Hook:
+        if (self.before is None) == (self.after is None):
+            raise ValueError("needs exactly one of `before` and `after`")
+        return self
+
+
+class Quiesce(Section):
+    """How the source is stopped."""
+
+    waves: list[list[str]] | None = Field(
+        None,
+        description="Workloads (`deployment/web`, `NAMESPACE/statefulset/db`, globs) in the order in which "
+        "they stop. Without it: everything that mounts a volume, then the rest.",
+    )
+    hooks: list[Hook] = []
+    timeout: Duration = Field(
+        default="10m", validate_default=True, description="Until no pod mounts a volume."
+    )
+
+
+class Restore(Section):
+    """What happens to objects that the target has already."""
+
+    existing: Literal["skip", "update", "recreate", "fail"] = "skip"
+    ready_timeout: Duration = Field(default="15m", validate_default=True, description="Until all is ready.")
+
+
+class HttpProbe(Section):
+    """A request to a Service in the target, sent through its API server."""
+
+    namespace: DnsLabel | None = Field(None, description="In the target; needed when the plan has several.")
+    service: KubernetesName
+    port: int | str = 80
+    path: str = Field("/", pattern=r"^/")
+    status: int = Field(200, ge=100, le=599)
+    contains: str | None = Field(None, description="Text that the answer must contain.")
+    timeout: Duration = Field(default="60s", validate_default=True, description="Asked again until then.")
+
+
+class ExecProbe(Section):
+    """A command in a container of the target that must exit with 0."""
+
+    namespace: DnsLabel | None = Field(None, description="In the target; needed when the plan has several.")
+    pod: str = Field(min_length=1, description="Pod, or workload such as `statefulset/db`.")
+    container: str | None = None
+    command: list[str] = Field(min_length=1)
+    contains: str | None = Field(None, description="Text that the output must contain.")
+    timeout: Duration = Field(default="60s", validate_default=True, description="Run again until then.")
+
+
+class Probe(Section):
+    """One question to the application in the target."""
+
+    http: HttpProbe | None = None
+    exec: ExecProbe | None = None
+
+    @model_validator(mode="after")
+    def _asks_one_question(self) -> Probe:
+        if (self.http is None) == (self.exec is None):
+            raise ValueError("needs exactly one of `http` and `exec`")
+        return self
+
+
+class Verify(Section):
+    """How it is proven that nothing was lost."""
+
+    data: Literal["full", "sample", "metadata"] = "full"
+    probes: list[Probe] = []
+
+
+class Approvals(Section):
+    """Who may approve, as user ids of Airflow; an empty list means everybody who may answer."""
+
+    cutover: list[str] = []
+    finish: list[str] = []
+    timeout: Duration = Field(default="4h", validate_default=True, description="Then the answer is no.")
+
+
+class Retention(Section):
+    """Restore points that are kept."""
+
+    keep_last: int = Field(3, ge=1)
+    keep_hourly: int = Field(0, ge=0)
+    keep_daily: int = Field(0, ge=0)
+    keep_weekly: int = Field(0, ge=0)
+    keep_monthly: int = Field(0, ge=0)
+    keep_within: Duration | None = None
