@@ -4,7 +4,7 @@ Knows clusters, rules and vaults, and no Airflow. DAG files import this package 
 plan is imported here; the rest lies in modules of its own.
 """
 
-from migration_ops.migration.errors import MigrationError, PlanError, RestorePointError, VerificationFailed
+from migration_ops.migration.errors import MigrationError, PlanError, RestorePointError, VerificationError
 from migration_ops.migration.plan import Plan, plan_schema
 from migration_ops.migration.plan_file import load_plan, load_plans
 
@@ -13,7 +13,7 @@ __all__ = [
     "Plan",
     "PlanError",
     "RestorePointError",
-    "VerificationFailed",
+    "VerificationError",
     "load_plan",
     "load_plans",
     "plan_schema",

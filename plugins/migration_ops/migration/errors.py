@@ -3,7 +3,7 @@
     MigrationError
     ├── PlanError            a plan file can't be used; names file, line and field
     ├── RestorePointError    the vault holds no such restore point, or not all of it
-    └── VerificationFailed   the target isn't what the restore point says
+    └── VerificationError   the target isn't what the restore point says
 
 `retryable` says whether the same step may succeed when it is done again unchanged.
 """
@@ -59,5 +59,5 @@ class RestorePointError(MigrationError):
     """The vault holds no such restore point, or not all that the point names."""
 
 
-class VerificationFailed(MigrationError):
+class VerificationError(MigrationError):
     """What runs in the target isn't what the restore point and the rules say."""

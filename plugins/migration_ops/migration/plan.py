@@ -38,9 +38,9 @@ class Plan(Section):
 
     api_version: Literal["migration-ops/v1"] = Field(alias="apiVersion")
     name: DnsLabel = Field(description="DNS label; DAGs are called NAME.connect, NAME.backup, ...")
-    description: str = Field("", description="For the people who read the DAGs' documentation.")
+    description: str = Field(default="", description="For the people who read the DAGs' documentation.")
     source: Source
-    target: Target | None = Field(None, description="Without it the plan only protects.")
+    target: Target | None = Field(default=None, description="Without it the plan only protects.")
     vault: Vault
     select: Select = Select()
     namespaces: dict[DnsLabel, DnsLabel] = Field(default={}, description="Source to target namespace.")

@@ -32,7 +32,7 @@ class Target(Section):
 
     conn_id: str = Field(min_length=1, description="Airflow connection of type `kubernetes`.")
     version: str | None = Field(
-        None,
+        default=None,
         pattern=r"^v?\d+\.\d+(\.\d+)?$",
         description='Kubernetes version to adapt to, for example "1.32"; asked of the cluster when left out.',
     )
@@ -90,27 +90,29 @@ class Window(Section):
 class Schedule(Section):
     """When restore points are made; without it only by hand."""
 
-    full: str | None = Field(None, description="Cron expression.", examples=["0 1 * * 6"])
-    incremental: str | None = Field(None, description="Cron expression.", examples=["0 2-5 * * *"])
+    full: str | None = Field(default=None, description="Cron expression.", examples=["0 1 * * 6"])
+    incremental: str | None = Field(default=None, description="Cron expression.", examples=["0 2-5 * * *"])
     window: Window | None = None
 
 
 class Parallelism(Section):
     """How many movers run at a time in each cluster."""
 
-    source: int = Field(4, ge=1, le=1000)
-    target: int = Field(4, ge=1, le=1000)
+    source: int = Field(default=4, ge=1, le=1000)
+    target: int = Field(default=4, ge=1, le=1000)
 
 
 class Movers(Section):
     """The Jobs that move volumes' data."""
 
     image: str = Field(min_length=1, description="Image of the mover, as both clusters can pull it.")
-    namespace: DnsLabel = Field("default", description="Where movers without a volume run (vault probe).")
+    namespace: DnsLabel = Field(
+        default="default", description="Where movers without a volume run (vault probe)."
+    )
     parallelism: Parallelism = Parallelism()
     requests: dict[str, str] = Field(default={"cpu": "100m", "memory": "128Mi"}, description="Per mover.")
     limits: dict[str, str] = Field(default={"cpu": "2", "memory": "1Gi"}, description="Per mover.")
-    limit_upload: BytesPerSecond | None = Field(None, description="Per mover, for example `50MiB/s`.")
+    limit_upload: BytesPerSecond | None = Field(default=None, description="Per mover, for example `50MiB/s`.")
     start_timeout: Duration = Field(default="10m", validate_default=True, description="Until it runs.")
     timeout: Duration = Field(default="24h", validate_default=True, description="Until it is done.")
 
@@ -118,7 +120,9 @@ class Movers(Section):
 class HookExec(Section):
     """A command in a running container."""
 
-    namespace: DnsLabel | None = Field(None, description="Needed when the plan moves several namespaces.")
+    namespace: DnsLabel | None = Field(
+        default=None, description="Needed when the plan moves several namespaces."
+    )
     pod: str = Field(min_length=1, description="Pod, or workload such as `statefulset/db`.")
     container: str | None = None
     command: list[str] = Field(min_length=1)
@@ -144,7 +148,7 @@ class Quiesce(Section):
     """How the source is stopped."""
 
     waves: list[list[str]] | None = Field(
-        None,
+        default=None,
         description="Workloads (`deployment/web`, `NAMESPACE/statefulset/db`, globs) in the order in which "
         "they stop. Without it: everything that mounts a volume, then the rest.",
     )
@@ -164,23 +168,27 @@ class Restore(Section):
 class HttpProbe(Section):
     """A request to a Service in the target, sent through its API server."""
 
-    namespace: DnsLabel | None = Field(None, description="In the target; needed when the plan has several.")
+    namespace: DnsLabel | None = Field(
+        default=None, description="In the target; needed when the plan has several."
+    )
     service: KubernetesName
     port: int | str = 80
-    path: str = Field("/", pattern=r"^/")
-    status: int = Field(200, ge=100, le=599)
-    contains: str | None = Field(None, description="Text that the answer must contain.")
+    path: str = Field(default="/", pattern=r"^/")
+    status: int = Field(default=200, ge=100, le=599)
+    contains: str | None = Field(default=None, description="Text that the answer must contain.")
     timeout: Duration = Field(default="60s", validate_default=True, description="Asked again until then.")
 
 
 class ExecProbe(Section):
     """A command in a container of the target that must exit with 0."""
 
-    namespace: DnsLabel | None = Field(None, description="In the target; needed when the plan has several.")
+    namespace: DnsLabel | None = Field(
+        default=None, description="In the target; needed when the plan has several."
+    )
     pod: str = Field(min_length=1, description="Pod, or workload such as `statefulset/db`.")
     container: str | None = None
     command: list[str] = Field(min_length=1)
-    contains: str | None = Field(None, description="Text that the output must contain.")
+    contains: str | None = Field(default=None, description="Text that the output must contain.")
     timeout: Duration = Field(default="60s", validate_default=True, description="Run again until then.")
 
 
@@ -215,9 +223,9 @@ class Approvals(Section):
 class Retention(Section):
     """Restore points that are kept."""
 
-    keep_last: int = Field(3, ge=1)
-    keep_hourly: int = Field(0, ge=0)
-    keep_daily: int = Field(0, ge=0)
-    keep_weekly: int = Field(0, ge=0)
-    keep_monthly: int = Field(0, ge=0)
+    keep_last: int = Field(default=3, ge=1)
+    keep_hourly: int = Field(default=0, ge=0)
+    keep_daily: int = Field(default=0, ge=0)
+    keep_weekly: int = Field(default=0, ge=0)
+    keep_monthly: int = Field(default=0, ge=0)
     keep_within: Duration | None = None
