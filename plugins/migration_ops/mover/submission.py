@@ -1,0 +1,147 @@
+"""Start a mover, or find the one that is there already.
+
+Uses Kubernetes' plain client: the Airflow provider's own method repeats a create that was answered with
+409 for fifteen seconds, where 409 simply means that an earlier try got this far.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+from tenacity import Retrying, retry_if_exception, retry_if_result, stop_after_delay, wait_random_exponential
+
+from migration_ops.mover.errors import MoverConflictError, MoverError
+from migration_ops.mover.job import build_job, build_secret
+from migration_ops.mover.names import MOVER_LABEL, SPEC_LABEL
+from migration_ops.mover.observation import observe
+from migration_ops.mover.spec import Credentials, MoverSpec
+
+_TIMEOUT = (10, 60)  # seconds to connect and to answer
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A mover that runs or has run.
+
+    :param adopted: whether it was there before.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    adopted: bool
+
+
+def submit(api_client: client.ApiClient, spec: MoverSpec, credentials: Credentials) -> Submission:
+    """Start the mover, or adopt it if it was started before; can be called any number of times.
+
+    A Job of the same work that runs or succeeded is adopted; one that failed, or does other work than is
+    wanted now, is replaced.
+
+    :raises MoverConflictError: if a Job of that name isn't ours.
+    :raises MoverError: if the API server refuses the objects (quota, admission, permissions).
+    """
+    batch, core = client.BatchV1Api(api_client), client.CoreV1Api(api_client)
+    job, adopted = _create_or_adopt(batch, api_client, spec, build_job(spec, credentials))
+    uid = str(job["metadata"]["uid"])
+    if observe(job, []).phase == "waiting":
+        _put_secret(core, spec, build_secret(spec, credentials, uid))
+        _call(batch.patch_namespaced_job, spec.name, spec.namespace, {"spec": {"parallelism": 1}})
+    return Submission(spec.namespace, spec.name, uid, adopted)
+
+
+def remove(api_client: client.ApiClient, namespace: str, name: str) -> None:
+    """Delete a mover with its pods and its Secret; harmless if it is gone."""
+    batch = client.BatchV1Api(api_client)
+    try:
+        _call(batch.delete_namespaced_job, name, namespace, propagation_policy="Background")
+    except ApiException as error:
+        if error.status != 404:
+            raise
+
+
+def _create_or_adopt(
+    batch: client.BatchV1Api, api_client: client.ApiClient, spec: MoverSpec, body: dict[str, Any]
+) -> tuple[dict[str, Any], bool]:
+    for _ in range(3):
+        try:
+            return api_client.sanitize_for_serialization(
+                _call(batch.create_namespaced_job, spec.namespace, body)
+            ), False
+        except ApiException as error:
+            if error.status != 409:
+                raise _refusal(spec, error) from error
+        found = _read(batch, api_client, spec)
+        if found is None:
+            continue
+        labels = found["metadata"].get("labels") or {}
+        if labels.get(MOVER_LABEL) != "true":
+            raise MoverConflictError(
+                f"Job {spec.namespace}/{spec.name} exists and isn't a mover of ours; delete or rename it"
+            )
+        wanted = labels.get(SPEC_LABEL) == spec.fingerprint and not found["metadata"].get("deletionTimestamp")
+        if wanted and observe(found, []).phase != "failed":
+            return found, True
+        remove(api_client, spec.namespace, spec.name)
+        _wait_until_gone(batch, api_client, spec)
+    raise MoverError(
+        f"Job {spec.namespace}/{spec.name} keeps being made by somebody else; look who does that"
+    )
+
+
+def _read(batch: client.BatchV1Api, api_client: client.ApiClient, spec: MoverSpec) -> dict[str, Any] | None:
+    try:
+        found = _call(batch.read_namespaced_job, spec.name, spec.namespace)
+    except ApiException as error:
+        if error.status == 404:
+            return None
+        raise
+    job: dict[str, Any] = api_client.sanitize_for_serialization(found)
+    return job
+
+
+def _wait_until_gone(batch: client.BatchV1Api, api_client: client.ApiClient, spec: MoverSpec) -> None:
+    waiting = Retrying(
+        retry=retry_if_result(lambda job: job is not None),
+        wait=wait_random_exponential(0.2, max=3),
+        stop=stop_after_delay(90),
+        retry_error_callback=lambda _: None,
+    )
+    waiting(_read, batch, api_client, spec)
+
+
+def _put_secret(core: client.CoreV1Api, spec: MoverSpec, secret: dict[str, Any]) -> None:
+    try:
+        _call(core.create_namespaced_secret, spec.namespace, secret)
+    except ApiException as error:
+        if error.status != 409:
+            raise _refusal(spec, error) from error
+        _call(core.replace_namespaced_secret, spec.name, spec.namespace, secret)
+
+
+def _refusal(spec: MoverSpec, error: ApiException) -> MoverError:
+    text = str(error.body or error.reason)[:600]
+    return MoverError(
+        f"mover {spec.namespace}/{spec.name} was refused by the API server ({error.status}): {text}",
+        retryable=error.status in {409, 429} or (error.status or 0) >= 500,
+    )
+
+
+def _is_passing(error: BaseException) -> bool:
+    if isinstance(error, ApiException):
+        return error.status in {0, 429, 500, 502, 503, 504}
+    return isinstance(error, OSError) or type(error).__module__.startswith("urllib3")
+
+
+def _call(function: Any, *arguments: Any, **options: Any) -> Any:
+    """Call the API, again for up to a minute while the server restarts or throttles."""
+    retrying = Retrying(
+        retry=retry_if_exception(_is_passing),
+        wait=wait_random_exponential(0.3, max=8),
+        stop=stop_after_delay(60),
+        reraise=True,
+    )
+    return retrying(function, *arguments, _request_timeout=_TIMEOUT, **options)
