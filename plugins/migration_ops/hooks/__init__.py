@@ -1,0 +1,1 @@
+"""Airflow hooks: they own the connections to clusters and vaults, and nothing else."""

@@ -1,0 +1,41 @@
+"""Connections of type `kubernetes`, kept apart from each other."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+from kubernetes import client
+
+from migration_ops.cluster import Cluster
+
+
+class ClusterHook(KubernetesHook):
+    """One cluster of a plan.
+
+    The stock hook loads a kubeconfig into the process' default configuration, where the source's and the
+    target's would overwrite each other; this one gives each cluster a configuration of its own.
+
+    :param conn_id: Airflow connection of type `kubernetes`; the extra field `cluster_name` names the
+        cluster in snapshots and messages (the connection's id when left out).
+    """
+
+    def __init__(self, conn_id: str, **kwargs: Any) -> None:
+        super().__init__(conn_id=conn_id, client_configuration=client.Configuration(), **kwargs)
+
+    def get_conn(self) -> client.ApiClient:
+        """Connect; in a cluster's own pod with its service account, which needs the default configuration."""
+        if self.in_cluster or self._get_field("in_cluster"):
+            self.client_configuration = None
+        return super().get_conn()
+
+    @property
+    def cluster_name(self) -> str:
+        """What the cluster is called in snapshots and messages."""
+        return str(self._get_field("cluster_name") or self.conn_id)
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """The cluster, for the domain's packages."""
+        return Cluster(self.api_client, self.cluster_name)

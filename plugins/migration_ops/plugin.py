@@ -1,0 +1,15 @@
+"""What Airflow loads of this package in every process: as little as possible.
+
+Operators, hooks and triggers are plain imports and need no registration. The plugin is found through the
+distribution's entry point; `plugins/.airflowignore` keeps Airflow from running this package's files as well.
+"""
+
+from __future__ import annotations
+
+from airflow.plugins_manager import AirflowPlugin
+
+
+class MigrationOpsPlugin(AirflowPlugin):
+    """Makes migration-ops known to Airflow."""
+
+    name = "migration_ops"
