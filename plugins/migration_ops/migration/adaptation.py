@@ -1,0 +1,74 @@
+"""From a plan to what clusters and rules ask for: the selection, the parameters, the adapted objects."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from migration_ops.migration.plan import Plan
+
+if TYPE_CHECKING:
+    from migration_ops.cluster import Selection
+    from migration_ops.transform import Parameters, TransformResult
+
+RULES_FOLDER_VARIABLE = "MIGRATION_OPS_RULES"
+
+
+def selection(plan: Plan) -> Selection:
+    """What the plan takes of its source."""
+    from migration_ops.cluster import Selection  # noqa: PLC0415 - plans are read where clusters aren't
+
+    select = plan.select
+    return Selection(
+        namespaces_include=tuple(select.namespaces.include),
+        namespaces_exclude=tuple(select.namespaces.exclude),
+        label_selectors=tuple(select.label_selectors),
+        resources_include=tuple(select.resources.include),
+        resources_exclude=tuple(select.resources.exclude),
+        volumes_exclude=tuple(
+            pattern if "/" in pattern else f"*/{pattern}" for pattern in select.volumes.exclude
+        ),
+    )
+
+
+def rule_parameters(
+    plan: Plan, *, target_version: str | None = None, target_apis: Collection[str] | None = None
+) -> Parameters:
+    """What the plan answers to the rules.
+
+    :param target_version: the target's own version; the plan's wins where it names one.
+    :param target_apis: what the target serves.
+    """
+    from migration_ops.transform import Parameters  # noqa: PLC0415 - as above
+
+    wanted = plan.target.version if plan.target else None
+    return Parameters(
+        storage_classes=plan.transform.storage_classes,
+        image_registries=plan.transform.image_registries,
+        namespaces=plan.namespaces,
+        params=plan.transform.params,
+        target_version=(wanted or target_version or "").removeprefix("v") or None,
+        target_apis=target_apis,
+        source_provider=plan.source.provider,
+    )
+
+
+def adapt(
+    plan: Plan,
+    objects: Sequence[Mapping[str, Any]],
+    *,
+    target_version: str | None = None,
+    target_apis: Collection[str] | None = None,
+) -> TransformResult:
+    """Run the plan's rules over captured objects.
+
+    :raises TransformError: if a rule set is missing or wrong.
+    """
+    from migration_ops.transform import load_rule_sets, transform  # noqa: PLC0415 - as above
+
+    folder = os.environ.get(RULES_FOLDER_VARIABLE)
+    rule_sets = load_rule_sets(plan.transform.rules, search_path=Path(folder) if folder else None)
+    parameters = rule_parameters(plan, target_version=target_version, target_apis=target_apis)
+    return transform([dict(item) for item in objects], rule_sets, parameters)

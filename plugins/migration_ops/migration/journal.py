@@ -1,0 +1,92 @@
+"""The journal of a run: what happened when, kept in the vault.
+
+Each event is a snapshot of its own, so that tasks which write at the same time can't lose each other's
+words, and so that the record of what was stopped exists before anything is stopped.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from migration_ops.migration.restore_point import tag_values
+from migration_ops.migration.vault_records import read_document, save_documents
+from migration_ops.vault import list_snapshots
+
+if TYPE_CHECKING:
+    from migration_ops.vault import Repository
+
+_FILE = "event.json"
+
+
+class Event(BaseModel):
+    """One thing that happened.
+
+    :param name: `quiesced`, `final-delta`, `applied`, `verified`, `finished`, `rolled-back`, ...
+    :param began: when it began; the same as `ended` for what takes no time.
+    :param data: what has to be remembered, for example what quiesced workloads were.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    plan: str
+    run: str
+    name: str
+    began: datetime
+    ended: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    data: dict[str, Any] = {}
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return (self.ended - self.began).total_seconds()
+
+
+class Journal:
+    """The journal of one plan in one vault.
+
+    :param plan: the plan's name.
+    :param host: what its snapshots give as host: the source cluster's name.
+    """
+
+    def __init__(self, repository: Repository, plan: str, host: str) -> None:
+        self._repository = repository
+        self._plan = plan
+        self._host = host
+
+    def write(
+        self, run: str, name: str, *, began: datetime | None = None, data: dict[str, Any] | None = None
+    ) -> Event:
+        """Write one event.
+
+        :param run: the run as a label value.
+        """
+        now = datetime.now(UTC)
+        event = Event(plan=self._plan, run=run, name=name, began=began or now, ended=now, data=data or {})
+        tags = [f"plan={self._plan}", "content=journal", f"run={run}", f"event={name}"]
+        save_documents(self._repository, {_FILE: event.model_dump(mode="json")}, tags, self._host)
+        return event
+
+    def events(self, run: str | None = None, name: str | None = None) -> list[Event]:
+        """The events in the order in which they ended, of one run or of all.
+
+        :param name: only events of that name.
+        """
+        tags = [f"plan={self._plan}", "content=journal"]
+        if run:
+            tags.append(f"run={run}")
+        if name:
+            tags.append(f"event={name}")
+        found = [
+            Event.model_validate(read_document(self._repository, snapshot.id, _FILE))
+            for snapshot in list_snapshots(self._repository, tags=tags)
+            if "event" in tag_values(snapshot.tags)
+        ]
+        return sorted(found, key=lambda event: event.ended)
+
+    def last(self, name: str, run: str | None = None) -> Event | None:
+        """The newest event of a name."""
+        found = self.events(run, name)
+        return found[-1] if found else None

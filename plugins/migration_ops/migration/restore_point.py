@@ -1,0 +1,145 @@
+"""Restore points: what belongs together in the vault, and the record that commits it.
+
+A restore point is a snapshot for each volume and one of the resources. The last is written last and holds
+`point.json`; without it the others are leftovers of a run that didn't finish. So the vault alone tells which
+points exist, also to an Airflow that never saw them made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PointKind = Literal["full", "incremental", "final"]
+Consistency = Literal["live", "snapshot", "quiesced"]
+POINT_FILE = "point.json"
+RESOURCES_FOLDER = "resources"
+
+
+class _Record(BaseModel):
+    # Points of later versions may say more; what is known must still be readable.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class VolumeRecord(_Record):
+    """One volume of a restore point.
+
+    :param snapshot_id: the vault's snapshot of the volume.
+    :param bytes: size of its content.
+    :param files: number of files.
+    :param added_bytes: what this snapshot added to the vault, as stored.
+    :param consistency: `live` while the application wrote, `quiesced` when nothing did.
+    """
+
+    namespace: str
+    claim: str
+    snapshot_id: str
+    bytes: int = 0
+    files: int = 0
+    added_bytes: int = 0
+    seconds: float = 0.0
+    consistency: Consistency = "live"
+    storage_class: str = ""
+    capacity: str = ""
+    volume_mode: str = "Filesystem"
+    warnings: list[str] = []
+
+
+class SourceCluster(_Record):
+    """Where the restore point comes from."""
+
+    name: str
+    identity: str
+    version: str
+
+
+class LeftOutRecord(_Record):
+    """Something that was there and isn't part of the restore point."""
+
+    object: str
+    reason: str
+
+
+class RestorePoint(_Record):
+    """A restore point's commit record, `point.json`.
+
+    :param id: sorts by time: `20261122T181700Z-full-1a2b3c`.
+    :param parent: the point before, whose snapshots the volumes were compared with.
+    :param objects: number of objects by `apiVersion/Kind`.
+    """
+
+    id: str
+    plan: str
+    kind: PointKind
+    parent: str | None = None
+    started: datetime
+    finished: datetime
+    cluster: SourceCluster
+    volumes: list[VolumeRecord] = []
+    objects: dict[str, int] = {}
+    left_out: list[LeftOutRecord] = []
+    warnings: list[str] = []
+    resources_snapshot: str = Field(default="", exclude=True)
+
+    @property
+    def total_bytes(self) -> int:
+        """Size of all volumes."""
+        return sum(volume.bytes for volume in self.volumes)
+
+    @property
+    def added_bytes(self) -> int:
+        """What the volumes added to the vault."""
+        return sum(volume.added_bytes for volume in self.volumes)
+
+    def volume(self, namespace: str, claim: str) -> VolumeRecord | None:
+        """The record of one volume, if the point has it."""
+        return next((v for v in self.volumes if (v.namespace, v.claim) == (namespace, claim)), None)
+
+
+def point_id(kind: PointKind, time: datetime, run: str) -> str:
+    """A restore point's id: the same for every try of the same run.
+
+    :param time: of the run, not of the try.
+    :param run: the run's identity.
+    """
+    return f"{time.astimezone(UTC):%Y%m%dT%H%M%SZ}-{kind}-{run[-8:]}"
+
+
+def snapshot_tags(
+    plan: str, point: str, content: Literal["resources", "volume"], namespace: str = "", claim: str = ""
+) -> list[str]:
+    """The tags by which a restore point's snapshots are found."""
+    tags = [f"plan={plan}", f"point={point}", f"content={content}"]
+    if namespace:
+        tags += [f"namespace={namespace}", f"claim={claim}"]
+    return tags
+
+
+def tag_values(tags: Sequence[str]) -> dict[str, str]:
+    """Tags as a mapping; those that aren't of the form `key=value` are left out."""
+    return dict(tag.split("=", 1) for tag in tags if "=" in tag)
+
+
+def volume_record(volume: dict[str, Any], summary: dict[str, Any], consistency: Consistency) -> VolumeRecord:
+    """A volume's record from its claim and the mover's summary.
+
+    :param volume: the claim, as the mover's task got it.
+    :param summary: what the vault program said, with restic's field names.
+    """
+    return VolumeRecord(
+        namespace=volume["namespace"],
+        claim=volume["claim"],
+        snapshot_id=summary["snapshot_id"],
+        bytes=summary.get("total_bytes_processed", 0),
+        files=summary.get("total_files_processed", 0),
+        added_bytes=summary.get("data_added_packed", summary.get("data_added", 0)),
+        seconds=summary.get("total_duration", 0.0),
+        consistency=consistency,
+        storage_class=volume.get("storage_class", ""),
+        capacity=volume.get("capacity", ""),
+        volume_mode=volume.get("volume_mode", "Filesystem"),
+        warnings=summary.get("warnings", []),
+    )

@@ -1,0 +1,119 @@
+"""Records of a migration in the vault: restore points, and folders of objects.
+
+Whatever a run has to remember beyond itself lies here, next to the data, because Airflow's database may be
+lost and XCom is no place for Secrets.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from migration_ops.migration.errors import RestorePointError
+from migration_ops.migration.restore_point import (
+    POINT_FILE,
+    RESOURCES_FOLDER,
+    RestorePoint,
+    snapshot_tags,
+    tag_values,
+)
+from migration_ops.vault import backup, list_snapshots, read_file, restore
+
+if TYPE_CHECKING:
+    from migration_ops.cluster import Capture
+    from migration_ops.vault import Repository, Snapshot
+
+
+def commit_restore_point(repository: Repository, point: RestorePoint, capture: Capture) -> str:
+    """Write the resources snapshot with `point.json`, which makes the restore point exist.
+
+    :return: the snapshot's id.
+    """
+    from migration_ops.cluster import write_capture  # noqa: PLC0415 - reading points needs no cluster
+
+    with tempfile.TemporaryDirectory(prefix="migration-ops-") as name:
+        folder = Path(name)
+        (folder / POINT_FILE).write_text(point.model_dump_json(indent=1), encoding="utf-8")
+        write_capture(capture, folder / RESOURCES_FOLDER)
+        return _save(repository, folder, snapshot_tags(point.plan, point.id, "resources"), point.cluster.name)
+
+
+def find_restore_points(repository: Repository, plan: str) -> list[RestorePoint]:
+    """All restore points of a plan, oldest first; of a point that was committed twice the newest counts."""
+    points: dict[str, RestorePoint] = {}
+    for snapshot in _point_snapshots(repository, plan):
+        point = _read_point(repository, snapshot)
+        points[point.id] = point
+    return sorted(points.values(), key=lambda point: point.finished)
+
+
+def latest_restore_point(repository: Repository, plan: str) -> RestorePoint | None:
+    """The newest restore point of a plan, if there is one."""
+    newest = max(_point_snapshots(repository, plan), key=lambda snapshot: snapshot.time, default=None)
+    return _read_point(repository, newest) if newest else None
+
+
+def get_restore_point(repository: Repository, plan: str, point: str) -> RestorePoint:
+    """One restore point by its id.
+
+    :raises RestorePointError: if the vault has none of that id.
+    """
+    found = list_snapshots(repository, tags=snapshot_tags(plan, point, "resources"))
+    if not found:
+        raise RestorePointError(
+            f"the vault has no restore point {point} of plan {plan}; the run that should have made it didn't "
+            "reach its commit: run the backup again"
+        )
+    return _read_point(repository, found[-1])
+
+
+def find_volume_snapshot(
+    repository: Repository, plan: str, point: str, namespace: str, claim: str
+) -> Snapshot | None:
+    """The snapshot of one volume for a restore point, also if the point isn't committed yet."""
+    found = list_snapshots(repository, tags=snapshot_tags(plan, point, "volume", namespace, claim))
+    return found[-1] if found else None
+
+
+def captured_objects(repository: Repository, point: RestorePoint) -> list[dict[str, Any]]:
+    """The objects of a restore point, as the source said them."""
+    from migration_ops.cluster import read_capture  # noqa: PLC0415 - as above
+
+    with tempfile.TemporaryDirectory(prefix="migration-ops-") as name:
+        restore(repository, point.resources_snapshot, name)
+        return [dict(item.manifest) for item in read_capture(Path(name) / RESOURCES_FOLDER).objects]
+
+
+def save_documents(repository: Repository, documents: dict[str, Any], tags: Sequence[str], host: str) -> str:
+    """Write JSON documents as one snapshot and return its id.
+
+    :param documents: content by file name.
+    """
+    with tempfile.TemporaryDirectory(prefix="migration-ops-") as name:
+        for file, content in documents.items():
+            (Path(name) / file).write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")
+        return _save(repository, Path(name), tags, host)
+
+
+def read_document(repository: Repository, snapshot_id: str, file: str) -> Any:
+    """Read one of the documents of a snapshot that `save_documents` wrote."""
+    return json.loads(read_file(repository, snapshot_id, f"/{file}"))
+
+
+def _save(repository: Repository, folder: Path, tags: Sequence[str], host: str) -> str:
+    # Parents are found by path, and this one is never the same: nothing is lost, the content is small.
+    return backup(repository, [folder], tags=tags, hostname=host, as_root=True).snapshot_id
+
+
+def _point_snapshots(repository: Repository, plan: str) -> Iterator[Snapshot]:
+    for snapshot in list_snapshots(repository, tags=[f"plan={plan}", "content=resources"]):
+        if "point" in tag_values(snapshot.tags):
+            yield snapshot
+
+
+def _read_point(repository: Repository, snapshot: Snapshot) -> RestorePoint:
+    raw = read_file(repository, snapshot.id, f"/{POINT_FILE}")
+    return RestorePoint.model_validate_json(raw).model_copy(update={"resources_snapshot": snapshot.id})
