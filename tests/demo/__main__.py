@@ -1,0 +1,126 @@
+"""``python -m tests.demo up|down``: what ``make demo`` and ``make demo-down`` run."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.demo import metadata_database, preflight
+from tests.demo.airflow_stack import USER, AirflowStack
+from tests.demo.ground import Ground, foreign_ground, is_foreign, lab_ground
+from tests.demo.process import stop_all
+from tests.demo.progress import Progress
+from tests.demo.scenario import Scenario, Step
+from tests.demo.shop import deployment
+from tests.demo.workspace import Workspace
+from tests.lab import Lab
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one of the two commands; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__)
+    parser.add_argument("command", choices=["up", "down"])
+    command = parser.parse_args(arguments).command
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    progress, workspace = Progress(), Workspace()
+    try:
+        with workspace.alone(), progress.signs_of_life():
+            if command == "down":
+                down(workspace, progress)
+            else:
+                up(workspace, progress)
+    except preflight.NotHereError as reason:
+        print(f"{reason}\nDEMO FAILED: this machine lacks what is listed above", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "\nDEMO FAILED: interrupted; `make demo` starts anew, `make demo-down` removes everything",
+            file=sys.stderr,
+        )
+        return 130
+    except Exception as error:  # noqa: BLE001 - whatever it is, the last line says that the demo failed and why
+        print(f"\n{type(error).__name__}: {error}", file=sys.stderr)
+        print(f"DEMO FAILED after {progress.seconds:.0f} s; logs: {workspace.logs}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def up(workspace: Workspace, progress: Progress) -> None:
+    """Set up everything, migrate the shop, check, and leave the UI running."""
+    preflight.check()
+    stop_all(workspace)
+    workspace.clear()
+    ground = _ground(progress)
+    scenario = Scenario(ground, workspace, progress)
+    scenario.steps.append(Step("two clusters and S3", progress.seconds))
+    scenario.set_up()
+    scenario.migrate()
+    verify(scenario)
+    _print_table(scenario)
+    stack = AirflowStack(workspace, progress)
+    print(f"Airflow's UI: {stack.address}  (user {USER}, password {stack.password})")
+    print(f"Kubeconfigs: {ground.source.kubeconfig} and {ground.target.kubeconfig}; logs: {workspace.logs}")
+    print(f"`make demo-down` removes all of it.\nDEMO SUCCEEDED in {progress.seconds:.0f} s")
+    ground.close()
+
+
+def verify(scenario: Scenario) -> None:
+    """Run every check, print each one's result.
+
+    :raises AssertionError: when one or more do not hold, naming them
+    """
+    failed = []
+    for sentence, method in scenario.all_checks():
+        try:
+            scenario.progress.say(f"ok: {sentence} ({method()})")
+        except AssertionError as error:
+            failed.append(f"{sentence} {error}")
+            scenario.progress.say(f"NOT SO: {sentence} {error}")
+    if failed:
+        raise AssertionError("\n".join(failed))
+
+
+def down(workspace: Workspace, progress: Progress) -> None:
+    """Stop and remove everything that the demo started, the lab included."""
+    with progress.phase("stop Airflow and the ledger"):
+        AirflowStack(workspace, progress).stop()
+        stop_all(workspace)
+        metadata_database.remove(workspace)
+    if is_foreign():
+        with progress.phase("remove the shop from the clusters"):
+            ground = foreign_ground()
+            deployment.remove((ground.source, ground.target), progress)
+            ground.close()
+    else:
+        with progress.phase("stop the lab"):
+            Lab("main").down()
+    workspace.clear()
+    print("DEMO REMOVED")
+
+
+def _ground(progress: Progress) -> Ground:
+    if is_foreign():
+        return foreign_ground()
+    with progress.phase("lab: two Kubernetes clusters and an S3 server"):
+        return lab_ground(Lab.up())
+
+
+def _print_table(scenario: Scenario) -> None:
+    table = Table(title="What the demo did")
+    table.add_column("step")
+    for name in ("seconds", "uploaded", "downtime"):
+        table.add_column(name, justify="right")
+    for step in scenario.steps:
+        uploaded = "" if step.uploaded_bytes is None else f"{step.uploaded_bytes / 1e6:.1f} MB"
+        downtime = "" if step.downtime_seconds is None else f"{step.downtime_seconds:.1f} s"
+        table.add_row(step.name, f"{step.seconds:.1f}", uploaded, downtime)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+"""A small client of Airflow's public REST API: what an operator does in the UI, done by the demo."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tests.demo.progress import Progress
+
+TERMINAL = {"success", "failed"}
+UNFINISHED_WELL = {"failed", "upstream_failed"}
+API = "/api/v2"
+
+
+class RunFailedError(Exception):
+    """A DAG run did not end as it should; the message holds the logs of its failed tasks."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished DAG run.
+
+    :param dag_id: of its DAG
+    :param run_id: its own id
+    :param state: how it ended
+    :param seconds: how long it took
+    :param answered: ids of the tasks whose questions were answered
+    """
+
+    dag_id: str
+    run_id: str
+    state: str
+    seconds: float
+    answered: tuple[str, ...]
+
+
+class AirflowApi:
+    """Airflow over HTTP.
+
+    :param address: base address of the API server
+    :param user: who logs in
+    :param password: of that user
+    :param progress: told of state changes
+    """
+
+    def __init__(self, address: str, user: str, password: str, progress: Progress) -> None:
+        self._http = httpx.Client(base_url=address, timeout=30)
+        self._login = {"username": user, "password": password}
+        self._progress = progress
+
+    def unhealthy(self) -> list[str]:
+        """Return the parts that don't say that they are healthy."""
+        parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+        try:
+            health = self._http.get(f"{API}/monitor/health", timeout=5).json()
+        except (httpx.HTTPError, ValueError):
+            return ["api-server"]
+        return [part for part in parts if (health.get(part) or {}).get("status") != "healthy"]
+
+    def request(self, method: str, path: str, **options: Any) -> Any:
+        """Call the API, logging in where that is needed; return the answer's JSON.
+
+        :raises httpx.HTTPStatusError: on an error answer, with its text
+        """
+        for _ in range(2):
+            answer = self._http.request(method, API + path, **options)
+            if answer.status_code != httpx.codes.UNAUTHORIZED:
+                break
+            token = self._http.post("/auth/token", json=self._login).raise_for_status().json()["access_token"]
+            self._http.headers["Authorization"] = f"Bearer {token}"
+        if answer.is_error:
+            raise httpx.HTTPStatusError(
+                f"{method} {path}: {answer.status_code} {answer.text[:500]}",
+                request=answer.request,
+                response=answer,
+            )
+        return answer.json() if answer.content else None
+
+    def import_errors(self) -> list[str]:
+        """Return what went wrong when DAG files were read."""
+        errors = self.request("GET", "/importErrors")["import_errors"]
+        return [f"{error['filename']}: {error['stack_trace']}" for error in errors]
+
+    def wait_for_dag(self, dag_id: str, seconds: float = 120) -> None:
+        """Wait until a DAG is known, and unpause it.
+
+        :raises TimeoutError: when it does not appear, with the import errors of the DAG files
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self.request(
+                    "PATCH", f"/dags/{dag_id}", json={"is_paused": False}, params={"update_mask": "is_paused"}
+                )
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code != httpx.codes.NOT_FOUND:
+                    raise
+            else:
+                return
+            if time.monotonic() > deadline:
+                reasons = "\n".join(self.import_errors()) or "no import errors"
+                raise TimeoutError(f"Airflow does not know the DAG {dag_id} after {seconds:.0f} s; {reasons}")
+            time.sleep(1)
+
+    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
+        """Start a run and return its id."""
+        answer = self.request(
+            "POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf or {}}
+        )
+        return str(answer["dag_run_id"])
+
+    def run(
+        self,
+        dag_id: str,
+        conf: dict[str, Any] | None = None,
+        *,
+        answer: str = "Approve",
+        seconds: float = 900,
+    ) -> Run:
+        """Start a run, answer what it asks, wait for its end.
+
+        :param answer: option to choose wherever the run asks
+        :raises RunFailedError: when it fails, with the logs of the failed tasks
+        :raises TimeoutError: when it takes longer than ``seconds``
+        """
+        self.wait_for_dag(dag_id)
+        run = self.wait(dag_id, self.trigger(dag_id, conf), answer=answer, seconds=seconds)
+        if run.state != "success":
+            raise RunFailedError(f"{dag_id} ended as {run.state}\n{self.failures(dag_id, run.run_id)}")
+        return run
+
+    def wait(self, dag_id: str, run_id: str, *, answer: str = "Approve", seconds: float = 900) -> Run:
+        """Follow a run to its end, answering what it asks and telling each task's changes of state."""
+        began, told, answered = time.monotonic(), dict[str, str](), list[str]()
+        while True:
+            run = self.request("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
+            self._tell_changes(dag_id, run_id, told)
+            if run["state"] in TERMINAL:
+                return Run(dag_id, run_id, run["state"], time.monotonic() - began, tuple(answered))
+            answered += self._answer_questions(dag_id, run_id, answer)
+            if time.monotonic() - began > seconds:
+                raise TimeoutError(
+                    f"{dag_id} run {run_id} is {run['state']} after {seconds:.0f} s; tasks: {told}"
+                )
+            time.sleep(1)
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """Return the run's task instances."""
+        path, found = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", list[dict[str, Any]]()
+        while True:
+            page = self.request("GET", path, params={"limit": 100, "offset": len(found)})
+            found += page["task_instances"]
+            if len(found) >= page["total_entries"] or not page["task_instances"]:
+                return found
+
+    def result(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
+        """Return what a task returned."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        return self.request("GET", path, params={"map_index": map_index, "deserialize": "true"})["value"]
+
+    def log(self, task: dict[str, Any]) -> str:
+        """Return the log of a task's last try as text."""
+        path = f"/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"
+        query = {"map_index": task["map_index"], "full_content": "true"}
+        content = self.request("GET", f"{path}/logs/{max(task['try_number'], 1)}", params=query)["content"]
+        return "\n".join(_line(entry) for entry in content)
+
+    def failures(self, dag_id: str, run_id: str, lines: int = 40) -> str:
+        """Return the ends of the logs of all tasks that failed by themselves."""
+        parts = []
+        for task in self.tasks(dag_id, run_id):
+            if task["state"] == "failed":
+                end = "\n".join(self.log(task).splitlines()[-lines:])
+                parts.append(f"--- {dag_id} / {_name(task)} (try {task['try_number']})\n{end}")
+        return "\n".join(parts)
+
+    def _tell_changes(self, dag_id: str, run_id: str, told: dict[str, str]) -> None:
+        for task in self.tasks(dag_id, run_id):
+            name, state = _name(task), task["state"] or "waiting"
+            if told.get(name) != state and state not in {"waiting", "scheduled", "queued", "restarting"}:
+                self._progress.say(f"  {dag_id}: {name} {state}")
+                told[name] = state
+
+    def _answer_questions(self, dag_id: str, run_id: str, answer: str) -> list[str]:
+        query = {"response_received": "false", "state": "awaiting_input"}
+        answered = []
+        of_run = f"/dags/{dag_id}/dagRuns/{run_id}"
+        for detail in self.request("GET", f"{of_run}/hitlDetails", params=query)["hitl_details"]:
+            task = detail["task_instance"]
+            self._progress.say(
+                f"  {dag_id}: {task['task_id']} asks {detail['subject']!r}; the answer is {answer}"
+            )
+            path = f"{of_run}/taskInstances/{task['task_id']}/{task['map_index']}/hitlDetails"
+            given = {name: _value(field) for name, field in (detail.get("params") or {}).items()}
+            self.request("PATCH", path, json={"chosen_options": [answer], "params_input": given})
+            answered.append(task["task_id"])
+        return answered
+
+
+def _value(field: Any) -> Any:
+    """Return what to fill into a form's field: its default, or a sentence where it is left empty."""
+    default = field.get("value") if isinstance(field, dict) else field
+    return "answered by the demo" if default in (None, "") else default
+
+
+def _name(task: dict[str, Any]) -> str:
+    label = task.get("rendered_map_index") or (task["map_index"] if task["map_index"] >= 0 else "")
+    return f"{task['task_id']} [{label}]" if label != "" else str(task["task_id"])
+
+
+def _line(entry: Any) -> str:
+    if not isinstance(entry, dict):
+        return str(entry)
+    text = f"{entry.get('timestamp', '')} {entry.get('level', '')} {entry.get('event', '')}".strip()
+    for error in entry.get("error_detail") or []:
+        text += f"\n{error.get('exc_type')}: {error.get('exc_value')}"
+    return text

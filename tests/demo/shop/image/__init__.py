@@ -1,0 +1,1 @@
+"""Programs inside the shop's image; ``order`` is shared with the checks outside of it."""
