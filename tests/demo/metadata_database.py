@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests.demo.process import Background
 from tests.demo.workspace import Workspace
@@ -54,14 +55,20 @@ def start(workspace: Workspace) -> str:
     remove(workspace)
     user, folder, password = server_user(), data_folder(), workspace.secret("database-password")
     folder.mkdir(mode=0o700)
-    options: dict[str, object] = {"cwd": "/"}
+    password_file = folder / "password"
+    workspace.write_private(password_file, password)
+    options: dict[str, Any] = {"cwd": "/"}
     if user:
         shutil.chown(folder, user)
+        shutil.chown(password_file, user)
         options |= {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
     made = subprocess.run(
-        [programs / "initdb", "--pgdata", folder / "data", "--username=airflow", "--pwfile=/dev/stdin",
-         "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync"],
-        input=password, capture_output=True, text=True, check=False, **options,  # type: ignore[call-overload]
+        [
+            programs / "initdb", "--pgdata", folder / "data", "--username=airflow",
+            f"--pwfile={password_file}",
+            "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync",
+        ],
+        capture_output=True, text=True, check=False, **options,
     )  # fmt: skip
     if made.returncode:
         raise RuntimeError(f"initdb for Airflow's database failed: {made.stderr.strip()}")
