@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from tests.demo import metadata_database
 from tests.demo.airflow_api import AirflowApi
 from tests.demo.metadata_database import free_port
-from tests.demo.process import Background
+from tests.demo.process import Background, stop_together
 from tests.demo.progress import Progress
 from tests.demo.workspace import REPOSITORY, Workspace
 
@@ -75,8 +75,7 @@ class AirflowStack:
 
     def stop(self) -> None:
         """Stop the processes and remove home and database."""
-        for name in reversed(COMPONENTS):
-            self.component(name).stop()
+        stop_together([self.component(name) for name in COMPONENTS])
         metadata_database.remove(self.workspace)
         shutil.rmtree(self.workspace.airflow_home, ignore_errors=True)
 

@@ -58,41 +58,33 @@ class Background:
                 **options,
             )
         started = psutil.Process(process.pid).create_time()
+        process.returncode = 0  # it outlives this object, which would warn of that otherwise
         self.workspace.write_private(self.record, json.dumps({"pid": process.pid, "started": started}))
 
     def running(self) -> bool:
         """Say whether the leader lives."""
-        return any(member.pid == self._recorded()[0] for member in self._members())
+        return any(member.pid == self.recorded()[0] for member in self.members())
 
-    def stop(self, grace_seconds: float = 8.0) -> None:
-        """End the leader politely, then whatever is left of its session."""
-        members = self._members()
-        leaders = [member for member in members if member.pid == self._recorded()[0]]
-        for leader in leaders:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                leader.terminate()
-        psutil.wait_procs(leaders, timeout=grace_seconds)
-        rest = self._members()
-        for member in rest:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                member.kill()
-        psutil.wait_procs(rest, timeout=5)
-        self.record.unlink(missing_ok=True)
+    def stop(self) -> None:
+        """End the process and whatever is left of its session."""
+        stop_together([self])
 
     def last_lines(self, count: int = 20) -> str:
         """Return the end of the log, for messages about a failure."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(lines[-count:])
 
-    def _recorded(self) -> tuple[int, float]:
+    def recorded(self) -> tuple[int, float]:
+        """Return the leader's number and start time; zeros where there is no record."""
         try:
             record = json.loads(self.record.read_text())
         except FileNotFoundError:
             return 0, 0.0
         return record["pid"], record["started"]
 
-    def _members(self) -> list[psutil.Process]:
-        session, started = self._recorded()
+    def members(self) -> list[psutil.Process]:
+        """Return the living processes of the session."""
+        session, started = self.recorded()
         found: list[psutil.Process] = []
         if not session:
             return found
@@ -107,7 +99,25 @@ class Background:
         return found
 
 
+def stop_together(processes: Sequence[Background], grace_seconds: float = 6.0) -> None:
+    """End the leaders politely, all at once, then kill whatever is left of their sessions."""
+    leaders = []
+    for process in processes:
+        leader = process.recorded()[0]
+        leaders += [member for member in process.members() if member.pid == leader]
+    for member in leaders:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.terminate()
+    psutil.wait_procs(leaders, timeout=grace_seconds)
+    rest = [member for process in processes for member in process.members()]
+    for member in rest:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+    psutil.wait_procs(rest, timeout=5)
+    for process in processes:
+        process.record.unlink(missing_ok=True)
+
+
 def stop_all(workspace: Workspace) -> None:
     """Stop every process that has a record in the workspace."""
-    for record in sorted(workspace.processes.glob("*.json")):
-        Background(record.stem, workspace).stop()
+    stop_together([Background(record.stem, workspace) for record in workspace.processes.glob("*.json")])

@@ -1,0 +1,36 @@
+"""One migration of the sample shop between the lab's clusters, which every test here looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.demo.airflow_stack import AirflowStack
+from tests.demo.ground import lab_ground
+from tests.demo.process import stop_all
+from tests.demo.progress import Progress
+from tests.demo.scenario import Scenario
+from tests.demo.shop import deployment
+from tests.demo.workspace import Workspace
+from tests.lab import Lab
+
+
+@pytest.fixture(scope="module")
+def migration(lab: Lab) -> Iterator[Scenario]:
+    """The demo's story up to the finished cutover; it takes the place of a demo that may be running."""
+    workspace, progress, ground = Workspace(), Progress(), lab_ground(lab)
+    with workspace.alone(), progress.signs_of_life():
+        stop_all(workspace)
+        workspace.clear()
+        scenario = Scenario(ground, workspace, progress)
+        try:
+            scenario.set_up()
+            scenario.migrate()
+            yield scenario
+        finally:
+            AirflowStack(workspace, progress).stop()
+            stop_all(workspace)
+            deployment.remove((ground.source, ground.target), progress)
+            ground.close()
+            workspace.clear()
