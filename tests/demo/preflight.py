@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
-import platform
-import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from tests.demo.ground import is_foreign
+from tests.lab import preflight as lab_preflight
 
-FREE_BYTES = 8 << 30
-MEMORY_BYTES = 6 << 30
 FOREIGN = {
     "DEMO_SOURCE_KUBECONFIG": "kubeconfig of the source",
     "DEMO_TARGET_KUBECONFIG": "kubeconfig of the target",
@@ -37,7 +33,7 @@ def check(environment: Mapping[str, str] = os.environ) -> None:
 
     :raises NotHereError: with everything that is missing
     """
-    missing = _missing_for_foreign(environment) if is_foreign(environment) else _missing_for_lab()
+    missing = _missing_for_foreign(environment) if is_foreign(environment) else lab_preflight()
     if missing:
         listed = "\n".join(f"  * {one}" for one in missing)
         raise NotHereError(
@@ -51,49 +47,4 @@ def _missing_for_foreign(environment: Mapping[str, str]) -> list[str]:
         path = environment.get(name)
         if path and not Path(path).is_file():
             missing.append(f"{name}: there is no file {path}")
-    return missing
-
-
-def _missing_for_lab() -> list[str]:
-    missing = []
-    if platform.system() != "Linux":
-        return [f"Linux: this is {platform.system()}; the lab's nodes are processes in network namespaces"]
-    release = platform.freedesktop_os_release() if Path("/etc/os-release").exists() else {}
-    if (release.get("ID"), release.get("VERSION_ID")) != ("debian", "12"):
-        missing.append(
-            f"Debian 12: this is {release.get('PRETTY_NAME', 'unknown')}; the lab is made from its packages"
-        )
-    if os.geteuid() != 0:
-        missing.append(
-            "root: nodes need namespaces, mounts and cgroups (run it with sudo, or in a virtual machine)"
-        )
-    else:
-        missing += _missing_for_nodes()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
-    free = shutil.disk_usage(existing).free
-    if free < FREE_BYTES:
-        missing.append(f"disk: {free >> 30} GiB are free at {existing}, {FREE_BYTES >> 30} GiB are needed")
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if memory < MEMORY_BYTES:
-        missing.append(f"memory: the machine has {memory >> 30} GiB, {MEMORY_BYTES >> 30} GiB are needed")
-    return missing
-
-
-def _missing_for_nodes() -> list[str]:
-    missing = []
-    for flags, meaning in (
-        ("--net", "network namespaces"),
-        ("--mount", "mounts"),
-        ("--pid --fork", "process namespaces"),
-    ):
-        tried = subprocess.run(
-            ["unshare", *flags.split(), "true"], capture_output=True, text=True, check=False
-        )
-        if tried.returncode:
-            missing.append(f"{meaning}: `unshare {flags} true` says {tried.stderr.strip()!r}")
-    if not os.access("/sys/fs/cgroup", os.W_OK):
-        missing.append("cgroups: /sys/fs/cgroup can't be written to")
-    if shutil.which("apt-get") is None:
-        missing.append("apt-get: the lab's packages are installed with it")
     return missing
