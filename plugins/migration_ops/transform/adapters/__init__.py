@@ -1,0 +1,1 @@
+"""Steps that rule files call by name because YAML can't express them."""

@@ -1,0 +1,123 @@
+"""Claims: StorageClass, access modes and size as the target's volumes have them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubernetes.utils.quantity import parse_quantity
+
+from migration_ops.transform.context import Context
+from migration_ops.transform.draft import Draft
+from migration_ops.transform.objects import Parts
+from migration_ops.transform.parameters import look_up
+from migration_ops.transform.registry import adapter
+
+GIBIBYTE = 1024**3
+SHARED_MODES = frozenset({"ReadWriteMany", "ReadOnlyMany"})
+
+
+@adapter("map-storage-class")
+def map_storage_class(draft: Draft, base: Parts, context: Context) -> None:
+    """Map a claim's class; a claim without one gets what is mapped for the empty name.
+
+    :param draft: the object.
+    :param base: the claim or claim template.
+    :param context: knows the mapping.
+    """
+    place = (*base, "spec", "storageClassName")
+    current = draft.get(place)
+    if current == "" and draft.get((*base, "spec", "volumeName")):
+        return  # bound by name to a volume that was made by hand
+    mapped = look_up(str(current or ""), context.storage_classes)
+    if mapped is not None:
+        draft.set(place, mapped)
+    elif current and not _is_target_class(str(current), context):
+        draft.find(
+            "decision",
+            f"no entry of storage_classes maps {current}",
+            'add it to storage_classes, or add an entry for "*"',
+            tuple(sorted(context.param("storage_class_facts") or {})),
+        )
+
+
+@adapter("fit-claim")
+def fit_claim(draft: Draft, base: Parts, context: Context) -> None:
+    """Fit size and access modes to what the target's class can do (parameter `storage_class_facts`).
+
+    :param draft: the object.
+    :param base: the claim or claim template.
+    :param context: knows the classes.
+    """
+    name = draft.get((*base, "spec", "storageClassName"))
+    facts = (context.param("storage_class_facts") or {}).get(name)
+    if not isinstance(facts, dict):
+        return
+    _fit_size(draft, base, name, facts)
+    _fit_access_modes(draft, base, name, facts, context)
+
+
+def _fit_size(draft: Draft, base: Parts, name: str, facts: dict[str, Any]) -> None:
+    place = (*base, "spec", "resources", "requests", "storage")
+    requested, minimum = draft.get(place), facts.get("minimum_gib")
+    if requested is None or minimum is None:
+        return
+    try:
+        size = parse_quantity(str(requested))
+    except ValueError:
+        draft.find("blocker", f"the requested size {requested!r} is no quantity", "correct the claim")
+        return
+    if size < minimum * GIBIBYTE:
+        draft.set(place, f"{minimum}Gi")
+        draft.find(
+            "info", f"{name} has no volumes below {minimum}Gi, so {requested} was requested as {minimum}Gi"
+        )
+
+
+def _fit_access_modes(draft: Draft, base: Parts, name: str, facts: dict[str, Any], context: Context) -> None:
+    place = (*base, "spec", "accessModes")
+    modes = draft.get(place)
+    if not isinstance(modes, list) or facts.get("shared", True):
+        return
+    if draft.get((*base, "spec", "volumeMode")) == "Block" and facts.get("shared_block", False):
+        return
+    shared = [mode for mode in modes if mode in SHARED_MODES]
+    if not shared:
+        return
+    file_class = context.param("shared_storage_class")
+    if file_class and draft.get((*base, "spec", "volumeMode")) != "Block":
+        draft.set((*base, "spec", "storageClassName"), file_class)
+        draft.find(
+            "warning",
+            f"{name} can't be mounted by several nodes ({', '.join(shared)}), so the claim goes to {file_class}",
+            "map its class explicitly if that isn't wanted",
+        )
+        return
+    draft.find(
+        "blocker",
+        f"{name} can't be mounted by several nodes, but the claim asks for {', '.join(shared)}",
+        "set the parameter shared_storage_class to a class of shared file systems",
+    )
+
+
+def _is_target_class(name: str, context: Context) -> bool:
+    return name in (context.param("storage_class_facts") or {}) or any(
+        name in layer.values() for layer in context.storage_classes
+    )
+
+
+CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
+
+
+@adapter("storage-class-annotation-to-field")
+def storage_class_annotation_to_field(draft: Draft, base: Parts, _context: Context) -> None:
+    """Move the class's old annotation into the field, unless the field is there.
+
+    :param draft: the object.
+    :param base: the claim or claim template.
+    :param _context: unused.
+    """
+    place = (*base, "metadata", "annotations", CLASS_ANNOTATION)
+    value = draft.get(place)
+    draft.remove(place)
+    if value is not None and draft.get((*base, "spec", "storageClassName")) is None:
+        draft.set((*base, "spec", "storageClassName"), value)

@@ -1,0 +1,85 @@
+"""What rules may know beside the object in hand: parameters, the target, the other objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from migration_ops.transform.objects import Manifest, group_of, items_at, mapping_at
+from migration_ops.transform.parameters import Parameters
+from migration_ops.transform.versions import ServedApis
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything that a rule may look at without changing it.
+
+    :param parameters: what the plan says.
+    :param params: the rule sets' parameters with their defaults.
+    :param storage_classes: the plan's mapping and below it the rule sets' proposals.
+    :param provider: the source's provider, given or recognised.
+    :param objects: all objects as they came.
+    """
+
+    parameters: Parameters
+    params: Mapping[str, Any] = field(default_factory=dict)
+    storage_classes: Sequence[Mapping[str, str]] = ()
+    provider: str | None = None
+    objects: Sequence[Manifest] = ()
+
+    @cached_property
+    def served(self) -> ServedApis:
+        """What the target serves, with the CRDs that come along."""
+        return ServedApis(
+            self.parameters.target_version, self.parameters.target_apis, _installed_kinds(self.objects)
+        )
+
+    @cached_property
+    def names(self) -> frozenset[tuple[str, str, str, str]]:
+        """Group, kind, namespace and name of every object."""
+        return frozenset(
+            (
+                group_of(item["apiVersion"]),
+                item["kind"],
+                item["metadata"].get("namespace", ""),
+                item["metadata"]["name"],
+            )
+            for item in self.objects
+        )
+
+    def param(self, dotted: str) -> Any:
+        """Give a parameter's value; None when there is none.
+
+        :param dotted: its name, and keys below it, joined by dots.
+        """
+        value: Any = self.params
+        for name in dotted.split("."):
+            if not isinstance(value, Mapping) or name not in value:
+                return None
+            value = value[name]
+        return value
+
+    def variables(self, manifest: Manifest, value: Any = None) -> dict[str, Any]:
+        """Give what templates may name.
+
+        :param manifest: the object in hand.
+        :param value: the value in hand.
+        """
+        return {"params": self.params, "object": manifest, "value": value, "provider": self.provider or ""}
+
+
+def _installed_kinds(objects: Sequence[Manifest]) -> list[str]:
+    installed = []
+    for item in objects:
+        if item["kind"] != "CustomResourceDefinition":
+            continue
+        spec = mapping_at(item, "spec")
+        versions = [
+            version.get("name") for version in items_at(spec, "versions") if version.get("served", True)
+        ]
+        versions += [spec["version"]] if "version" in spec else []
+        kind = mapping_at(spec, "names").get("kind")
+        installed += [f"{spec.get('group')}/{version}/{kind}" for version in versions]
+    return installed

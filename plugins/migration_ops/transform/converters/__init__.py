@@ -1,0 +1,1 @@
+"""Pure conversions between API versions, called by name from rule files."""

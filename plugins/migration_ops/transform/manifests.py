@@ -1,0 +1,146 @@
+"""Reading and writing manifests: folders, multi-document files, standard streams."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+
+from migration_ops.transform.errors import ManifestError
+from migration_ops.transform.objects import Manifest, check_identity
+from migration_ops.transform.order import wave
+from migration_ops.transform.yamlio import dump, load_all
+
+SUFFIXES = (".yaml", ".yml", ".json")
+STREAM = "-"
+INDEX = ".migration-ops-transform.json"
+
+
+def read_manifests(location: str) -> list[Manifest]:
+    """Read all manifests of a folder (and its folders), a file, or standard input; lists are taken apart.
+
+    :param location: a path, or `-`.
+    :raises ManifestError: naming file and document.
+    """
+    if location == STREAM:
+        return list(_objects(sys.stdin.buffer.read(), "standard input", is_json=False))
+    path = Path(location)
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES and file.name != INDEX)
+        return [item for file in files if file.is_file() for item in _file(file)]
+    if not path.is_file():
+        raise ManifestError(f"{location}: there is no such file or folder")
+    return list(_file(path))
+
+
+def _file(path: Path) -> Iterator[Manifest]:
+    return _objects(path.read_bytes(), str(path), is_json=path.suffix == ".json")
+
+
+def _objects(content: bytes, source: str, *, is_json: bool) -> Iterator[Manifest]:
+    for number, document in enumerate(_documents(content, source, is_json=is_json), start=1):
+        if document is None:
+            continue
+        for item in _unlisted(document):
+            try:
+                check_identity(item)
+            except ManifestError as error:
+                raise ManifestError(f"{source}, document {number}: {error}") from error
+            yield item
+
+
+def _documents(content: bytes, source: str, *, is_json: bool) -> Iterable[Any]:
+    if is_json or content.lstrip()[:1] == b"{":
+        try:
+            return [orjson.loads(content)]
+        except orjson.JSONDecodeError as error:
+            if is_json:
+                raise ManifestError(f"{source}: is no JSON: {error}") from error
+    try:
+        return list(load_all(content))
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+        raise ManifestError(f"{source}: is no YAML: {error}") from error
+
+
+def _unlisted(document: Any) -> Iterator[Any]:
+    if isinstance(document, dict) and str(document.get("kind", "")).endswith("List") and "items" in document:
+        if not isinstance(document["items"], list):
+            raise ManifestError(f"{document['kind']}: items must be a list")
+        for item in document["items"]:
+            kind = document["kind"].removesuffix("List")
+            if isinstance(item, dict) and kind:  # kubectl's typed lists leave these out of their items
+                item = {"apiVersion": document.get("apiVersion"), "kind": kind, **item}
+            yield item
+    elif isinstance(document, list):
+        yield from document
+    else:
+        yield document
+
+
+def write_manifests(manifests: Sequence[Manifest], location: str) -> None:
+    """Write manifests in the given order, to a file (.yaml, .yml, .json), standard output, or a folder.
+
+    A folder gets one file an object, in folders whose names sort in apply order. Files of a former run that are
+    not written again are removed; nothing else is.
+
+    :param manifests: what to write.
+    :param location: a path, or `-`.
+    """
+    if location == STREAM:
+        sys.stdout.write(_yaml(manifests))
+    elif location.endswith(".json"):
+        content = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
+        Path(location).write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+    elif location.endswith((".yaml", ".yml")):
+        Path(location).write_text(_yaml(manifests), encoding="utf-8")
+    else:
+        _write_folder(manifests, Path(location))
+
+
+def _yaml(manifests: Sequence[Manifest]) -> str:
+    return "---\n".join(dump(manifest) for manifest in manifests)
+
+
+def _write_folder(manifests: Sequence[Manifest], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    index = folder / INDEX
+    former = set(orjson.loads(index.read_bytes())["files"]) if index.is_file() else set()
+    written: set[str] = set()
+    made: set[Path] = set()
+    for manifest in manifests:
+        name = file_name(manifest, written)
+        path = folder / name
+        if path.parent not in made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made.add(path.parent)
+        path.write_text(dump(manifest), encoding="utf-8")
+        written.add(name)
+    for name in sorted(former - written):
+        if not Path(name).is_absolute() and ".." not in Path(name).parts:
+            (folder / name).unlink(missing_ok=True)
+    index.write_bytes(orjson.dumps({"files": sorted(written)}, option=orjson.OPT_INDENT_2))
+
+
+def file_name(manifest: Manifest, taken: set[str]) -> str:
+    """Name an object's file: `WAVE/NAMESPACE/KIND-NAME.yaml`, without what file systems dislike.
+
+    :param manifest: the object.
+    :param taken: names that are used.
+    """
+    metadata = manifest["metadata"]
+    folder = "/".join(_safe(part) for part in (wave(manifest), metadata.get("namespace")) if part)
+    stem = f"{folder}/{_safe(manifest['kind'].lower())}-{_safe(metadata['name'])}"
+    group = manifest["apiVersion"].rpartition("/")[0]
+    for name in (f"{stem}.yaml", f"{stem}-{_safe(group)}.yaml"):
+        if name not in taken:
+            return name
+    return next(name for number in range(2, len(taken) + 3) if (name := f"{stem}-{number}.yaml") not in taken)
+
+
+def _safe(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "-", text).lstrip(".") or "_"

@@ -1,0 +1,120 @@
+"""What a plan says to the rules: mappings, versions and the rule sets' own parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from migration_ops.transform.errors import ParameterError
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """A migration's answers to what rules ask.
+
+    :param storage_classes: source's StorageClass (or glob) to the target's.
+    :param image_registries: prefix of an image's full name to what replaces it.
+    :param namespaces: the source's namespace to the target's.
+    :param params: values for the parameters that rule sets declare.
+    :param target_version: the target's Kubernetes version, such as `1.32`.
+    :param target_apis: what the target serves, as `group/version` or `group/version/Kind` (core: `v1`,
+        `v1/Pod`); decides over `target_version`.
+    :param source_provider: `eks`, `gke`, `aks`, `tke`, `cce`, `ack` or `onprem`; recognised from the objects
+        when not given.
+    :raises ParameterError: when a mapping's result would be mapped again, so that a second run would
+        change what the first one wrote.
+    """
+
+    storage_classes: Mapping[str, str] = field(default_factory=dict)
+    image_registries: Mapping[str, str] = field(default_factory=dict)
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    target_version: str | None = None
+    target_apis: Collection[str] | None = None
+    source_provider: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without rule sets."""
+        for name in ("storage_classes", "image_registries", "namespaces"):
+            mapping = getattr(self, name)
+            for key, value in mapping.items():
+                if not isinstance(key, str) or not isinstance(value, str):
+                    raise ParameterError(f"{name}: {key!r}: {value!r} must map text to text")
+        for name in ("storage_classes", "namespaces"):
+            refuse_chains(name, getattr(self, name))
+        if self.target_version is not None:
+            parse_version(self.target_version)
+
+
+def refuse_chains(name: str, mapping: Mapping[str, str]) -> None:
+    """Refuse mappings such as a→b, b→c.
+
+    :param name: what the mapping is called in the plan.
+    :param mapping: the mapping.
+    :raises ParameterError: naming the two entries.
+    """
+    for key, value in mapping.items():
+        following = mapping.get(value, value)
+        if following != value:
+            raise ParameterError(
+                f"{name}: {key} becomes {value}, and {value} becomes {following}; a second run over the result would "
+                "change it again. Use a name on the right that isn't on the left"
+            )
+
+
+def parse_version(text: str) -> tuple[int, int]:
+    """Read a Kubernetes version's major and minor number.
+
+    :param text: such as `1.32`, `v1.32.4` or `v1.30.1-aliyun.1`.
+    :raises ParameterError: when there is no version in it.
+    """
+    pieces = text.strip().removeprefix("v").split(".")
+    try:
+        return int(pieces[0]), int(pieces[1].rstrip("+"))
+    except (IndexError, ValueError) as error:
+        raise ParameterError(f"{text!r} is no Kubernetes version; write it as 1.32") from error
+
+
+def look_up(name: str, layers: Sequence[Mapping[str, str]]) -> str | None:
+    """Map a name: the first layer that knows it decides, by an exact key before globs, longer globs first.
+
+    What a layer produces is never mapped again by a glob.
+
+    :param name: the name in the source.
+    :param layers: mappings, the most important first.
+    """
+    for layer in layers:
+        if name in layer:
+            return layer[name]
+    if any(name in layer.values() for layer in layers):
+        return None
+    for layer in layers:
+        for pattern in sorted(layer, key=len, reverse=True):
+            if any(sign in pattern for sign in "*?[") and fnmatchcase(name, pattern):
+                return layer[pattern]
+    return None
+
+
+def replace_longest_prefix(text: str, mapping: Mapping[str, str]) -> str | None:
+    """Replace the longest prefix that the mapping has.
+
+    :param text: the full text.
+    :param mapping: prefix to replacement.
+    """
+    for prefix in sorted(mapping, key=len, reverse=True):
+        if text.startswith(prefix):
+            return mapping[prefix] + text[len(prefix) :]
+    return None
+
+
+def merged(defaults: Any, given: Any) -> Any:
+    """Lay given values over defaults, mapping by mapping.
+
+    :param defaults: what holds without an answer.
+    :param given: the answer.
+    """
+    if isinstance(defaults, Mapping) and isinstance(given, Mapping):
+        return {**defaults, **{key: merged(defaults.get(key), value) for key, value in given.items()}}
+    return given

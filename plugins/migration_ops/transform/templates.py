@@ -1,0 +1,61 @@
+"""Texts of rules that hold Jinja: rendered in a sandbox, since rule files may come from anywhere."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from migration_ops.transform.errors import RuleExecutionError
+
+ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+
+
+@lru_cache(maxsize=4096)
+def _compiled(text: str) -> Template:
+    return ENVIRONMENT.from_string(text)
+
+
+def check_template(text: str) -> None:
+    """Refuse what isn't Jinja.
+
+    :param text: the template.
+    :raises ValueError: with the template's error.
+    """
+    try:
+        ENVIRONMENT.parse(text)
+    except TemplateError as error:
+        raise ValueError(f"{text!r} is no template: {error}") from error
+
+
+def render(text: str, variables: dict[str, Any]) -> str:
+    """Fill in a template; text without braces is given back as it is.
+
+    :param text: the template.
+    :param variables: what it may name: `params`, `object`, `value`, `provider`.
+    :raises RuleExecutionError: when it names something that isn't there, or fails.
+    """
+    if "{" not in text:
+        return text
+    try:
+        return _compiled(text).render(variables)
+    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise RuleExecutionError(f"the template {text!r} can't be filled in: {error}") from error
+
+
+def render_all(value: Any, variables: dict[str, Any]) -> Any:
+    """Fill in all texts within a value; a mapping's members that become empty text are left out.
+
+    :param value: any JSON value.
+    :param variables: as for :func:`render`.
+    """
+    if isinstance(value, str):
+        return render(value, variables)
+    if isinstance(value, dict):
+        rendered = {key: render_all(member, variables) for key, member in value.items()}
+        return {key: member for key, member in rendered.items() if member != "" or value[key] == ""}
+    if isinstance(value, list):
+        return [render_all(member, variables) for member in value]
+    return value
