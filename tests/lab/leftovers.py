@@ -1,0 +1,99 @@
+"""Find and remove what a lab left: by its records, and by name where the records are lost."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from tests.lab import network, node
+from tests.lab.cgroups import groups_like, kill_group, pids_in, remove_group
+from tests.lab.instance import DATA_ROOT, PREFIX, RUN_ROOT, Instance, load_instance
+
+
+def leftovers(name: str) -> list[str]:
+    """Return what of a lab is on this machine: processes, control groups, interfaces, mounts and folders."""
+    group = f"{PREFIX}-{name}"
+    instance = load_instance(name)
+    found = [f"process {pid}: {_title(pid)}" for pid in sorted(pids_in(group) | _pids_by_name(name))]
+    found += [f"control group {group}" for known in groups_like(group) if known == group]
+    found += [f"interface {known}" for known in network.lab_interfaces(instance.slot)] if instance else []
+    found += [f"mount {where}" for where in _mounts(name)]
+    found += [f"folder {root / name}" for root in (RUN_ROOT, DATA_ROOT) if (root / name).exists()]
+    return found
+
+
+def remove_instance(name: str) -> int:
+    """Kill and remove everything of a lab but its logs; return how many processes were killed.
+
+    Namespaces vanish with their last process, and mounts and wires with them.
+    """
+    group = f"{PREFIX}-{name}"
+    instance = load_instance(name)
+    for pid in _pids_by_name(name) - pids_in(group):
+        with suppress(OSError):
+            _move_into(pid, group)
+    killed = kill_group(group)
+    remove_group(group)
+    for where in reversed(_mounts(name)):
+        network.output_of(["umount", "--lazy", where])
+    if instance:
+        for interface in network.lab_interfaces(instance.slot):
+            network.remove_interface(interface)
+        node.remove_mount_points(instance.made_folders)
+    for root in (DATA_ROOT, RUN_ROOT):
+        shutil.rmtree(root / name, ignore_errors=False) if (root / name).exists() else None
+    return killed
+
+
+def remove_nameless_interfaces() -> None:
+    """Remove interfaces of labs whose records are lost, so that their networks can be used again."""
+    known = {
+        found.slot for path in RUN_ROOT.glob("*/instance.json") if (found := load_instance(path.parent.name))
+    }
+    for interface in network.lab_interfaces():
+        slot = int(re.sub(r"\D", "", interface))
+        if slot not in known:
+            network.remove_interface(interface)
+
+
+def _move_into(pid: int, group: str) -> None:
+    from tests.lab.cgroups import make_group
+
+    for folder in make_group(group):
+        (folder / "cgroup.procs").write_text(str(pid), encoding="ascii")
+
+
+def _pids_by_name(name: str) -> set[int]:
+    """Return processes whose command line names one of the lab's folders: servers, and containerd's shims."""
+    found = set()
+    marks = [f"{root / name}/".encode() for root in (RUN_ROOT, DATA_ROOT)]
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                words = (entry / "cmdline").read_bytes()
+                server = Path(words.split(b"\0", 1)[0].decode(errors="replace")).name
+                if server in SERVER_PROGRAMS and any(mark in words for mark in marks):
+                    found.add(int(entry.name))
+    return found
+
+
+SERVER_PROGRAMS = {
+    *("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"),
+    *("containerd", "containerd-shim-runc-v2", "ceph-mon", "ceph-osd", "radosgw"),
+}
+
+
+def _mounts(name: str) -> list[str]:
+    """Return mounts of the machine's own namespace below the lab's folders."""
+    lines = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    roots = [f"{root / name}/" for root in (RUN_ROOT, DATA_ROOT)]
+    return [where for line in lines if any((where := line.split()[1]).startswith(root) for root in roots)]
+
+
+def _title(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:120]
+    except OSError:
+        return "gone"
