@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from tests.demo.kube import Kube
 from tests.demo.shop.deployment import IMAGE_FOLDER, SOURCE_REGISTRY, TARGET_REGISTRY, image_names
 from tests.lab import Lab
+from tests.lab.mover_image import MOVER_IMAGE
 
 BUCKET = "shop-vault"
 SHOP_IMAGE = "docker.io/local/shop:1.0"
@@ -101,13 +102,17 @@ class Ground:
         self.source.close()
         self.target.close()
 
-    def provide_images(self) -> None:
+    def provide_images(self, say: Callable[[str], None]) -> None:
         """Bring the shop's and the mover's images into the lab; other clusters have to hold them already."""
         if self.lab is None:
             return
-        shop = self.lab.build_image(IMAGE_FOLDER, SHOP_IMAGE)
-        self.lab.source.import_image(shop, image_names(SOURCE_REGISTRY))
-        self.lab.target.import_image(shop, image_names(TARGET_REGISTRY))
+        shop = self.lab.build_image(IMAGE_FOLDER, SHOP_IMAGE, say=say)
+        mover = self.lab.build_mover(say=say)
+        registries = {"source": SOURCE_REGISTRY, "target": TARGET_REGISTRY}
+        for name, registry in registries.items():
+            cluster = self.lab.cluster(name)
+            cluster.import_image(shop, image_names(registry))
+            cluster.import_image(mover, [MOVER_IMAGE])
 
 
 def is_foreign(environment: Mapping[str, str] = os.environ) -> bool:

@@ -90,7 +90,7 @@ class Kube:
             api_version="apiextensions.k8s.io/v1", kind="CustomResourceDefinition"
         )
         for event in resource.watch(name=name, timeout=30):
-            conditions = event["object"].to_dict().get("status", {}).get("conditions", [])
+            conditions = event["object"].to_dict().get("status", {}).get("conditions") or []
             if any(c["type"] == "Established" and c["status"] == "True" for c in conditions):
                 return
         raise TimeoutError(f"{self.name}: CustomResourceDefinition {name} was not established within 30 s")

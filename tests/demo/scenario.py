@@ -91,7 +91,7 @@ class Scenario:
             deployment.remove(clusters, self.progress)
             self.ground.store.make_empty()
         with self.progress.phase("images of the shop and the mover"):
-            self.ground.provide_images()
+            self.ground.provide_images(self.progress.say)
         with self.progress.phase("storage classes"):
             self.ground.source.ensure_storage_class(deployment.SOURCE_CLASS)
             self.ground.target.ensure_storage_class(deployment.TARGET_CLASS)
