@@ -19,10 +19,20 @@ class ClusterHook(KubernetesHook):
 
     :param conn_id: Airflow connection of type `kubernetes`; the extra field `cluster_name` names the
         cluster in snapshots and messages (the connection's id when left out).
+    :param connection_extras: the connection's extra fields, if somebody has read them already: a triggerer
+        reads connections in its event loop and uses this hook in a thread.
     """
 
-    def __init__(self, conn_id: str, **kwargs: Any) -> None:
+    def __init__(
+        self, conn_id: str, *, connection_extras: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(conn_id=conn_id, client_configuration=client.Configuration(), **kwargs)
+        self._given_extras = connection_extras
+
+    @cached_property
+    def conn_extras(self) -> dict[str, Any]:
+        """The connection's extra fields."""
+        return super().conn_extras if self._given_extras is None else self._given_extras
 
     def get_conn(self) -> client.ApiClient:
         """Connect; in a cluster's own pod with its service account, which needs the default configuration."""

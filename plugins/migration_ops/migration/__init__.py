@@ -6,7 +6,7 @@ plan is imported here; the rest lies in modules of its own.
 
 from migration_ops.migration.errors import MigrationError, PlanError, RestorePointError, VerificationError
 from migration_ops.migration.plan import Plan, plan_schema
-from migration_ops.migration.plan_file import load_plan, load_plans
+from migration_ops.migration.plan_file import load_plan, load_plans, plans_folder
 
 __all__ = [
     "MigrationError",
@@ -17,4 +17,5 @@ __all__ = [
     "load_plan",
     "load_plans",
     "plan_schema",
+    "plans_folder",
 ]

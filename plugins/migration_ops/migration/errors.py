@@ -3,7 +3,11 @@
     MigrationError
     ├── PlanError            a plan file can't be used; names file, line and field
     ├── RestorePointError    the vault holds no such restore point, or not all of it
-    └── VerificationError   the target isn't what the restore point says
+    ├── ReadinessError       something that a step needs is missing, found before the step
+    ├── BlockerError         the rules found what must be solved by people
+    ├── ApplyError           the target refused objects
+    ├── NotReadyError        workloads of the target didn't become ready in time
+    └── VerificationError    the target isn't what the restore point says
 
 `retryable` says whether the same step may succeed when it is done again unchanged.
 """
@@ -61,3 +65,23 @@ class RestorePointError(MigrationError):
 
 class VerificationError(MigrationError):
     """What runs in the target isn't what the restore point and the rules say."""
+
+
+class ReadinessError(MigrationError):
+    """Something that a later step needs is missing: a right, a StorageClass, a connection."""
+
+
+class BlockerError(MigrationError):
+    """The rules found objects that can't go to the target as they are."""
+
+
+class ApplyError(MigrationError):
+    """The target refused objects; what it took stays, and a retry goes on from there."""
+
+    retryable = True
+
+
+class NotReadyError(MigrationError):
+    """Workloads of the target didn't become ready in time."""
+
+    retryable = True

@@ -6,6 +6,7 @@ and is bounded, since YAML's aliases can make a small file huge.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from migration_ops.migration.errors import PlanError, PlanProblem
 from migration_ops.migration.plan import Plan
 
+PLANS_FOLDER_VARIABLE = "MIGRATION_OPS_PLANS"
 MAX_BYTES = 256 * 1024
 MAX_NODES = 20_000
 SUFFIXES = (".yaml", ".yml")
@@ -52,6 +54,15 @@ def load_plans(folder: Path | str) -> list[Plan]:
         files[plan.name] = path
         plans.append(plan)
     return plans
+
+
+def plans_folder(dags_file: str) -> Path:
+    """Where the plans of a DAG file lie: `MIGRATION_OPS_PLANS`, or `include/plans` beside `dags/`.
+
+    :param dags_file: the DAG file's `__file__`.
+    """
+    folder = os.environ.get(PLANS_FOLDER_VARIABLE)
+    return Path(folder) if folder else Path(dags_file).resolve().parent.parent / "include" / "plans"
 
 
 def plan_files(folder: Path | str) -> list[Path]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 PointKind = Literal["full", "incremental", "final"]
 Consistency = Literal["live", "snapshot", "quiesced"]
 POINT_FILE = "point.json"
-RESOURCES_FOLDER = "resources"
 
 
 class _Record(BaseModel):
@@ -121,25 +120,3 @@ def snapshot_tags(
 def tag_values(tags: Sequence[str]) -> dict[str, str]:
     """Tags as a mapping; those that aren't of the form `key=value` are left out."""
     return dict(tag.split("=", 1) for tag in tags if "=" in tag)
-
-
-def volume_record(volume: dict[str, Any], summary: dict[str, Any], consistency: Consistency) -> VolumeRecord:
-    """A volume's record from its claim and the mover's summary.
-
-    :param volume: the claim, as the mover's task got it.
-    :param summary: what the vault program said, with restic's field names.
-    """
-    return VolumeRecord(
-        namespace=volume["namespace"],
-        claim=volume["claim"],
-        snapshot_id=summary["snapshot_id"],
-        bytes=summary.get("total_bytes_processed", 0),
-        files=summary.get("total_files_processed", 0),
-        added_bytes=summary.get("data_added_packed", summary.get("data_added", 0)),
-        seconds=summary.get("total_duration", 0.0),
-        consistency=consistency,
-        storage_class=volume.get("storage_class", ""),
-        capacity=volume.get("capacity", ""),
-        volume_mode=volume.get("volume_mode", "Filesystem"),
-        warnings=summary.get("warnings", []),
-    )

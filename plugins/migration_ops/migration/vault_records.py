@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from migration_ops.migration.errors import RestorePointError
 from migration_ops.migration.restore_point import (
     POINT_FILE,
-    RESOURCES_FOLDER,
     RestorePoint,
     snapshot_tags,
     tag_values,
@@ -37,7 +36,7 @@ def commit_restore_point(repository: Repository, point: RestorePoint, capture: C
     with tempfile.TemporaryDirectory(prefix="migration-ops-") as name:
         folder = Path(name)
         (folder / POINT_FILE).write_text(point.model_dump_json(indent=1), encoding="utf-8")
-        write_capture(capture, folder / RESOURCES_FOLDER)
+        write_capture(capture, folder)
         return _save(repository, folder, snapshot_tags(point.plan, point.id, "resources"), point.cluster.name)
 
 
@@ -84,7 +83,7 @@ def captured_objects(repository: Repository, point: RestorePoint) -> list[dict[s
 
     with tempfile.TemporaryDirectory(prefix="migration-ops-") as name:
         restore(repository, point.resources_snapshot, name)
-        return [dict(item.manifest) for item in read_capture(Path(name) / RESOURCES_FOLDER).objects]
+        return [dict(item.manifest) for item in read_capture(Path(name)).objects]
 
 
 def save_documents(repository: Repository, documents: dict[str, Any], tags: Sequence[str], host: str) -> str:

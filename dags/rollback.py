@@ -1,0 +1,47 @@
+"""Take a cutover back: delete what it made in the target, start the source again as it was.
+
+Asks first. Only objects that carry the cutover's own labels are deleted; the vault keeps every restore
+point. Can be run again if a step fails.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param, chain
+
+from migration_ops.migration import Plan, load_plans, plans_folder
+from migration_ops.operators.cutover import ResumeOperator
+from migration_ops.operators.gate import ApprovalGate
+from migration_ops.operators.rollback import ChooseRunOperator, DeleteTargetObjectsOperator
+from migration_ops.operators.runbook import runbook
+
+RUN = Param(
+    None,
+    type=["null", "string"],
+    title="Run of the cutover",
+    description_md="Its run id; empty for the last cutover that stopped the source.",
+)
+
+
+def rollback(plan: Plan) -> DAG:
+    """The DAG `PLAN.rollback`."""
+    document = plan.document()
+    options = {"params": {"run": RUN}, "allowed_run_types": ["manual", "operator_triggered"]}
+    with DAG(**runbook(plan, "rollback", __doc__, **options)) as dag:
+        choose = ChooseRunOperator(task_id="choose", plan=document, run="{{ params.run or '' }}")
+        approve = ApprovalGate(
+            task_id="approve",
+            subject=f"Roll {plan.name} back to the source?",
+            body="{{ ti.xcom_pull(task_ids='choose', key='facts') }}",
+            approvers=plan.approvals.cutover,
+            response_timeout=plan.approvals.timeout,
+            refused="Nothing has been changed.",
+        )
+        delete = DeleteTargetObjectsOperator(task_id="delete_target", plan=document, run=choose.output["run"])
+        resume = ResumeOperator(task_id="resume", plan=document)
+        chain(choose, approve, delete, resume)
+    return dag
+
+
+for each in load_plans(plans_folder(__file__)):
+    if each.target:
+        rollback(each)

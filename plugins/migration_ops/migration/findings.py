@@ -1,0 +1,39 @@
+"""Findings of the rules, counted and shown the same way wherever people decide by them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from migration_ops.migration.errors import BlockerError
+
+if TYPE_CHECKING:
+    from migration_ops.transform import Finding
+
+SHOWN = 50
+
+
+def count_by_severity(findings: Sequence[Finding]) -> dict[str, int]:
+    """Number of findings by severity."""
+    return dict(Counter(str(finding.severity) for finding in findings))
+
+
+def finding_line(finding: Finding) -> str:
+    """A finding in one line."""
+    where = f"{finding.object}: " if finding.object else ""
+    remedy = f" ({finding.suggestion})" if finding.suggestion else ""
+    return f"{finding.severity}: {where}{finding.message}{remedy}"
+
+
+def raise_for_blockers(findings: Sequence[Finding]) -> None:
+    """Stop if the rules found what people must solve first.
+
+    :raises BlockerError: naming every blocker with its suggestion.
+    """
+    blockers = [finding_line(finding) for finding in findings if finding.severity == "blocker"]
+    if blockers:
+        raise BlockerError(
+            "the rules found blockers; solve them in the source, the plan's rules or its selection:\n"
+            + "\n".join(blockers)
+        )

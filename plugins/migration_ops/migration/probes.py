@@ -1,0 +1,164 @@
+"""Questions to the application in the target, as the plan asks them.
+
+They go through the API server (its proxy to Services, and exec), so whoever runs Airflow needs no network
+path into the target. An application may still be warming up: each is asked again until it has had its time.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+from tenacity import RetryError, Retrying, retry_if_not_result, stop_after_delay, wait_fixed
+
+from migration_ops.cluster import Cluster, ClusterError
+from migration_ops.migration.errors import MigrationError
+from migration_ops.migration.plan_sections import ExecProbe, HttpProbe, Probe
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+_PATHS = {
+    "deployment": "/apis/apps/v1/namespaces/{}/deployments/{}",
+    "statefulset": "/apis/apps/v1/namespaces/{}/statefulsets/{}",
+    "daemonset": "/apis/apps/v1/namespaces/{}/daemonsets/{}",
+}
+
+
+class ProbeResult(BaseModel):
+    """The answer to one probe."""
+
+    probe: str
+    passed: bool
+    detail: str
+    seconds: float
+
+
+def run_probe(cluster: Cluster, api_client: ApiClient, probe: Probe, namespace: str) -> ProbeResult:
+    """Ask until the answer is right or the probe's time is over.
+
+    :param api_client: a client of the same cluster, for exec.
+    :param namespace: where to ask when the probe doesn't say.
+    """
+    question = probe.http or probe.exec
+    if question is None:
+        raise MigrationError("a probe asks nothing; the plan should not have been accepted")
+    if isinstance(question, HttpProbe):
+        name = f"http {question.service}:{question.port}{question.path}"
+    else:
+        name = f"exec {question.pod}: {' '.join(question.command)[:80]}"
+    began, last = time.monotonic(), ""
+
+    def ask() -> bool:
+        nonlocal last
+        try:
+            if isinstance(question, HttpProbe):
+                last = _ask_http(cluster, question, question.namespace or namespace)
+            else:
+                last = _ask_exec(cluster, api_client, question, question.namespace or namespace)
+        except (ClusterError, MigrationError, OSError) as error:
+            last = str(error)
+        return not last
+
+    passed = True
+    waiting = Retrying(
+        retry=retry_if_not_result(bool),
+        wait=wait_fixed(1),
+        stop=stop_after_delay(question.timeout.total_seconds()),
+    )
+    try:
+        waiting(ask)
+    except RetryError:
+        passed = False
+    return ProbeResult(
+        probe=name, passed=passed, detail=last or "as expected", seconds=time.monotonic() - began
+    )
+
+
+def _ask_http(cluster: Cluster, probe: HttpProbe, namespace: str) -> str:
+    """What is wrong with the answer; nothing if it is right."""
+    path = f"/api/v1/namespaces/{namespace}/services/{probe.service}:{probe.port}/proxy{probe.path}"
+    try:
+        body = cluster.get(path, accept="*/*", what=f"ask {probe.service}{probe.path}", retry_seconds=0.1)
+    except ClusterError as error:
+        status = getattr(error, "status", None)
+        if status != probe.status:
+            return f"{probe.status} was expected: {error}"
+        body = str(error)
+    else:
+        if probe.status >= 300:
+            return f"{probe.status} was expected, the answer was a success"
+    text = body if isinstance(body, str) else str(body)
+    return (
+        "" if probe.contains is None or probe.contains in text else f"{probe.contains!r} isn't in the answer"
+    )
+
+
+def _ask_exec(cluster: Cluster, api_client: ApiClient, probe: ExecProbe, namespace: str) -> str:
+    """What is wrong with the command's outcome; nothing if it is right."""
+    code, output = run_in_pod(
+        api_client, namespace, _pod(cluster, namespace, probe.pod), probe.command, probe.container
+    )
+    if code != 0:
+        return f"exit code {code}: {output[-500:].strip()}"
+    return (
+        ""
+        if probe.contains is None or probe.contains in output
+        else f"{probe.contains!r} isn't in the output"
+    )
+
+
+def _pod(cluster: Cluster, namespace: str, name: str) -> str:
+    """A running pod: the one of that name, or one of the workload `kind/name`."""
+    kind, slash, workload = name.partition("/")
+    if not slash:
+        return name
+    if kind.lower() not in _PATHS:
+        raise MigrationError(f"{name}: pods are found for {', '.join(_PATHS)}; name one of these, or a pod")
+    found = cluster.get(_PATHS[kind.lower()].format(namespace, workload))
+    labels = found["spec"]["selector"].get("matchLabels") or {}
+    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    pods = cluster.get(f"/api/v1/namespaces/{namespace}/pods", query={"labelSelector": selector})["items"]
+    running = sorted(pod["metadata"]["name"] for pod in pods if pod["status"].get("phase") == "Running")
+    if not running:
+        raise MigrationError(f"no pod of {name} in {namespace} is running")
+    return str(running[0])
+
+
+def run_in_pod(
+    api_client: ApiClient, namespace: str, pod: str, command: list[str], container: str | None = None
+) -> tuple[int, str]:
+    """Run a command in a container and return exit code and output.
+
+    :raises MigrationError: if the API server doesn't let us.
+    """
+    from kubernetes import client  # noqa: PLC0415 - only who has such a probe pays for it
+    from kubernetes.client.exceptions import ApiException  # noqa: PLC0415
+    from kubernetes.stream import stream  # noqa: PLC0415
+
+    # `stream` turns its client into one that speaks websockets only: give it one of its own.
+    own: Any = client.ApiClient(api_client.configuration)
+    own.default_headers = dict(api_client.default_headers)
+    options = {"container": container} if container else {}
+    try:
+        session = stream(
+            client.CoreV1Api(own).connect_get_namespaced_pod_exec,
+            pod,
+            namespace,
+            command=command,
+            stdin=False,
+            stdout=True,
+            stderr=True,
+            tty=False,
+            _preload_content=False,
+            _request_timeout=60,
+            **options,
+        )
+        session.run_forever(timeout=60)
+        output = str(session.read_all())
+        code = session.returncode
+        session.close()
+    except ApiException as error:
+        raise MigrationError(f"exec in {namespace}/{pod}: {error.reason}") from error
+    return (0 if code is None else int(code)), output

@@ -1,0 +1,145 @@
+"""Volumes on their way: what is to be backed up, what is to be restored, one task each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from migration_ops.migration.errors import MigrationError
+from migration_ops.migration.plan import Plan
+from migration_ops.migration.restore_point import (
+    Consistency,
+    PointKind,
+    RestorePoint,
+    VolumeRecord,
+    snapshot_tags,
+)
+
+if TYPE_CHECKING:
+    from migration_ops.cluster import Claim
+
+STAGED_SNAPSHOT_ANNOTATION = "migration-ops.io/staged-snapshot"
+_SHARED_MODES = frozenset({"ReadWriteMany", "ReadOnlyMany"})
+
+
+class _Task(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    namespace: str
+    claim: str
+    volume_mode: str = "Filesystem"
+    storage_class: str = ""
+    capacity: str = ""
+
+
+class BackupTask(_Task):
+    """One volume of the source that is to be backed up.
+
+    :param point: the restore point that it will belong to.
+    :param parent: snapshot to compare with; none reads everything.
+    :param node: the node that must do it, because the claim is mounted there and can't be elsewhere.
+    """
+
+    point: str
+    consistency: Consistency
+    parent: str | None = None
+    node: str | None = None
+
+    def tags(self, plan: str) -> list[str]:
+        """The tags of the snapshot."""
+        return snapshot_tags(plan, self.point, "volume", self.namespace, self.claim)
+
+    def record(self, summary: Mapping[str, Any]) -> VolumeRecord:
+        """The volume's record in the restore point.
+
+        :param summary: what the vault program said, with restic's field names.
+        """
+        return VolumeRecord(
+            namespace=self.namespace,
+            claim=self.claim,
+            snapshot_id=summary["snapshot_id"],
+            bytes=summary.get("total_bytes_processed", 0),
+            files=summary.get("total_files_processed", 0),
+            added_bytes=summary.get("data_added_packed", summary.get("data_added", 0)),
+            seconds=summary.get("total_duration", 0.0),
+            consistency=self.consistency,
+            storage_class=self.storage_class,
+            capacity=self.capacity,
+            volume_mode=self.volume_mode,
+            warnings=[str(warning) for warning in summary.get("warnings", [])],
+        )
+
+
+class RestoreTask(_Task):
+    """One claim of the target that is to hold a snapshot.
+
+    :param base: the snapshot that it holds already.
+    """
+
+    snapshot_id: str
+    base: str | None = None
+    bytes: int = 0
+
+
+def backup_tasks(
+    claims: Sequence[Claim], *, point: str, kind: PointKind, parent: RestorePoint | None
+) -> list[BackupTask]:
+    """What has to be backed up for a restore point.
+
+    :param claims: the source's chosen claims.
+    :param parent: the point before; a full backup compares with nothing and reads everything.
+    """
+    tasks = []
+    for claim in claims:
+        before = parent.volume(claim.namespace, claim.name) if parent and kind != "full" else None
+        tasks.append(
+            BackupTask(
+                namespace=claim.namespace,
+                claim=claim.name,
+                volume_mode=claim.volume_mode,
+                storage_class=claim.storage_class,
+                capacity=claim.capacity,
+                point=point,
+                consistency="quiesced" if kind == "final" else "live",
+                parent=before.snapshot_id if before else None,
+                node=claim.node if claim.node and not _SHARED_MODES & set(claim.access_modes) else None,
+            )
+        )
+    return tasks
+
+
+def restore_tasks(plan: Plan, point: RestorePoint, objects: Sequence[Mapping[str, Any]]) -> list[RestoreTask]:
+    """What has to be restored in the target.
+
+    :param objects: the adapted objects; each volume must have its claim among them.
+    :raises MigrationError: if a volume's claim is missing there: its data would silently stay behind.
+    """
+    claims = {
+        (item["metadata"]["namespace"], item["metadata"]["name"]): item
+        for item in objects
+        if item["kind"] == "PersistentVolumeClaim"
+    }
+    tasks = []
+    for volume in point.volumes:
+        namespace = plan.target_namespace(volume.namespace)
+        claim = claims.get((namespace, volume.claim))
+        if claim is None:
+            raise MigrationError(
+                f"volume {volume.namespace}/{volume.claim} of restore point {point.id} has no claim "
+                f"{namespace}/{volume.claim} among the adapted objects: leave the volume out in the plan, "
+                "or keep its claim"
+            )
+        tasks.append(
+            RestoreTask(
+                namespace=namespace,
+                claim=volume.claim,
+                volume_mode=volume.volume_mode,
+                storage_class=(claim.get("spec") or {}).get("storageClassName") or "",
+                capacity=volume.capacity,
+                snapshot_id=volume.snapshot_id,
+                bytes=volume.bytes,
+            )
+        )
+    return tasks

@@ -1,0 +1,130 @@
+"""What all steps share: the plan, the connections it names, the run's identity, what is worth a retry."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator, RetryPolicy
+from airflow.sdk.definitions.retry_policy import RetryDecision
+
+from migration_ops.migration import Plan
+from migration_ops.mover import run_key
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from migration_ops.cluster import Cluster
+    from migration_ops.hooks.cluster import ClusterHook
+    from migration_ops.hooks.vault import VaultHook
+    from migration_ops.migration.journal import Journal
+    from migration_ops.vault import Repository
+
+
+class RetryUnlessHopeless(RetryPolicy):
+    """Fails a task at once when its error says that trying again can't help.
+
+    Every package's errors carry `retryable`; errors of others are retried as Airflow is told to.
+    """
+
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
+    ) -> RetryDecision:
+        """Look at the error's own word."""
+        if getattr(exception, "retryable", None) is False:
+            return RetryDecision.fail(f"{type(exception).__name__} doesn't go away by itself")
+        return RetryDecision.default()
+
+    def serialize(self) -> dict[str, Any]:
+        """Nothing but the class."""
+        return {}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> RetryUnlessHopeless:
+        """Nothing but the class."""
+        return cls()
+
+
+class MigrationOperator(BaseOperator):
+    """One step of a plan's runbook.
+
+    :param plan: the plan as `Plan.document()` gives it; plain data, since Airflow keeps it with the DAG.
+    """
+
+    def __init__(self, *, plan: dict[str, Any], **kwargs: Any) -> None:
+        kwargs.setdefault("retry_policy", RetryUnlessHopeless())
+        super().__init__(**kwargs)
+        self.plan = plan
+
+    @cached_property
+    def the_plan(self) -> Plan:
+        """The plan, validated."""
+        return Plan.model_validate(self.plan)
+
+    @property
+    def target_conn_id(self) -> str:
+        """Connection of the target.
+
+        :raises ValueError: if the plan has no target.
+        """
+        if self.the_plan.target is None:
+            raise ValueError(f"plan {self.the_plan.name} has no target; name one to restore or to cut over")
+        return self.the_plan.target.conn_id
+
+    @cached_property
+    def source_hook(self) -> ClusterHook:
+        """Hook of the source."""
+        from migration_ops.hooks.cluster import ClusterHook
+
+        return ClusterHook(self.the_plan.source.conn_id)
+
+    @cached_property
+    def target_hook(self) -> ClusterHook:
+        """Hook of the target."""
+        from migration_ops.hooks.cluster import ClusterHook
+
+        return ClusterHook(self.target_conn_id)
+
+    @property
+    def source(self) -> Cluster:
+        """The cluster that the applications leave."""
+        return self.source_hook.cluster
+
+    @property
+    def target(self) -> Cluster:
+        """The cluster that the applications move to."""
+        return self.target_hook.cluster
+
+    @cached_property
+    def vault_hook(self) -> VaultHook:
+        """Hook of the vault."""
+        from migration_ops.hooks.vault import VaultHook
+
+        return VaultHook(self.the_plan.vault.conn_id)
+
+    @cached_property
+    def repository(self) -> Repository:
+        """The vault's repository, opened."""
+        return self.vault_hook.get_conn()
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The plan's journal in the vault."""
+        from migration_ops.migration.journal import Journal
+
+        return Journal(self.repository, self.the_plan.name, self.source_hook.cluster_name)
+
+    def run_key(self, context: Context) -> str:
+        """The run's identity, as objects made by it are labelled."""
+        run = context["dag_run"]
+        return run_key(run.dag_id, run.run_id)
+
+
+def remember(context: Context, key: str, value: Any) -> None:
+    """Write something to the task's state store, where it can be read while the task runs.
+
+    Only for people and pages to look at: no step depends on what is found there.
+    """
+    store = context.get("task_state_store")
+    if store is not None:
+        store.set(key, value)

@@ -1,0 +1,63 @@
+"""The steps of `PLAN.cutover` around the stop: what is known before, and the stop itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from migration_ops.operators.base import MigrationOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class PrepareCutoverOperator(MigrationOperator):
+    """Finds out what the cutover would do, and writes the text that the approvers decide by.
+
+    Pushes `facts` (Markdown) and `findings` (counts by severity).
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(multiple_outputs=True, **kwargs)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Adapt what is there now, without writing anything anywhere.
+
+        :raises MigrationError: if the rules found blockers, or the vault holds no restore point yet.
+        """
+        from migration_ops.migration.cutover import prepare
+
+        facts = prepare(self.the_plan, self.source, self.target, self.repository)
+        for line in facts.markdown().splitlines():
+            self.log.info("%s", line)
+        facts.raise_for_blockers()
+        return {"facts": facts.markdown(), "findings": facts.findings_by_severity}
+
+
+class QuiesceOperator(MigrationOperator):
+    """Stops the source's workloads, with their state remembered on them and in the vault."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Stop them wave by wave, and return when no pod mounts a volume."""
+        from migration_ops.migration.stopping import stop_source
+
+        run = self.run_key(context)
+        began = datetime.now(UTC)
+        self.journal.write(run, "quiesce-begun", began=began)
+        stopped = stop_source(self.the_plan, self.source, run)
+        event = self.journal.write(run, "quiesced", began=began, data=stopped)
+        self.log.info("Stopped %d workloads in %.1f s", len(stopped["workloads"]), event.seconds)
+        return {"began": began.isoformat(), "workloads": stopped["workloads"], "seconds": event.seconds}
+
+
+class ResumeOperator(MigrationOperator):
+    """Brings the source's quiesced workloads back to what they were."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Start them in reverse order; does nothing to a workload that runs."""
+        from migration_ops.migration.stopping import resume_source
+
+        resumed = resume_source(self.the_plan, self.source)
+        self.journal.write(self.run_key(context), "resumed", data={"workloads": resumed})
+        self.log.info("Resumed %s", ", ".join(resumed) or "nothing: no workload was quiesced")
+        return {"workloads": resumed}

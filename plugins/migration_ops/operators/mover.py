@@ -1,0 +1,302 @@
+"""Operators that run a mover: deferrable, and safe to lose at any instant.
+
+The Job's name follows from plan, run and volume, so every try finds the Job of the one before. Nothing but
+an operator's own hand deletes a mover that runs: `on_kill` is also called when a worker is drained.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from migration_ops.migration.volumes import BackupTask, RestoreTask
+from migration_ops.mover import (
+    MoverFailedError,
+    MoverNotStartedError,
+    MoverSpec,
+    backup_command,
+    probe_command,
+    restore_command,
+    summary_text,
+)
+from migration_ops.operators.base import MigrationOperator, remember
+from migration_ops.triggers.mover import MoverTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from migration_ops.hooks.cluster import ClusterHook
+
+_FIRST_REPORT_SECONDS = 15.0
+_SLOWEST_REPORT_SECONDS = 60.0
+_GRACE = timedelta(minutes=5)  # Kubernetes ends the Job first; this only guards against a lost triggerer
+
+
+class MoverOperator(MigrationOperator):
+    """Runs one mover and returns its summary."""
+
+    @property
+    @abstractmethod
+    def hook(self) -> ClusterHook:
+        """The cluster where the mover runs."""
+
+    @abstractmethod
+    def spec(self, context: Context) -> MoverSpec:
+        """What the mover shall do."""
+
+    def result(self, summary: dict[str, Any]) -> dict[str, Any]:
+        """What downstream tasks get; by default the summary itself."""
+        return summary
+
+    def lost_summary(self) -> dict[str, Any] | None:
+        """The outcome as the vault tells it, when the mover ended and nobody knows what it said."""
+        return None
+
+    def execute(self, context: Context) -> None:
+        """Start the mover or find it, and wait in the triggerer."""
+        from migration_ops.mover.submission import submit
+
+        spec = self.spec(context)
+        job = submit(self.hook.api_client, spec, self.vault_hook.credentials())
+        self.log.info(
+            "%s mover %s/%s for %s", "Found" if job.adopted else "Started", job.namespace, job.name, spec.item
+        )
+        now = time.time()
+        waiting = {
+            "namespace": job.namespace,
+            "name": job.name,
+            "uid": job.uid,
+            "start_deadline": now + self.the_plan.movers.start_timeout.total_seconds(),
+            "deadline": now + self.the_plan.movers.timeout.total_seconds(),
+        }
+        remember(context, "mover", {"item": spec.item, "action": spec.action, **waiting})
+        self._wait(waiting, _FIRST_REPORT_SECONDS, None)
+
+    def resume_with(
+        self, context: Context, event: dict[str, Any], waiting: dict[str, Any], report_after: float
+    ) -> dict[str, Any] | None:
+        """Take what the trigger says: note progress and wait on, or bring the mover to its end.
+
+        :raises MoverFailedError: if the mover failed; says whether trying again can help.
+        :raises MoverNotStartedError: if its pod didn't start in time.
+        """
+        where = f"mover {waiting['namespace']}/{waiting['name']}"
+        if event.get("progress"):
+            remember(context, "progress", event["progress"] | {"node": event.get("node")})
+        match event["phase"]:
+            case "progress":
+                self._wait(
+                    waiting, min(report_after * 1.5, _SLOWEST_REPORT_SECONDS), event.get("logged_until")
+                )
+            case "succeeded":
+                return self._finish(context, event.get("summary"), waiting)
+            case "gone":
+                return self._finish(context, None, waiting)
+            case "not_started":
+                raise MoverNotStartedError(
+                    f"{where} did not start within {self.the_plan.movers.start_timeout}: {event['reason']}. "
+                    "It is left there: look at its pod, or raise movers.start_timeout in the plan"
+                )
+            case "timeout":
+                raise MoverFailedError(
+                    f"{where} did not end within {self.the_plan.movers.timeout}; "
+                    "raise movers.timeout in the plan"
+                )
+            case "unreachable":
+                raise MoverFailedError(
+                    f"the API server of {self.hook.conn_id} did not answer about {where} for too long: "
+                    f"{event['reason']}. The mover may well go on; a retry finds it"
+                )
+            case _:
+                raise MoverFailedError(f"{where} failed: {event['reason']}", retryable=event["retryable"])
+        return None
+
+    def _wait(self, waiting: dict[str, Any], report_after: float, logged_until: str | None) -> None:
+        self.defer(
+            trigger=MoverTrigger(
+                conn_id=self.hook.conn_id,
+                report_after_seconds=report_after,
+                logged_until=logged_until,
+                **waiting,
+            ),
+            method_name="resume_with",
+            kwargs={"waiting": waiting, "report_after": report_after},
+            timeout=timedelta(seconds=max(waiting["deadline"] - time.time(), 1)) + _GRACE,
+        )
+
+    def _finish(
+        self, context: Context, summary: dict[str, Any] | None, waiting: dict[str, Any]
+    ) -> dict[str, Any]:
+        from migration_ops.mover.submission import remove
+
+        summary = summary or self.lost_summary()
+        if summary is None:
+            remove(self.hook.api_client, waiting["namespace"], waiting["name"])
+            raise MoverFailedError(
+                f"mover {waiting['namespace']}/{waiting['name']} is gone and left no summary; "
+                "a retry runs it again"
+            )
+        result = self.result(summary)
+        remember(context, "summary", summary)
+        self.log.info("Done: %s", summary_text(summary))
+        # Only now, when the outcome is known: a task that is lost before finds the Job again.
+        remove(self.hook.api_client, waiting["namespace"], waiting["name"])
+        return result
+
+
+class ProbeVaultOperator(MoverOperator):
+    """Lets a mover in a cluster write, read back and delete an object in the vault, timed.
+
+    :param side: `source` or `target`.
+    :param size: how much is written.
+    """
+
+    def __init__(self, *, side: str, size: str = "8MiB", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.side = side
+        self.size = size
+
+    @property
+    def hook(self) -> ClusterHook:
+        """The probed side's cluster."""
+        return self.source_hook if self.side == "source" else self.target_hook
+
+    def spec(self, context: Context) -> MoverSpec:
+        """A mover without a volume."""
+        movers = self.the_plan.movers
+        return MoverSpec(
+            plan=self.the_plan.name,
+            run=self.run_key(context),
+            action="probe",
+            namespace=movers.namespace,
+            command=probe_command(self.size),
+            image=movers.image,
+            requests=movers.requests,
+            limits=movers.limits,
+            timeout_seconds=600,
+        )
+
+
+class VolumeOperator(MoverOperator):
+    """A mover for one volume.
+
+    :param volume: a `BackupTask` or `RestoreTask` as JSON data.
+    """
+
+    template_fields = ("volume",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"volume": "json"}
+
+    def __init__(
+        self, *, volume: dict[str, Any], map_index_template: str = "{{ volume_name }}", **kwargs: Any
+    ) -> None:
+        super().__init__(map_index_template=map_index_template, **kwargs)
+        self.volume = volume
+
+    def execute(self, context: Context) -> None:
+        """Name the row in Airflow's grid, then run the mover."""
+        context["volume_name"] = f"{self.volume['namespace']}/{self.volume['claim']}"  # type: ignore[typeddict-unknown-key]
+        super().execute(context)
+
+    def resume_with(
+        self, context: Context, event: dict[str, Any], waiting: dict[str, Any], report_after: float
+    ) -> dict[str, Any] | None:
+        """Name the row again: each resumption is a process of its own."""
+        context["volume_name"] = f"{self.volume['namespace']}/{self.volume['claim']}"  # type: ignore[typeddict-unknown-key]
+        return super().resume_with(context, event, waiting, report_after)
+
+    def volume_spec(
+        self,
+        context: Context,
+        task: BackupTask | RestoreTask,
+        action: str,
+        command: tuple[str, ...],
+        **options: Any,
+    ) -> MoverSpec:
+        """A mover that mounts the volume."""
+        movers = self.the_plan.movers
+        return MoverSpec(
+            plan=self.the_plan.name,
+            run=self.run_key(context),
+            action=action,
+            namespace=task.namespace,
+            claim=task.claim,
+            command=command,
+            image=movers.image,
+            block=task.volume_mode == "Block",
+            requests=movers.requests,
+            limits=movers.limits,
+            timeout_seconds=int(movers.timeout.total_seconds()),
+            **options,
+        )
+
+
+class BackupVolumeOperator(VolumeOperator):
+    """Backs up one volume of the source into the vault and returns its record for the restore point."""
+
+    @property
+    def hook(self) -> ClusterHook:
+        """The source."""
+        return self.source_hook
+
+    @cached_property
+    def task(self) -> BackupTask:
+        """What to back up."""
+        return BackupTask.model_validate(self.volume)
+
+    def spec(self, context: Context) -> MoverSpec:
+        """Read-only, and on the node that holds the volume when it can't be mounted elsewhere."""
+        command = backup_command(
+            self.task.namespace,
+            self.task.claim,
+            host=self.source_hook.cluster_name,
+            tags=self.task.tags(self.the_plan.name),
+            parent=self.task.parent,
+            limit_upload_bytes=self.the_plan.movers.limit_upload,
+        )
+        return self.volume_spec(context, self.task, "backup", command, node=self.task.node)
+
+    def result(self, summary: dict[str, Any]) -> dict[str, Any]:
+        """The volume's record."""
+        return self.task.record(summary).model_dump(mode="json")
+
+    def lost_summary(self) -> dict[str, Any] | None:
+        """A snapshot with this run's tags is the proof that the mover got through."""
+        from migration_ops.migration.vault_records import find_volume_snapshot
+
+        task = self.task
+        snapshot = find_volume_snapshot(
+            self.repository, self.the_plan.name, task.point, task.namespace, task.claim
+        )
+        return {**snapshot.summary, "snapshot_id": snapshot.id} if snapshot else None
+
+
+class RestoreVolumeOperator(VolumeOperator):
+    """Makes one claim of the target equal to its snapshot."""
+
+    @property
+    def hook(self) -> ClusterHook:
+        """The target."""
+        return self.target_hook
+
+    @cached_property
+    def task(self) -> RestoreTask:
+        """What to restore."""
+        return RestoreTask.model_validate(self.volume)
+
+    def spec(self, context: Context) -> MoverSpec:
+        """Writes into the claim, and reads it again if the plan wants the data verified."""
+        command = restore_command(
+            self.task.namespace,
+            self.task.claim,
+            self.task.snapshot_id,
+            base=self.task.base,
+            verify=self.the_plan.verify.data != "metadata",
+        )
+        return self.volume_spec(context, self.task, "restore", command, writable=True)
+
+    def result(self, summary: dict[str, Any]) -> dict[str, Any]:
+        """The claim with what was done to it."""
+        return {**self.volume, "summary": summary}

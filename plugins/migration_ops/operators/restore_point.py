@@ -1,0 +1,126 @@
+"""The steps that make a restore point: list the volumes, and after their movers commit it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from migration_ops.operators.base import MigrationOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class ListVolumesOperator(MigrationOperator):
+    """Lists the volumes of a new restore point; each becomes a mapped task.
+
+    Returns a `BackupTask` for each; pushes `point` (its id, kind, parent and start).
+
+    :param kind: `full`, `incremental` or `final`.
+    """
+
+    template_fields = ("kind",)
+
+    def __init__(self, *, kind: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.kind = kind
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Read claims and the newest restore point; the id follows from the run, so tries agree on it."""
+        from migration_ops.cluster import capture
+        from migration_ops.migration.adaptation import selection
+        from migration_ops.migration.restore_point import point_id
+        from migration_ops.migration.vault_records import latest_restore_point
+        from migration_ops.migration.volumes import backup_tasks
+
+        run = context["dag_run"]
+        name = point_id(self.kind, run.run_after, self.run_key(context))
+        parent = latest_restore_point(self.repository, self.the_plan.name)
+        found = capture(self.source, selection(self.the_plan))
+        tasks = backup_tasks(found.claims, point=name, kind=self.kind, parent=parent)
+        self.log.info(
+            "Restore point %s of %d volumes, compared with %s",
+            name,
+            len(tasks),
+            parent.id if parent and self.kind != "full" else "nothing",
+        )
+        for one in found.left_out:
+            self.log.info("Left out: %s (%s)", one.object, one.reason)
+        point = {
+            "id": name,
+            "kind": self.kind,
+            "parent": parent.id if parent and self.kind != "full" else None,
+            "started": datetime.now(UTC).isoformat(),
+        }
+        context["ti"].xcom_push(key="point", value=point)
+        return [task.model_dump(mode="json") for task in tasks]
+
+
+class CommitRestorePointOperator(MigrationOperator):
+    """Captures the resources and commits the restore point.
+
+    :param point: what `ListVolumesOperator` pushed under that name.
+    :param volumes: the volumes' records.
+    """
+
+    template_fields = ("point", "volumes")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"point": "json", "volumes": "json"}
+
+    def __init__(self, *, point: Any, volumes: Any, **kwargs: Any) -> None:
+        super().__init__(multiple_outputs=True, **kwargs)
+        self.point = point
+        self.volumes = volumes
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Capture, write, and only then does the restore point exist."""
+        from migration_ops.cluster import capture
+        from migration_ops.migration.adaptation import selection
+        from migration_ops.migration.restore_point import (
+            LeftOutRecord,
+            RestorePoint,
+            SourceCluster,
+            VolumeRecord,
+        )
+        from migration_ops.migration.vault_records import commit_restore_point
+        from migration_ops.mover import size_text
+
+        found = capture(self.source, selection(self.the_plan))
+        point = RestorePoint(
+            id=self.point["id"],
+            plan=self.the_plan.name,
+            kind=self.point["kind"],
+            parent=self.point["parent"],
+            started=datetime.fromisoformat(self.point["started"]),
+            finished=datetime.now(UTC),
+            cluster=SourceCluster(
+                name=self.source.name, identity=self.source.identity(), version=self.source.version()
+            ),
+            volumes=[VolumeRecord.model_validate(record) for record in self.volumes or []],
+            objects=found.counts_by_kind,
+            left_out=[LeftOutRecord(object=one.object, reason=one.reason) for one in found.left_out],
+            warnings=[f"{one.object} could not be read: {one.reason}" for one in found.unreadable],
+        )
+        snapshot = commit_restore_point(self.repository, point, found)
+        for warning in point.warnings:
+            self.log.warning("%s", warning)
+        self.log.info(
+            "Restore point %s committed: %d volumes with %s, %s added, %d objects",
+            point.id,
+            len(point.volumes),
+            size_text(point.total_bytes),
+            size_text(point.added_bytes),
+            sum(point.objects.values()),
+        )
+        if point.kind == "final":
+            data = {"point": point.id, "bytes": point.total_bytes, "added_bytes": point.added_bytes}
+            self.journal.write(self.run_key(context), "final-delta", began=point.started, data=data)
+        return {
+            "point": point.id,
+            "kind": point.kind,
+            "snapshot": snapshot,
+            "volumes": [volume.model_dump(mode="json") for volume in point.volumes],
+            "objects": sum(point.objects.values()),
+            "bytes": point.total_bytes,
+            "added_bytes": point.added_bytes,
+            "seconds": (point.finished - point.started).total_seconds(),
+        }

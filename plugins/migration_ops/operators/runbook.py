@@ -1,0 +1,31 @@
+"""What the runbooks' DAGs have in common, so that a DAG file holds only its steps."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from migration_ops.migration import Plan
+
+
+def runbook(plan: Plan, verb: str, doc: str | None, **options: Any) -> dict[str, Any]:
+    """Arguments of a runbook's DAG.
+
+    :param verb: the DAG is called `PLAN.VERB`.
+    :param doc: the DAG file's docstring.
+    :param options: whatever else this DAG needs.
+    """
+    target = plan.target.conn_id if plan.target else "nowhere"
+    head = f"Plan **{plan.name}**: {plan.source.conn_id} → {target}, vault {plan.vault.conn_id}."
+    return {
+        "dag_id": f"{plan.name}.{verb}",
+        "doc_md": "\n\n".join(part for part in (doc, head, plan.description) if part),
+        "schedule": None,
+        "catchup": False,
+        "max_active_runs": 1,
+        "tags": ["migration", plan.name],
+        # A worker that is lost costs one try, and a step finds what its last try began.
+        "default_args": {"retries": 2, "retry_delay": timedelta(seconds=10)},
+        **options,
+    }

@@ -1,0 +1,69 @@
+"""Waits until objects of a cluster are ready; the asking itself is done in a thread, a little at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+_SLICE_SECONDS = 20.0  # how long one look may wait; a triggerer that stops waits no longer than this
+
+
+class ReadinessTrigger(BaseTrigger):
+    """Fires when all objects are ready, or the deadline has passed.
+
+    :param conn_id: connection of the cluster.
+    :param objects: kind, name and namespace of what has to be ready; no more of a manifest is needed.
+    :param deadline: until when, as seconds since the epoch.
+    """
+
+    def __init__(self, *, conn_id: str, objects: list[dict[str, Any]], deadline: float) -> None:
+        super().__init__()
+        self.conn_id = conn_id
+        self.objects = objects
+        self.deadline = deadline
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """What another triggerer needs to go on."""
+        return "migration_ops.triggers.readiness.ReadinessTrigger", {
+            "conn_id": self.conn_id,
+            "objects": self.objects,
+            "deadline": self.deadline,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look again and again until ready or late."""
+        told: list[str] = []
+        while True:
+            reasons: list[str] = []
+            try:
+                ready, reasons = await self._look(min(_SLICE_SECONDS, max(self.deadline - time.time(), 0.1)))
+            except Exception as error:  # noqa: BLE001 - any failure to ask is treated alike: ask again, bounded
+                ready, reasons = False, [f"can't ask the cluster: {error}"]
+                await asyncio.sleep(3)
+            if ready or time.time() > self.deadline:
+                yield TriggerEvent({"ready": ready, "reasons": reasons})
+                return
+            if reasons != told:
+                told = reasons
+                self.log.info("Not ready yet: %s", "; ".join(reasons))
+
+    async def _look(self, seconds: float) -> tuple[bool, list[str]]:
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        connection = await get_async_connection(self.conn_id)
+        return await asyncio.to_thread(self._ask, connection.extra_dejson, seconds)
+
+    def _ask(self, connection_extras: dict[str, Any], seconds: float) -> tuple[bool, list[str]]:
+        from migration_ops.cluster import wait_ready
+        from migration_ops.hooks.cluster import ClusterHook
+
+        cluster = ClusterHook(self.conn_id, connection_extras=connection_extras).cluster
+        try:
+            found = wait_ready(cluster, self.objects, seconds)
+        finally:
+            cluster.close()
+        return found.ready, [str(reason) for reason in found.reasons]
