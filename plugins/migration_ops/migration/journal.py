@@ -18,6 +18,8 @@ from migration_ops.vault import list_snapshots
 if TYPE_CHECKING:
     from migration_ops.vault import Repository
 
+QUIESCE_BEGUN, QUIESCED = "quiesce-begun", "quiesced"
+
 _FILE = "event.json"
 
 

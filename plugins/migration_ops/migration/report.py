@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from migration_ops.migration.journal import QUIESCE_BEGUN, QUIESCED
 from migration_ops.mover import size_text
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class CutoverSummary:
 
 def cutover_summary(plan: Plan, events: Sequence[Event]) -> CutoverSummary:
     """Put a run's journal together."""
-    began = next((event.began for event in events if event.name == "quiesce-begun"), None)
+    began = next((event.began for event in events if event.name == QUIESCE_BEGUN), None)
     verified = next((event.ended for event in reversed(events) if event.name == "verified"), None)
     steps = [
         {"step": event.name, "seconds": event.seconds, "remark": _remark(event)}
@@ -79,7 +80,7 @@ def cutover_summary(plan: Plan, events: Sequence[Event]) -> CutoverSummary:
 
 def _remark(event: Event) -> str:
     data = event.data
-    if event.name == "quiesced":
+    if event.name == QUIESCED:
         return f"{len(data.get('workloads', []))} workloads stopped"
     if "counts" in data:
         return ", ".join(f"{number} {action}" for action, number in data["counts"].items())

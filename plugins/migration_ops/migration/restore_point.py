@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from migration_ops.migration.errors import RestorePointError
 
 PointKind = Literal["full", "incremental", "final"]
 Consistency = Literal["live", "snapshot", "quiesced"]
@@ -96,6 +98,19 @@ class RestorePoint(_Record):
     def volume(self, namespace: str, claim: str) -> VolumeRecord | None:
         """The record of one volume, if the point has it."""
         return next((v for v in self.volumes if (v.namespace, v.claim) == (namespace, claim)), None)
+
+
+def point_kind(text: str) -> PointKind:
+    """The kind of that name.
+
+    :raises RestorePointError: if there is none.
+    """
+    for kind in get_args(PointKind):
+        if kind == text:
+            return cast("PointKind", kind)
+    raise RestorePointError(
+        f"{text!r} is no kind of restore point; use one of {', '.join(get_args(PointKind))}"
+    )
 
 
 def point_id(kind: PointKind, time: datetime, run: str) -> str:

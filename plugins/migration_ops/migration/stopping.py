@@ -2,49 +2,108 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from migration_ops.cluster import capture, quiesce, resume
+from migration_ops.cluster import (
+    NotFound,
+    ObjectReference,
+    QuiesceRecord,
+    capture,
+    discovery,
+    quiesce,
+    reference_of,
+    resume,
+)
+from migration_ops.cluster.listing import list_objects
+from migration_ops.cluster.marks import run_selector
+from migration_ops.cluster.waves import wave_of
 from migration_ops.migration.adaptation import selection
 from migration_ops.migration.errors import MigrationError
+from migration_ops.migration.journal import QUIESCE_BEGUN
 
 if TYPE_CHECKING:
-    from migration_ops.cluster import Cluster
+    from migration_ops.cluster import ApiResource, Cluster, ResumeResult
     from migration_ops.migration.journal import Journal
     from migration_ops.migration.plan import Plan
 
 
-def stop_source(plan: Plan, source: Cluster, run: str) -> dict[str, Any]:
-    """Stop the workloads of the plan's namespaces, and return what they were.
+def stop_source(
+    plan: Plan, source: Cluster, run: str, on_record: Callable[[QuiesceRecord], None]
+) -> QuiesceRecord:
+    """Stop the workloads of the plan's namespaces, wave by wave.
 
-    Returns when no pod mounts a claim of theirs any more.
+    Returns when no pod holds a volume of theirs any more.
 
+    :param on_record: called with what will be stopped and what it is, before the first stop: store it.
     :raises ClusterError: if something can't be stopped in time; what was stopped can be resumed.
     """
-    found = capture(source, selection(plan))
-    namespaces = sorted(
-        {str(one.manifest["metadata"].get("namespace") or "") for one in found.objects} - {""}
-    )
-    record = quiesce(
+    chosen = selection(plan)
+    found = capture(source, chosen)
+    namespaces = {str(one.manifest["metadata"].get("namespace") or "") for one in found.objects} - {""}
+    return quiesce(
         source,
-        namespaces,
-        waves=plan.quiesce.waves,
+        sorted(namespaces),
         plan=plan.name,
         run=run,
+        claims=found.claims,
+        waves=plan.quiesce.waves,
+        selection=chosen,
         timeout=plan.quiesce.timeout.total_seconds(),
+        on_record=on_record,
     )
-    return {"workloads": _references(record), "record": dataclasses.asdict(record)}
 
 
-def resume_source(plan: Plan, source: Cluster) -> list[str]:
-    """Bring quiesced workloads back to what they were; returns their references."""
-    return _references(resume(source, plan.name))
+def resume_source(plan: Plan, source: Cluster, journal: Journal | None = None) -> ResumeResult:
+    """Bring quiesced workloads back to what they were, and wait until they are ready.
+
+    :param journal: gives back what objects were that lost their annotations.
+    :raises MigrationError: if something could not be brought back; names it with what is known of it.
+    """
+    event = journal.last(QUIESCE_BEGUN) if journal else None
+    record = QuiesceRecord.from_dict(event.data) if event and event.data else None
+    result = resume(source, plan.name, record=record, timeout=plan.restore.ready_timeout.total_seconds())
+    if not result.complete:
+        raise MigrationError(
+            f"resumed {len(result.resumed)} objects of {source.name}, but not all is as it was:\n"
+            + "\n".join((*result.problems, *result.not_ready))
+        )
+    return result
 
 
-def _references(record: Any) -> list[str]:
-    return [str(getattr(item, "object", item)) for item in record.workloads]
+def delete_run(plan: Plan, target: Cluster, run: str) -> list[str]:
+    """Delete what a run made in the target, what depends on others first; returns the references.
+
+    Objects that others made are never touched, whatever the run changed in them.
+    """
+    deletable = [
+        one
+        for one in discovery(target, refresh=True).resources
+        if one.preferred and {"list", "delete"} <= set(one.verbs)
+    ]
+    selector = run_selector(plan.name, run)
+    found: list[tuple[ApiResource, dict[str, Any]]] = []
+
+    def search(resource: ApiResource) -> list[tuple[ApiResource, dict[str, Any]]]:
+        items = list_objects(target, resource, label_selector=selector, metadata_only=True)
+        return [(resource, item) for item in items]
+
+    for listed in target.each(search, deletable):
+        found += listed
+    found.sort(key=lambda pair: wave_of(ObjectReference.of(pair[1])), reverse=True)
+    deleted = []
+    for resource, item in found:
+        metadata = item["metadata"]
+        path = resource.path(metadata.get("namespace"), metadata["name"])
+        # The UID keeps us from deleting another object that took the name meanwhile.
+        body = {"propagationPolicy": "Background", "preconditions": {"uid": metadata["uid"]}}
+        try:
+            target.request("DELETE", path, body=body, what=f"delete {reference_of(item)}")
+        except NotFound:
+            continue
+        deleted.append(reference_of(item))
+    return deleted
 
 
 @dataclass(frozen=True)
@@ -68,7 +127,7 @@ def choose_run(plan: Plan, journal: Journal, run: str | None) -> ChosenRun:
 
     :raises MigrationError: if there is none.
     """
-    begun = [event for event in journal.events(name="quiesce-begun") if run in {None, event.run}]
+    begun = [event for event in journal.events(name=QUIESCE_BEGUN) if run in {None, event.run}]
     if not begun:
         which = f"run {run}" if run else "no run"
         raise MigrationError(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from migration_ops.cluster import apply, discovery
+from migration_ops.cluster.suspension import as_before
 from migration_ops.migration.adaptation import adapt
 from migration_ops.migration.errors import ApplyError
 from migration_ops.migration.findings import count_by_severity, finding_line, raise_for_blockers
@@ -74,7 +75,8 @@ def adapt_restore_point(
     point = get_restore_point(repository, plan.name, point_id)
     result = adapt(
         plan,
-        captured_objects(repository, point),
+        # What quiesce stopped was captured stopped; the target gets it as it was before.
+        [as_before(item) for item in captured_objects(repository, point)],
         target_version=target.version(),
         target_apis=discovery(target).api_names(),
     )

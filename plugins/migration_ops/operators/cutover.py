@@ -10,6 +10,8 @@ from migration_ops.operators.base import MigrationOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from migration_ops.cluster import QuiesceRecord
+
 
 class PrepareCutoverOperator(MigrationOperator):
     """Finds out what the cutover would do, and writes the text that the approvers decide by.
@@ -39,15 +41,28 @@ class QuiesceOperator(MigrationOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Stop them wave by wave, and return when no pod mounts a volume."""
+        from migration_ops.migration.journal import QUIESCE_BEGUN, QUIESCED
         from migration_ops.migration.stopping import stop_source
 
         run = self.run_key(context)
         began = datetime.now(UTC)
-        self.journal.write(run, "quiesce-begun", began=began)
-        stopped = stop_source(self.the_plan, self.source, run)
-        event = self.journal.write(run, "quiesced", began=began, data=stopped)
-        self.log.info("Stopped %d workloads in %.1f s", len(stopped["workloads"]), event.seconds)
-        return {"began": began.isoformat(), "workloads": stopped["workloads"], "seconds": event.seconds}
+        earlier = self.journal.last(QUIESCE_BEGUN, run)
+        if earlier:
+            began = earlier.began  # the downtime began with the first try
+
+        def note(record: QuiesceRecord) -> None:
+            if earlier is None:
+                self.journal.write(run, QUIESCE_BEGUN, began=began, data=record.as_dict())
+
+        record = stop_source(self.the_plan, self.source, run, note)
+        event = self.journal.write(run, QUIESCED, began=began, data=record.as_dict())
+        for warning in record.warnings:
+            self.log.warning("%s", warning)
+        workloads = [one.object for one in record.workloads]
+        self.log.info(
+            "Stopped %d workloads in %.1f s: %s", len(workloads), event.seconds, ", ".join(workloads)
+        )
+        return {"began": began.isoformat(), "workloads": workloads, "seconds": event.seconds}
 
 
 class ResumeOperator(MigrationOperator):
@@ -57,7 +72,8 @@ class ResumeOperator(MigrationOperator):
         """Start them in reverse order; does nothing to a workload that runs."""
         from migration_ops.migration.stopping import resume_source
 
-        resumed = resume_source(self.the_plan, self.source)
+        result = resume_source(self.the_plan, self.source, self.journal)
+        resumed = list(result.resumed)
         self.journal.write(self.run_key(context), "resumed", data={"workloads": resumed})
         self.log.info("Resumed %s", ", ".join(resumed) or "nothing: no workload was quiesced")
         return {"workloads": resumed}

@@ -117,7 +117,7 @@ class MoverOperator(MigrationOperator):
     def _wait(self, waiting: dict[str, Any], report_after: float, logged_until: str | None) -> None:
         self.defer(
             trigger=MoverTrigger(
-                conn_id=self.hook.conn_id,
+                conn_id=str(self.hook.conn_id),
                 report_after_seconds=report_after,
                 logged_until=logged_until,
                 **waiting,

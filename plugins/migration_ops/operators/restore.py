@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from migration_ops.operators.base import MigrationOperator
 from migration_ops.triggers.readiness import ReadinessTrigger
@@ -52,7 +52,7 @@ class _ApplyOperator(MigrationOperator):
     """
 
     template_fields = ("adapted",)
-    part = ""
+    part: Literal["claims", "resources"]
 
     def __init__(self, *, adapted: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)

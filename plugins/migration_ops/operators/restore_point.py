@@ -29,27 +29,27 @@ class ListVolumesOperator(MigrationOperator):
         """Read claims and the newest restore point; the id follows from the run, so tries agree on it."""
         from migration_ops.cluster import capture
         from migration_ops.migration.adaptation import selection
-        from migration_ops.migration.restore_point import point_id
+        from migration_ops.migration.restore_point import point_id, point_kind
         from migration_ops.migration.vault_records import latest_restore_point
         from migration_ops.migration.volumes import backup_tasks
 
-        run = context["dag_run"]
-        name = point_id(self.kind, run.run_after, self.run_key(context))
+        run, kind = context["dag_run"], point_kind(self.kind)
+        name = point_id(kind, run.run_after, self.run_key(context))
         parent = latest_restore_point(self.repository, self.the_plan.name)
         found = capture(self.source, selection(self.the_plan))
-        tasks = backup_tasks(found.claims, point=name, kind=self.kind, parent=parent)
+        tasks = backup_tasks(found.claims, point=name, kind=kind, parent=parent)
         self.log.info(
             "Restore point %s of %d volumes, compared with %s",
             name,
             len(tasks),
-            parent.id if parent and self.kind != "full" else "nothing",
+            parent.id if parent and kind != "full" else "nothing",
         )
         for one in found.left_out:
             self.log.info("Left out: %s (%s)", one.object, one.reason)
         point = {
             "id": name,
-            "kind": self.kind,
-            "parent": parent.id if parent and self.kind != "full" else None,
+            "kind": kind,
+            "parent": parent.id if parent and kind != "full" else None,
             "started": datetime.now(UTC).isoformat(),
         }
         context["ti"].xcom_push(key="point", value=point)

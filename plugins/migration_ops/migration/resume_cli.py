@@ -1,0 +1,72 @@
+"""`migration-ops resume`: bring a source's quiesced workloads back, without Airflow.
+
+What they were is written on the objects themselves; a copy lies in the vault's journal. The vault is asked
+when its settings are given, and only to fill in what objects have lost.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from migration_ops.migration.errors import MigrationError, PlanError
+from migration_ops.migration.plan_file import load_plan
+
+if TYPE_CHECKING:
+    from migration_ops.migration.journal import Journal
+    from migration_ops.migration.plan import Plan
+
+
+@click.command()
+@click.option("--plan", "plan_path", required=True, type=click.Path(path_type=Path), help="The plan file.")
+@click.option(
+    "--kubeconfig", required=True, type=click.Path(exists=True, path_type=Path), help="The source's."
+)
+@click.option("--context", default=None, help="Context of the kubeconfig; its current one when left out.")
+@click.option(
+    "-r", "--repo", envvar="RESTIC_REPOSITORY", help="The vault, for what objects don't say any more."
+)
+@click.option(
+    "--password-file",
+    envvar="RESTIC_PASSWORD_FILE",
+    type=click.Path(exists=True, path_type=Path),
+    help="The vault's password; RESTIC_PASSWORD otherwise.",
+)
+def resume(
+    plan_path: Path, kubeconfig: Path, context: str | None, repo: str | None, password_file: Path | None
+) -> None:
+    """Bring quiesced workloads of the source back, from what is recorded on them and in the vault."""
+    from migration_ops.cluster import Cluster, ClusterError  # noqa: PLC0415 - `--help` needs no clients
+    from migration_ops.migration.stopping import resume_source  # noqa: PLC0415
+    from migration_ops.vault import VaultError  # noqa: PLC0415
+
+    try:
+        plan = load_plan(plan_path)
+        journal = _journal(plan, repo, password_file) if repo else None
+        result = resume_source(plan, Cluster.from_kubeconfig(kubeconfig, context), journal)
+    except PlanError as error:
+        for line in error.lines():
+            click.echo(line, err=True)
+        sys.exit(1)
+    except (MigrationError, ClusterError, VaultError) as error:
+        click.echo(f"migration-ops resume: {error}", err=True)
+        sys.exit(1)
+    for reference in result.resumed:
+        click.echo(f"resumed {reference}")
+    click.echo(f"plan {plan.name}: {len(result.resumed)} workloads resumed")
+
+
+def _journal(plan: Plan, repo: str, password_file: Path | None) -> Journal:
+    from migration_ops.migration.journal import Journal  # noqa: PLC0415 - as above
+    from migration_ops.vault import StoreSettings, open_repository  # noqa: PLC0415
+
+    if password_file:
+        password = password_file.read_text(encoding="utf-8").rstrip("\n")
+    else:
+        password = os.environ.get("RESTIC_PASSWORD", "")
+    repository = open_repository(repo, password, StoreSettings.from_environment(os.environ))
+    return Journal(repository, plan.name, plan.source.conn_id)
