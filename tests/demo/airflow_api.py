@@ -156,10 +156,10 @@ class AirflowApi:
             if len(found) >= page["total_entries"] or not page["task_instances"]:
                 return found
 
-    def result(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
-        """Return what a task returned."""
-        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
-        return self.request("GET", path, params={"map_index": map_index, "deserialize": "true"})["value"]
+    def result(self, run: Run, task_id: str, key: str = "return_value") -> Any:
+        """Return what a task returned, or pushed under a name."""
+        path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}/xcomEntries/{key}"
+        return self.request("GET", path, params={"deserialize": "true"})["value"]
 
     def log(self, task: dict[str, Any]) -> str:
         """Return the log of a task's last try as text."""

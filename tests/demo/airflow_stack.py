@@ -50,15 +50,20 @@ class AirflowStack:
         """Return one of the processes, for tests that stop and start it."""
         return Background(f"airflow-{name}", self.workspace)
 
-    def start(self, connections: Mapping[str, Mapping[str, object]]) -> None:
-        """Start everything anew with an empty database, and wait until it is healthy.
+    def connect(self, connections: Mapping[str, Mapping[str, object]]) -> None:
+        """Make connections known; Airflow reads their file whenever it needs one.
 
         :param connections: by id, in Airflow's JSON form
         """
+        path = self.workspace.airflow_home / "connections.json"
+        self.workspace.write_private(path, json.dumps(connections))
+
+    def start(self) -> None:
+        """Start everything anew with an empty database and no connections, and wait until it is healthy."""
         self.stop()
         port = free_port(int(os.environ.get("DEMO_AIRFLOW_PORT", "8080")))
         home = self.workspace.airflow_home
-        self.workspace.write_private(home / "connections.json", json.dumps(connections))
+        self.connect({})
         self.workspace.write_private(home / "passwords.json", json.dumps({USER: self.password}))
         environment = self._environment(metadata_database.start(self.workspace), port)
         self.workspace.write_private(home / "environment.json", json.dumps(environment))

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,12 +53,16 @@ class Scenario:
     :param ground: the clusters and the S3 server
     :param workspace: keeps ledger, logs and settings
     :param progress: told of everything
+    :param steps: rows of the table so far
+    :param told_downtime: seconds of downtime as the cutover itself reports them
+    :param bystanders: what the unrelated application was before, by cluster
     """
 
     ground: Ground
     workspace: Workspace
     progress: Progress
     steps: list[Step] = field(default_factory=list)
+    told_downtime: float | None = None
     bystanders: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
 
     @property
@@ -71,20 +74,8 @@ class Scenario:
         """Return what the ledger holds now."""
         return read_ledger(self.workspace.ledger)
 
-    def set_up(self) -> None:
-        """Bring up shop and Airflow, side by side, in place of those of an earlier run."""
-        with ThreadPoolExecutor(max_workers=2) as threads:
-            parts = [threads.submit(self._start_airflow), threads.submit(self._open_shop)]
-            for part in parts:
-                part.result()
-
-    def _start_airflow(self) -> None:
-        began = time.monotonic()
-        with self.progress.phase("Airflow"):
-            self.airflow.start(self.connections())
-        self.steps.append(Step("start Airflow", time.monotonic() - began))
-
-    def _open_shop(self) -> None:
+    def open_shop(self) -> None:
+        """Bring the shop up in the source, in place of that of an earlier run, and let it trade."""
         began = time.monotonic()
         clusters = (self.ground.source, self.ground.target)
         with self.progress.phase("remove what an earlier demo left in the clusters"):
@@ -164,12 +155,14 @@ class Scenario:
         """Run the plan's DAGs as its operators would: connect, full, incremental, cutover."""
         for cluster in (self.ground.source, self.ground.target):
             self.bystanders[cluster.name] = cluster.identities(BYSTANDER)
+        self.airflow.connect(self.connections())
         self.dag_run("connect", "shop.connect")
         self.dag_run("full backup", "shop.backup", {"kind": "full"})
         self.trade()
         self.dag_run("incremental backup", "shop.backup", {"kind": "incremental"})
         self.trade()
-        self.dag_run("cutover", "shop.cutover")
+        run = self.dag_run("cutover", "shop.cutover")
+        self.told_downtime = float(self.airflow.api().result(run, "summary", "downtime_seconds"))
         self.progress.wait_for("the first order in the target", self._target_trades, seconds=60)
         downtime = checks.downtime(self.entries())
         self.steps[-1] = Step("cutover", self.steps[-1].seconds, self.steps[-1].uploaded_bytes, downtime)

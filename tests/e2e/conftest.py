@@ -25,7 +25,8 @@ def migration(lab: Lab) -> Iterator[Scenario]:
         workspace.clear()
         scenario = Scenario(ground, workspace, progress)
         try:
-            scenario.set_up()
+            scenario.airflow.start()
+            scenario.open_shop()
             scenario.migrate()
             yield scenario
         finally:
