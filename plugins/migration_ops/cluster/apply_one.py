@@ -1,0 +1,291 @@
+"""Applies one object and says what became of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import tenacity
+
+from migration_ops.cluster.connection import APPLY_PATCH, Cluster
+from migration_ops.cluster.errors import (
+    ApiError,
+    ClusterUnreachable,
+    Conflict,
+    Forbidden,
+    NotFound,
+    Rejected,
+    ServerFailed,
+)
+from migration_ops.cluster.existing import Decision
+from migration_ops.cluster.kinds import ApiResource, Discovery
+from migration_ops.cluster.marks import (
+    FIELD_MANAGER,
+    FORMER,
+    UPDATED_BY,
+    former_state,
+    mark_made,
+    mark_updated,
+    pack_former,
+    updated_by,
+)
+from migration_ops.cluster.reference import Manifest, ObjectReference
+
+Action = Literal["created", "updated", "unchanged", "skipped", "failed"]
+
+NEVER_APPLIED: dict[tuple[str, str], str] = {
+    ("", "PersistentVolume"): "claims get new volumes in the target",
+    ("", "Node"): "nodes belong to their cluster",
+    ("", "Event"): "events belong to their cluster",
+    ("storage.k8s.io", "VolumeAttachment"): "attachments belong to their cluster",
+    ("storage.k8s.io", "CSINode"): "nodes belong to their cluster",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectResult:
+    """What became of one object.
+
+    :param object: its reference.
+    :param action: what was done (in a dry run: what would be done).
+    :param message: why skipped, or the server's refusal.
+    :param uid: the object's UID in the target, when it is there.
+    :param former: what an updated or recreated object was before; for the journal, so that rollback can put
+        it back.
+    """
+
+    object: str
+    action: Action
+    message: str = ""
+    uid: str = ""
+    former: Manifest | None = None
+
+    def renamed(self, name: str) -> ObjectResult:
+        """Return the result under another object's name.
+
+        :param name: the reference to show.
+        """
+        return self if self.object == name else dataclasses.replace(self, object=name)
+
+
+@dataclass(frozen=True, slots=True)
+class ApplySettings:
+    """What is the same for all objects of one application; see `migration_ops.cluster.applying.apply`."""
+
+    plan: str
+    run: str
+    dry_run: bool = False
+    patience_seconds: float = 60.0
+
+
+def apply_one(
+    cluster: Cluster,
+    served: Discovery,
+    manifest: Manifest,
+    *,
+    decision: Decision,
+    why: str,
+    found: Mapping[str, Any] | None,
+    settings: ApplySettings,
+) -> ObjectResult:
+    """Do with one object what was decided.
+
+    :param cluster: the target.
+    :param served: what it serves.
+    :param manifest: stripped for applying.
+    :param decision: of `migration_ops.cluster.existing.decide`.
+    :param why: the decision's reason.
+    :param found: metadata of what is in the target, if something is.
+    :param settings: of the application.
+    """
+    reference = ObjectReference.of(manifest)
+    if decision in {"skip", "fail"}:
+        action: Action = "skipped" if decision == "skip" else "failed"
+        return ObjectResult(str(reference), action, why, uid=str((found or {}).get("uid", "")))
+    resource = served.for_object(reference)
+    if resource is None:
+        message = (
+            f"{cluster.name} does not serve {reference.api_version}/{reference.kind}; "
+            "convert the object, or install what defines its kind"
+        )
+        return ObjectResult(str(reference), "failed", message)
+    step = _Step(cluster, resource, reference, settings)
+    try:
+        return step.retried(manifest, decision, found)
+    except (ApiError, ClusterUnreachable) as error:
+        return ObjectResult(str(reference), "failed", _explain(error, decision))
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    cluster: Cluster
+    resource: ApiResource
+    reference: ObjectReference
+    settings: ApplySettings
+
+    def retried(
+        self, manifest: Manifest, decision: Decision, found: Mapping[str, Any] | None
+    ) -> ObjectResult:
+        patience = 0.0 if self.settings.dry_run else self.settings.patience_seconds
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_worth_waiting),
+            wait=tenacity.wait_random_exponential(multiplier=0.3, max=5),
+            stop=tenacity.stop_after_delay(patience),
+            reraise=True,
+        )(self.once, manifest, decision, found)
+
+    def once(self, manifest: Manifest, decision: Decision, found: Mapping[str, Any] | None) -> ObjectResult:
+        if decision in {"create", "resume"}:
+            return self._ours(manifest, found)
+        current = self._current()
+        if current is None:
+            return self._ours(manifest, None)
+        if decision == "recreate":
+            return self._recreate(manifest, current)
+        return self._update(manifest, current)
+
+    def _ours(self, manifest: Manifest, found: Mapping[str, Any] | None) -> ObjectResult:
+        mark_made(manifest, self.settings.plan, self.settings.run)
+        for key in (FORMER, UPDATED_BY):  # of an object that an earlier try recreated
+            if note := ((found or {}).get("annotations") or {}).get(key):
+                manifest["metadata"].setdefault("annotations", {})[key] = note
+        applied = self._send(manifest)
+        if found is None:
+            return self._result("created", applied)
+        same = applied["metadata"].get("resourceVersion") == found.get("resourceVersion")
+        return self._result("unchanged" if same else "updated", applied)
+
+    def _update(self, manifest: Manifest, current: Manifest) -> ObjectResult:
+        plan, run = self.settings.plan, self.settings.run
+        if updated_by(current, plan, run):
+            notes = current["metadata"]["annotations"]
+            mark_updated(manifest, plan, run, notes.get(FORMER))
+            former = None
+        else:
+            former = former_state(current)
+            mark_updated(manifest, plan, run, pack_former(former))
+        applied = self._send(manifest)
+        same = applied["metadata"].get("resourceVersion") == current["metadata"].get("resourceVersion")
+        return self._result("unchanged" if same else "updated", applied, former)
+
+    def _recreate(self, manifest: Manifest, current: Manifest) -> ObjectResult:
+        former = former_state(current)
+        mark_made(manifest, self.settings.plan, self.settings.run)
+        mark_updated(manifest, self.settings.plan, self.settings.run, pack_former(former))
+        if not self.settings.dry_run:
+            delete_and_wait(
+                self.cluster,
+                self.resource,
+                self.reference,
+                uid=current["metadata"]["uid"],
+                timeout_seconds=self.settings.patience_seconds,
+            )
+        return self._result("updated", self._send(manifest), former)
+
+    def _current(self) -> Manifest | None:
+        path = self.resource.path(self.reference.namespace, self.reference.name)
+        try:
+            current: Manifest = self.cluster.get(path, what=f"read {self.reference}")
+        except NotFound:
+            return None
+        current["metadata"].pop("managedFields", None)
+        return current
+
+    def _send(self, manifest: Manifest) -> Manifest:
+        query: dict[str, str | int | bool] = {"fieldManager": FIELD_MANAGER, "force": True}
+        if self.settings.dry_run:
+            query["dryRun"] = "All"
+        answer: Manifest = self.cluster.patch(
+            self.resource.path(self.reference.namespace, self.reference.name),
+            manifest,
+            content_type=APPLY_PATCH,
+            query=query,
+            what=f"apply {self.reference}",
+        )
+        return answer
+
+    def _result(self, action: Action, applied: Manifest, former: Manifest | None = None) -> ObjectResult:
+        return ObjectResult(str(self.reference), action, "", applied["metadata"].get("uid", ""), former)
+
+
+def delete_and_wait(
+    cluster: Cluster,
+    resource: ApiResource,
+    reference: ObjectReference,
+    *,
+    uid: str | None = None,
+    timeout_seconds: float = 60.0,
+    propagation: str = "Foreground",
+) -> bool:
+    """Delete an object and wait until it is gone.
+
+    :param cluster: the cluster.
+    :param resource: the object's kind.
+    :param reference: the object.
+    :param uid: only this object, not another one that took its name since.
+    :param timeout_seconds: how long to wait.
+    :param propagation: ``Foreground`` takes dependents along first, ``Orphan`` leaves them.
+    :return: whether it was there.
+    :raises ServerFailed: when it is still there; the message names the finalizers that hold it.
+    """
+    path = resource.path(reference.namespace, reference.name)
+    options: dict[str, Any] = {"propagationPolicy": propagation}
+    if uid:
+        options["preconditions"] = {"uid": uid}
+    try:
+        cluster.request("DELETE", path, body=options, what=f"delete {reference}")
+    except NotFound:
+        return False
+    except Conflict:
+        return False  # another object has the name by now
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            current = cluster.get(path, what=f"read {reference}")
+        except NotFound:
+            return True
+        if uid and current["metadata"]["uid"] != uid:
+            return True
+        if time.monotonic() > deadline:
+            holders = ", ".join(current["metadata"].get("finalizers") or []) or "nothing that it shows"
+            message = f"{reference} on {cluster.name} is deleted but still there; held by {holders}"
+            raise ServerFailed(message, status=504)
+        time.sleep(0.2)
+
+
+_NOT_READY_YET = (
+    "failed calling webhook",
+    "conversion webhook",
+    "no endpoints available",
+    "error looking up service account",
+    "no API token found for service account",
+    "is being terminated",
+    "object is being deleted",
+    "etcdserver:",
+    "not yet ready",
+)
+
+
+def _worth_waiting(error: BaseException) -> bool:
+    """Whether the target may accept later what it refuses now."""
+    if isinstance(error, Conflict | ServerFailed):
+        return True
+    if isinstance(error, NotFound):
+        return True  # a namespace or definition that was made a moment ago
+    if isinstance(error, Forbidden | Rejected):
+        return any(phrase in str(error) for phrase in _NOT_READY_YET)
+    return False
+
+
+def _explain(error: ApiError | ClusterUnreachable, decision: Decision) -> str:
+    message = str(error)
+    causes = error.details.get("causes") or [] if isinstance(error, ApiError) else []
+    immutable = [one.get("field", "") for one in causes if "immutable" in one.get("message", "")]
+    if immutable or ("updates to statefulset spec" in message and "are forbidden" in message):
+        fields = ", ".join(dict.fromkeys(immutable)) or "fields of its spec"
+        remedy = "" if decision == "recreate" else "; policy `recreate` for this kind would replace it"
+        return f"{fields} of the existing object cannot be changed{remedy} ({message})"
+    return message

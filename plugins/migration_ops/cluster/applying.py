@@ -1,0 +1,162 @@
+"""Brings objects into a target: in waves, by server-side apply; a second run only adds what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from migration_ops.cluster.apply_one import NEVER_APPLIED, ApplySettings, ObjectResult, apply_one
+from migration_ops.cluster.connection import Cluster
+from migration_ops.cluster.definitions import CUSTOM_RESOURCE_DEFINITION, wait_established
+from migration_ops.cluster.dry_run import DryRun
+from migration_ops.cluster.existing import ExistingIndex, Policies, decide
+from migration_ops.cluster.kinds import discovery
+from migration_ops.cluster.ownership import Ownership
+from migration_ops.cluster.reference import Manifest, ObjectReference
+from migration_ops.cluster.stripping import AddressPolicy, strip_for_apply
+from migration_ops.cluster.waves import in_waves
+
+
+def apply(
+    cluster: Cluster,
+    objects: Iterable[Manifest],
+    *,
+    plan: str,
+    run: str,
+    existing: Policies = "skip",
+    dry_run: bool = False,
+    addresses: AddressPolicy = AddressPolicy(),  # noqa: B008 (frozen)
+    patience_seconds: float = 60.0,
+    on_result: Callable[[ObjectResult], None] | None = None,
+) -> list[ObjectResult]:
+    """Apply a set of objects.
+
+    Failures of single objects are results, not exceptions: everything that can be applied is, and a repeated
+    call does what is missing. Objects whose owner is in the set follow their owner and are owned by it again.
+
+    :param cluster: the target.
+    :param objects: manifests, adapted to the target, in any order.
+    :param plan: our plan's name, for labels.
+    :param run: this run's name, for labels.
+    :param existing: what to do with objects of the same name that this plan did not make: ``skip`` leaves
+        them, ``update`` applies over them and remembers their former state, ``recreate`` deletes and makes
+        them anew, ``fail`` applies nothing at all if there is one. May be given per kind.
+    :param dry_run: let the API server judge everything, change nothing.
+    :param addresses: which of the source's allocated addresses to keep.
+    :param patience_seconds: how long one object is retried while a webhook, operator or definition is not
+        ready for it.
+    :param on_result: called for each object as it is done, in the calling thread.
+    :return: one result per object, in the order of applying.
+    :raises ClusterError: when the API server cannot be reached.
+    """
+    settings = ApplySettings(plan=plan, run=run, dry_run=dry_run, patience_seconds=patience_seconds)
+    return _Application(cluster, settings, existing, addresses, on_result).run(list(objects))
+
+
+class _Application:
+    def __init__(
+        self,
+        cluster: Cluster,
+        settings: ApplySettings,
+        existing: Policies,
+        addresses: AddressPolicy,
+        on_result: Callable[[ObjectResult], None] | None,
+    ) -> None:
+        self.cluster = cluster
+        self.settings = settings
+        self.existing = existing
+        self.addresses = addresses
+        self.on_result = on_result
+        self.served = discovery(cluster, refresh=True)
+        self.index = ExistingIndex(cluster, self.served)
+        self.results: list[ObjectResult] = []
+
+    def run(self, objects: list[Manifest]) -> list[ObjectResult]:
+        wanted = [one for one in objects if self._applicable(one)]
+        self.index.load(wanted)
+        if self._refused(wanted):
+            return self.results
+        self.ownership = Ownership(wanted)
+        judge = DryRun(self.cluster, self.served, wanted) if self.settings.dry_run else None
+        for _, wave in in_waves(wanted):
+            self._apply(self.ownership.ready(wave), judge)
+        while followers := self.ownership.waiting(dry_run=self.settings.dry_run):
+            self._apply(followers, judge)
+        for manifest, owner in self.ownership.orphans():
+            message = f"its owner {owner} could not be applied"
+            self._done(ObjectResult(str(ObjectReference.of(manifest)), "failed", message))
+        return self.results
+
+    def _applicable(self, manifest: Manifest) -> bool:
+        reference = ObjectReference.of(manifest)
+        reason = NEVER_APPLIED.get(reference.group_kind)
+        if reason is not None:
+            self._done(ObjectResult(str(reference), "skipped", reason))
+        return reason is None
+
+    def _refused(self, objects: Sequence[Manifest]) -> bool:
+        """With policy ``fail`` nothing is touched when anything is in the way."""
+        plan, run = self.settings.plan, self.settings.run
+        in_the_way = set()
+        for manifest in objects:
+            reference = ObjectReference.of(manifest)
+            decision, why = decide(reference, self.index.get(reference), self.existing, plan, run)
+            if decision == "fail":
+                in_the_way.add(str(reference))
+                self._done(ObjectResult(str(reference), "failed", f"{why}, and the policy is to fail"))
+        if in_the_way and not self.settings.dry_run:
+            for manifest in objects:
+                if (name := str(ObjectReference.of(manifest))) not in in_the_way:
+                    message = "nothing was applied, since other objects are in the way"
+                    self._done(ObjectResult(name, "skipped", message))
+            return True
+        return False
+
+    def _apply(self, wave: list[Manifest], judge: DryRun | None) -> None:
+        settings = self.settings
+        failed = {result.object for result in self.results if result.action == "failed"}
+
+        def one(manifest: Manifest) -> ObjectResult:
+            reference = ObjectReference.of(manifest)
+            found = self.index.get(reference)
+            decision, why = decide(reference, found, self.existing, settings.plan, settings.run)
+            clean = strip_for_apply(manifest, self.addresses)
+            self.ownership.restore(manifest, clean)
+            if judge is not None and (verdict := judge.without_server(clean)) is not None:
+                return verdict
+            target = judge.stand_in(clean) if judge is not None else clean
+            result = apply_one(
+                self.cluster,
+                self.served,
+                target,
+                decision=decision,
+                why=why,
+                found=found,
+                settings=settings,
+            )
+            return result.renamed(str(reference))
+
+        for result in self.cluster.each(one, [m for m in wave if str(ObjectReference.of(m)) not in failed]):
+            self._done(result)
+        self.ownership.record(self.results)
+        definitions = [
+            one for one in wave if ObjectReference.of(one).group_kind == CUSTOM_RESOURCE_DEFINITION
+        ]
+        if definitions and not settings.dry_run:
+            names = [one["metadata"]["name"] for one in definitions]
+            for name, reason in wait_established(self.cluster, names, settings.patience_seconds).items():
+                self._amend(name, reason)
+            self.served = discovery(self.cluster, refresh=True)
+            self.index.use(self.served)
+
+    def _amend(self, definition: str, reason: str) -> None:
+        for number, result in enumerate(self.results):
+            if result.object.endswith(f"/CustomResourceDefinition//{definition}"):
+                failed = ObjectResult(result.object, "failed", reason, result.uid, result.former)
+                self.results[number] = failed
+                if self.on_result:
+                    self.on_result(failed)
+
+    def _done(self, result: ObjectResult) -> None:
+        self.results.append(result)
+        if self.on_result:
+            self.on_result(result)

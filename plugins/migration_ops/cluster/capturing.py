@@ -1,0 +1,265 @@
+"""Reads what was selected out of a cluster: raw objects with the reason for each, and the claims' list."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from migration_ops.cluster.claims import Claim, PodMounts, list_claims
+from migration_ops.cluster.closure_walk import Walk
+from migration_ops.cluster.connection import Cluster
+from migration_ops.cluster.errors import ApiError, ClusterError, Forbidden, NotFound
+from migration_ops.cluster.exclusions import reason_to_leave
+from migration_ops.cluster.kinds import ApiResource, Discovery, discovery
+from migration_ops.cluster.listing import pages
+from migration_ops.cluster.reference import Manifest, ObjectReference
+from migration_ops.cluster.selection import Selection
+from migration_ops.cluster.suspension import as_before
+from migration_ops.cluster.versions import reading_versions
+
+CHOSEN = "chosen"
+
+FEW_NAMESPACES = 4
+"""Up to so many named namespaces are listed one by one, more with one list over all."""
+
+# Kinds that a chosen object can need: read even where the selection does not name them.
+_NEEDED_KINDS = frozenset(
+    {
+        ("", "ConfigMap"),
+        ("", "Secret"),
+        ("", "ServiceAccount"),
+        ("", "PersistentVolumeClaim"),
+        ("", "Service"),
+        ("", "Endpoints"),
+        ("rbac.authorization.k8s.io", "Role"),
+        ("rbac.authorization.k8s.io", "RoleBinding"),
+        ("autoscaling", "HorizontalPodAutoscaler"),
+        ("policy", "PodDisruptionBudget"),
+        ("networking.k8s.io", "NetworkPolicy"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedObject:
+    """One object as the source said it (without ``managedFields``), and why it is in the set.
+
+    :param manifest: the object.
+    :param reason: ``chosen``, or what needs it.
+    """
+
+    manifest: Manifest
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something that was there and is not in the set.
+
+    :param object: the object's reference, or a kind's name.
+    :param reason: why.
+    """
+
+    object: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """What was read out of a cluster.
+
+    :param objects: in the order of kind, namespace and name.
+    :param claims: volumes to move.
+    :param left_out: what is not in the set, with the reason.
+    :param unreadable: kinds that could not be read at all: the set may lack something.
+    """
+
+    objects: list[CapturedObject]
+    claims: list[Claim]
+    left_out: list[LeftOut] = field(default_factory=list)
+    unreadable: list[LeftOut] = field(default_factory=list)
+
+    @property
+    def counts_by_kind(self) -> dict[str, int]:
+        """Number of objects per ``apiVersion/Kind``."""
+        counts = Counter(f"{one.manifest['apiVersion']}/{one.manifest['kind']}" for one in self.objects)
+        return dict(sorted(counts.items()))
+
+
+def capture(cluster: Cluster, selection: Selection, *, target_apis: Collection[str] | None = None) -> Capture:
+    """Read everything that a selection chooses, and what that needs.
+
+    :param cluster: the source.
+    :param selection: what to take.
+    :param target_apis: what the target serves (`Discovery.api_names`), to choose versions by.
+    :raises ClusterError: when the API server cannot be reached. Kinds that may not be read are reported in
+        the result instead.
+    """
+    served = discovery(cluster, refresh=True)
+    reader = _Reader(cluster, selection, served, reading_versions(served, target_apis))
+    return reader.read()
+
+
+class _Reader:
+    """One capture: lists into a pool, chooses, then walks from the chosen to what they need."""
+
+    def __init__(
+        self, cluster: Cluster, selection: Selection, served: Discovery, kinds: list[ApiResource]
+    ) -> None:
+        self.cluster = cluster
+        self.selection = selection
+        self.served = served
+        self.kinds = [kind for kind in kinds if "list" in kind.verbs]
+        self.pool: dict[tuple[str, str, str, str], Manifest] = {}
+        self.chosen: dict[tuple[str, str, str, str], str] = {}
+        self.left_out: list[LeftOut] = []
+        self.unreadable = [LeftOut(name, reason) for name, reason in served.unavailable.items()]
+        self.mounts: list[PodMounts] = []
+
+    def read(self) -> Capture:
+        namespaces = self._namespaces()
+        tasks: list[tuple[ApiResource, str | None]] = []
+        for kind in self.kinds:
+            if kind.group == "" and kind.kind == "Namespace":
+                continue
+            if not kind.namespaced:
+                if self._wanted_cluster_kind(kind):
+                    tasks.append((kind, None))
+            elif self._wanted(kind):
+                few = self.selection.literal_namespaces()
+                one_by_one = few is not None and len(few) <= FEW_NAMESPACES
+                tasks += [(kind, name) for name in namespaces] if one_by_one else [(kind, None)]
+        for objects in self.cluster.each(self._list, tasks):
+            for manifest in objects:
+                self._sort_in(manifest, namespaces)
+        walk = Walk(self.cluster, self.served, self.selection, self.pool, self.chosen)
+        walk.run()
+        self.left_out += [LeftOut(name, reason) for name, reason in walk.missing]
+        return self._result()
+
+    def _wanted(self, kind: ApiResource) -> bool:
+        if (kind.group, kind.kind) == ("", "Pod"):
+            return True  # who mounts what is asked even where pods themselves are not chosen
+        if self.selection.excludes_kind(kind):
+            return False
+        return self.selection.takes_kind(kind) or (kind.group, kind.kind) in _NEEDED_KINDS
+
+    def _wanted_cluster_kind(self, kind: ApiResource) -> bool:
+        if self.selection.excludes_kind(kind):
+            return False
+        if (kind.group, kind.kind) in Walk.CLUSTER_KINDS:
+            return True
+        return (
+            self.selection.cluster_scoped is True
+            and self.selection.takes_kind(kind)
+            and (kind.group, kind.kind) not in Walk.BY_NAME
+        )
+
+    def _namespaces(self) -> list[str]:
+        names = []
+        for manifest in self._list_namespaces():
+            name = manifest["metadata"]["name"]
+            manifest["metadata"].pop("managedFields", None)
+            if not self.selection.takes_namespace(name):
+                platform = self.selection.is_platform_namespace(name)
+                reason = "belongs to the platform" if platform else "not selected"
+                self.left_out.append(LeftOut(f"v1/Namespace//{name}", reason))
+            elif (manifest.get("status") or {}).get("phase") == "Terminating":
+                self.left_out.append(LeftOut(f"v1/Namespace//{name}", "being deleted"))
+            else:
+                reference = ObjectReference.of(manifest)
+                self.pool[reference.identity] = manifest
+                if self._is_chosen(manifest, reference):
+                    self.chosen[reference.identity] = CHOSEN
+                names.append(name)
+        return names
+
+    def _list_namespaces(self) -> list[Manifest]:
+        resource = self.served.find("", "Namespace")
+        if resource is None:
+            message = f"{self.cluster.name} serves no namespaces; is it a Kubernetes API server?"
+            raise ClusterError(message)
+        try:
+            return [item for page in pages(self.cluster, resource) for item in page]
+        except Forbidden:
+            found: list[Manifest] = []
+            # An account of a few namespaces can still read those that the plan names.
+            for name in self.selection.literal_namespaces() or ():
+                try:
+                    found.append(self.cluster.get(resource.path(name=name), what=f"read namespace {name}"))
+                except (Forbidden, NotFound) as error:
+                    self.unreadable.append(LeftOut(f"v1/Namespace//{name}", str(error)))
+            return found
+
+    def _list(self, task: tuple[ApiResource, str | None]) -> list[Manifest]:
+        kind, namespace = task
+        kept: list[Manifest] = []
+        try:
+            for page in pages(self.cluster, kind, namespace):
+                for item in page:
+                    item["metadata"].pop("managedFields", None)
+                kept += [as_before(item) for item in page if self._in_scope(item)]
+        except ApiError as error:
+            where = f" in {namespace}" if namespace else ""
+            self.unreadable.append(LeftOut(f"{kind.api_version}/{kind.kind}{where}", str(error)))
+            return []
+        return kept
+
+    def _in_scope(self, manifest: Manifest) -> bool:
+        namespace = manifest["metadata"].get("namespace")
+        return namespace is None or self.selection.takes_namespace(namespace)
+
+    def _sort_in(self, manifest: Manifest, namespaces: Iterable[str]) -> None:
+        reference = ObjectReference.of(manifest)
+        if reference.group_kind == ("", "Pod"):
+            self.mounts.append(PodMounts.of(manifest))
+        reason = reason_to_leave(manifest)
+        if reason is not None:
+            if reference.namespace or not reason.startswith(("every", "belongs", "served")):
+                self.left_out.append(LeftOut(str(reference), reason))
+            return
+        if reference.namespace and reference.namespace not in namespaces:
+            return
+        self.pool[reference.identity] = manifest
+        if self._is_chosen(manifest, reference):
+            self.chosen[reference.identity] = CHOSEN
+
+    def _is_chosen(self, manifest: Manifest, reference: ObjectReference) -> bool:
+        kind = self.served.for_object(reference)
+        if kind is None or not self.selection.takes_kind(kind):
+            return False
+        is_namespace = reference.group_kind == ("", "Namespace")
+        if not reference.namespace and self.selection.cluster_scoped is not True and not is_namespace:
+            return False
+        if reference.group_kind == ("", "PersistentVolume"):
+            return False
+        if reference.group_kind == ("", "Secret") and self.selection.secrets != "all":
+            return False
+        return self.selection.takes_labels(
+            manifest["metadata"].get("labels") or {}
+        ) and self.selection.takes_name(reference.name)
+
+    def _result(self) -> Capture:
+        claims, volumes_left, claims_dropped = list_claims(
+            [
+                self.pool[identity]
+                for identity in self.chosen
+                if identity[:2] == ("", "PersistentVolumeClaim")
+            ],
+            self.mounts,
+            self.selection,
+        )
+        self.left_out += [LeftOut(name, reason) for name, reason in volumes_left]
+        dropped = {ObjectReference.parse(name).identity for name in claims_dropped}
+        objects = [
+            CapturedObject(self.pool[identity], reason)
+            for identity, reason in sorted(self.chosen.items())
+            if identity not in dropped
+        ]
+        return Capture(
+            objects=objects,
+            claims=claims,
+            left_out=sorted(self.left_out, key=lambda one: one.object),
+            unreadable=sorted(self.unreadable, key=lambda one: one.object),
+        )

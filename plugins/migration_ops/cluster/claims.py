@@ -1,0 +1,156 @@
+"""The volumes of a capture: each claim with what a mover must know about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from migration_ops.cluster.podspec import holds_volumes
+from migration_ops.cluster.reference import (
+    Manifest,
+    ObjectReference,
+    annotations_of,
+    controller_of,
+    reference_of,
+)
+from migration_ops.cluster.selection import Selection
+
+VELERO_VOLUMES_EXCLUDES = "backup.velero.io/backup-volumes-excludes"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One PersistentVolumeClaim whose data is to move.
+
+    :param namespace: the claim's namespace.
+    :param name: the claim's name.
+    :param storage_class: its class, empty when it has none.
+    :param capacity: what it really has, as a Kubernetes quantity.
+    :param access_modes: e.g. ``("ReadWriteOnce",)``.
+    :param volume_mode: ``Filesystem`` or ``Block``.
+    :param volume_name: the bound PersistentVolume.
+    :param mounted_by: references of the pods that have it mounted now.
+    :param node: where those pods run; empty when nothing runs.
+    """
+
+    namespace: str
+    name: str
+    storage_class: str
+    capacity: str
+    access_modes: tuple[str, ...]
+    volume_mode: str
+    volume_name: str
+    mounted_by: tuple[str, ...] = ()
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PodMounts:
+    """What one Pod mounts; kept instead of the Pod.
+
+    :param reference: the Pod's reference.
+    :param namespace: its namespace.
+    :param controller: kind and name of its controller, empty for a bare pod.
+    :param claims: claims by volume name.
+    :param excluded: names of volumes that Velero's annotation leaves out.
+    :param node: where it runs.
+    :param running: whether it may hold volumes.
+    """
+
+    reference: str
+    namespace: str
+    controller: str
+    claims: tuple[tuple[str, str], ...]
+    excluded: frozenset[str]
+    node: str
+    running: bool
+
+    @classmethod
+    def of(cls, pod: Manifest) -> PodMounts:
+        """Read a Pod.
+
+        :param pod: the Pod.
+        """
+        spec = pod.get("spec") or {}
+        named = {
+            volume["name"]: volume["persistentVolumeClaim"]["claimName"]
+            for volume in spec.get("volumes") or []
+            if volume.get("persistentVolumeClaim")
+        }
+        ephemeral = [volume["name"] for volume in spec.get("volumes") or [] if volume.get("ephemeral")]
+        named |= {volume: f"{pod['metadata']['name']}-{volume}" for volume in ephemeral}
+        owner = controller_of(pod)
+        excluded = annotations_of(pod).get(VELERO_VOLUMES_EXCLUDES, "")
+        return cls(
+            reference=reference_of(pod),
+            namespace=pod["metadata"]["namespace"],
+            controller=f"{owner['kind']} {owner['name']}" if owner else "",
+            claims=tuple(named.items()),
+            excluded=frozenset(name.strip() for name in excluded.split(",") if name.strip()),
+            node=spec.get("nodeName", ""),
+            running=holds_volumes(pod),
+        )
+
+
+def list_claims(
+    claims: Sequence[Manifest], mounts: Iterable[PodMounts], selection: Selection
+) -> tuple[list[Claim], list[tuple[str, str]], list[str]]:
+    """Split chosen claims into volumes to move and volumes to leave.
+
+    A claim whose data is left out stays in the set, empty, as long as some pod mounts it: that pod could not
+    start in the target without it.
+
+    :param claims: the PersistentVolumeClaims of the set.
+    :param mounts: what the pods of the chosen namespaces mount.
+    :param selection: what to leave out.
+    :return: the volumes; (reference, reason) of data left out; references of claims to drop from the set.
+    """
+    users: dict[tuple[str, str], list[tuple[PodMounts, str]]] = {}
+    for pod in mounts:
+        for volume, claim in pod.claims:
+            users.setdefault((pod.namespace, claim), []).append((pod, volume))
+    taken: list[Claim] = []
+    left: list[tuple[str, str]] = []
+    dropped: list[str] = []
+    for manifest in claims:
+        metadata, status = manifest["metadata"], manifest.get("status") or {}
+        pods = users.get((metadata["namespace"], metadata["name"]), [])
+        reason = selection.volume_left_out(manifest) or _left_by_pods(pods)
+        if reason is None and status.get("phase") != "Bound":
+            left.append((reference_of(manifest), f"has no volume yet ({status.get('phase', 'Pending')})"))
+        elif reason is None:
+            taken.append(_claim(manifest, pods))
+        else:
+            kept = (
+                "the claim itself is kept, empty, for the pods that mount it" if pods else "nothing mounts it"
+            )
+            left.append((reference_of(manifest), f"{reason}; {kept}"))
+            if not pods:
+                dropped.append(reference_of(manifest))
+    return sorted(taken, key=lambda one: (one.namespace, one.name)), left, dropped
+
+
+def _left_by_pods(pods: list[tuple[PodMounts, str]]) -> str | None:
+    for pod, volume in pods:
+        if volume in pod.excluded:
+            return f"left out by {VELERO_VOLUMES_EXCLUDES} of {pod.reference}"
+    return None
+
+
+def _claim(manifest: Manifest, pods: list[tuple[PodMounts, str]]) -> Claim:
+    metadata, spec, status = manifest["metadata"], manifest.get("spec") or {}, manifest.get("status") or {}
+    running = [pod for pod, _ in pods if pod.running]
+    requested = ((spec.get("resources") or {}).get("requests") or {}).get("storage", "")
+    reference = ObjectReference.of(manifest)
+    return Claim(
+        namespace=reference.namespace,
+        name=reference.name,
+        storage_class=spec.get("storageClassName")
+        or (metadata.get("annotations") or {}).get("volume.beta.kubernetes.io/storage-class", ""),
+        capacity=(status.get("capacity") or {}).get("storage") or requested,
+        access_modes=tuple(spec.get("accessModes") or ()),
+        volume_mode=spec.get("volumeMode") or "Filesystem",
+        volume_name=spec.get("volumeName", ""),
+        mounted_by=tuple(sorted(pod.reference for pod in running)),
+        node=next((pod.node for pod in running if pod.node), ""),
+    )

@@ -1,0 +1,236 @@
+"""Walks from the chosen objects to what they need, and to what acts on them, until nothing new turns up."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import ClassVar
+
+from migration_ops.cluster.closure import NETWORKING, RBAC, STORAGE, Need, needs_of
+from migration_ops.cluster.connection import Cluster
+from migration_ops.cluster.errors import ApiError, NotFound
+from migration_ops.cluster.exclusions import reason_to_leave
+from migration_ops.cluster.kinds import ApiResource, Discovery
+from migration_ops.cluster.labels import LabelSelector
+from migration_ops.cluster.podspec import pod_labels_of
+from migration_ops.cluster.reference import Manifest, ObjectReference
+from migration_ops.cluster.selection import Selection
+
+Identity = tuple[str, str, str, str]
+
+CRD = ("apiextensions.k8s.io", "CustomResourceDefinition")
+
+
+class Walk:
+    """One walk over a pool of objects.
+
+    :param cluster: asked for single objects that the pool lacks.
+    :param served: what the cluster serves.
+    :param selection: kinds that were left out by name are not brought along either.
+    :param pool: all objects that were read, by identity; grows.
+    :param chosen: identities of the set with their reasons; grows.
+    """
+
+    # Cluster-scoped kinds that are listed whole, because what is needed is found by looking at all of them.
+    CLUSTER_KINDS: ClassVar[frozenset[tuple[str, str]]] = frozenset(
+        {
+            (RBAC, "ClusterRole"),
+            (RBAC, "ClusterRoleBinding"),
+            ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+            ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+            ("apiregistration.k8s.io", "APIService"),
+            (NETWORKING, "IngressClass"),
+            (STORAGE, "StorageClass"),
+            ("scheduling.k8s.io", "PriorityClass"),
+            ("node.k8s.io", "RuntimeClass"),
+        }
+    )
+    # Large or numerous: read one by one when something names them.
+    BY_NAME: ClassVar[frozenset[tuple[str, str]]] = frozenset({CRD, ("", "PersistentVolume")})
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        served: Discovery,
+        selection: Selection,
+        pool: dict[Identity, Manifest],
+        chosen: dict[Identity, str],
+    ) -> None:
+        self.cluster = cluster
+        self.served = served
+        self.selection = selection
+        self.pool = pool
+        self.chosen = chosen
+        self.missing: list[tuple[str, str]] = []
+        self._queue: deque[Identity] = deque()
+        self._asked: set[Identity] = set()
+        self._bindings = [
+            (identity, manifest)
+            for identity, manifest in pool.items()
+            if identity[:2] in {(RBAC, "RoleBinding"), (RBAC, "ClusterRoleBinding")}
+        ]
+        self._followers = [
+            (identity, manifest) for identity, manifest in pool.items() if identity[:2] in _FOLLOWER_KINDS
+        ]
+
+    def run(self) -> None:
+        """Add to ``chosen`` until everything that is needed is there or known to be missing."""
+        self._queue.extend(self.chosen)
+        while self._queue:
+            while self._queue:
+                self._visit(self._queue.popleft())
+            self._add_followers()
+
+    def _visit(self, identity: Identity) -> None:
+        manifest = self.pool[identity]
+        for need in needs_of(manifest):
+            self._take(need)
+        self._take_namespace(identity)
+        self._take_crd(ObjectReference.of(manifest))
+        if identity[:2] == ("", "ServiceAccount"):
+            self._take_bindings(identity)
+        if identity[:2] == (RBAC, "ClusterRole"):
+            self._take_aggregated(identity, manifest)
+
+    def _take(self, need: Need) -> None:
+        identity = (need.group, need.kind, need.namespace, need.name)
+        if not need.name or identity in self.chosen:
+            return
+        resource = self.served.find(need.group, need.kind)
+        if resource is None or self._kept_out(resource, identity):
+            return
+        if identity not in self.pool and not self._fetch(resource, identity, need.reason):
+            return
+        self._add(identity, need.reason)
+
+    def _kept_out(self, resource: ApiResource, identity: Identity) -> bool:
+        if self.selection.excludes_kind(resource):
+            return True
+        if not resource.namespaced and self.selection.cluster_scoped is False:
+            return True
+        return identity[:2] == ("", "Secret") and self.selection.secrets == "none"
+
+    def _fetch(self, resource: ApiResource, identity: Identity, reason: str) -> bool:
+        """Read one object that no list brought; what is missing is reported once."""
+        if identity in self._asked:
+            return False
+        self._asked.add(identity)
+        _, kind, namespace, name = identity
+        shown = f"{resource.api_version}/{kind}/{namespace}/{name}"
+        try:
+            path = resource.path(namespace, name)
+            manifest: Manifest = self.cluster.get(path, what=f"read {shown}")
+        except NotFound:
+            if (kind, name) != ("ServiceAccount", "default"):
+                self.missing.append((shown, f"does not exist, though {reason}"))
+            return False
+        except ApiError as error:
+            self.missing.append((shown, f"could not be read, though {reason}: {error}"))
+            return False
+        manifest["apiVersion"], manifest["kind"] = resource.api_version, resource.kind
+        manifest["metadata"].pop("managedFields", None)
+        if reason_to_leave(manifest) is not None:
+            return False
+        self.pool[identity] = manifest
+        return True
+
+    def _add(self, identity: Identity, reason: str) -> None:
+        self.chosen[identity] = reason
+        self._queue.append(identity)
+
+    def _take_namespace(self, identity: Identity) -> None:
+        namespace = identity[2]
+        key = ("", "Namespace", "", namespace)
+        if namespace and key in self.pool and key not in self.chosen:
+            self._add(key, "namespace of chosen objects")
+
+    def _take_crd(self, reference: ObjectReference) -> None:
+        # Definitions of the community use the suffix .k8s.io as well.
+        if "." not in reference.group or reference.group in _BUILTIN_GROUPS:
+            return
+        resource = self.served.for_object(reference)
+        if resource is not None:
+            self._take(Need(*CRD, "", resource.qualified, f"definition of {reference}"))
+
+    def _take_bindings(self, account: Identity) -> None:
+        _, _, namespace, name = account
+        for identity, manifest in self._bindings:
+            if identity not in self.chosen and _binds(manifest, namespace, name):
+                self._add(identity, f"grants rights to v1/ServiceAccount/{namespace}/{name}")
+
+    def _take_aggregated(self, role: Identity, manifest: Manifest) -> None:
+        for selector in (manifest.get("aggregationRule") or {}).get("clusterRoleSelectors") or []:
+            matcher = LabelSelector.of_manifest(selector)
+            for identity, other in self.pool.items():
+                if identity[:2] != (RBAC, "ClusterRole") or identity in self.chosen or matcher is None:
+                    continue
+                if matcher.matches(other["metadata"].get("labels") or {}):
+                    self._add(identity, f"aggregated into ClusterRole {role[3]}")
+
+    def _add_followers(self) -> None:
+        """Take along what acts on chosen objects: autoscalers, budgets, policies, webhooks, API services."""
+        for identity, manifest in self._followers:
+            if identity in self.chosen:
+                continue
+            resource = self.served.find(identity[0], identity[1])
+            if resource is None or self._kept_out(resource, identity):
+                continue
+            reason = self._follows(identity, manifest)
+            if reason:
+                self._add(identity, reason)
+
+    def _follows(self, identity: Identity, manifest: Manifest) -> str | None:
+        if identity[1] in {"PodDisruptionBudget", "NetworkPolicy"}:
+            return self._selects_chosen_pods(identity, manifest)
+        for need in needs_of(manifest):
+            key = (need.group, need.kind, need.namespace, need.name)
+            if key in self.chosen and (identity[1] == "HorizontalPodAutoscaler" or need.kind == "Service"):
+                return f"acts on {need.kind} {need.namespace}/{need.name}"
+        return None
+
+    def _selects_chosen_pods(self, identity: Identity, manifest: Manifest) -> str | None:
+        spec = manifest.get("spec") or {}
+        field = "podSelector" if identity[1] == "NetworkPolicy" else "selector"
+        selector = LabelSelector.of_manifest(spec.get(field))
+        if selector is None:
+            return None
+        for other in self.chosen:
+            if other[2] != identity[2]:
+                continue
+            labels = pod_labels_of(self.pool[other])
+            if labels and selector.matches(labels):
+                return f"acts on the pods of {other[1]} {other[2]}/{other[3]}"
+        return None
+
+
+_FOLLOWER_KINDS = frozenset(
+    {
+        ("autoscaling", "HorizontalPodAutoscaler"),
+        ("policy", "PodDisruptionBudget"),
+        (NETWORKING, "NetworkPolicy"),
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+        ("apiregistration.k8s.io", "APIService"),
+    }
+)
+
+_BUILTIN_GROUPS = frozenset(
+    {
+        "admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io",
+        "authentication.k8s.io", "authorization.k8s.io", "certificates.k8s.io", "coordination.k8s.io",
+        "discovery.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io", "internal.apiserver.k8s.io",
+        NETWORKING, "node.k8s.io", RBAC, "resource.k8s.io", "scheduling.k8s.io", STORAGE,
+        "storagemigration.k8s.io", "auditregistration.k8s.io", "settings.k8s.io",
+    }
+)  # fmt: skip
+
+
+def _binds(binding: Manifest, namespace: str, account: str) -> bool:
+    groups = {f"system:serviceaccounts:{namespace}"}
+    for subject in binding.get("subjects") or []:
+        if subject.get("kind") == "ServiceAccount":
+            # A RoleBinding's subject without a namespace is not defaulted by the server: it grants nothing.
+            if (subject.get("namespace"), subject.get("name")) == (namespace, account):
+                return True
+        elif subject.get("kind") == "Group" and subject.get("name") in groups:
+            return True
+    return False

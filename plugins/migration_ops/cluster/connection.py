@@ -1,0 +1,303 @@
+"""One connection to one cluster: plain REST with bounded retries, safe for many threads.
+
+The generated client's models cost more time than the network does, and know only the kinds of one
+release; so requests go straight through its connection pool and objects stay dictionaries. Each `Cluster`
+has its own configuration and pool: two clusters in one process never mix.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode
+
+import orjson
+import tenacity
+import urllib3
+
+from migration_ops.cluster.errors import (
+    ApiError,
+    ClusterError,
+    ClusterUnreachable,
+    KubeconfigError,
+    ServerFailed,
+    error_from_response,
+)
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+WORKERS = 16
+"""Threads per parallel operation. More only lengthens the API server's queue."""
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+
+_BUSY = frozenset({429, 502, 503, 504})
+
+
+class _Busy(Exception):  # noqa: N818 (a signal to our own retry loop, never seen outside)
+    """An answer or a failure worth asking again for."""
+
+    def __init__(self, message: str, wait_seconds: float | None = None, *, connected: bool = True) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
+        self.connected = connected
+
+
+class Cluster:
+    """A Kubernetes cluster.
+
+    :param api_client: a configured client; only its configuration and credentials are used.
+    :param name: what messages, journal and snapshots call this cluster.
+    :param retry_seconds: how long one request is repeated while the server is away or busy. An API server
+        that restarts should fit in.
+    """
+
+    def __init__(self, api_client: ApiClient, name: str, *, retry_seconds: float = 150.0) -> None:
+        from kubernetes.client import rest  # noqa: PLC0415 (a second of import that DAG parsing need not pay)
+
+        self.name = name
+        self.retry_seconds = retry_seconds
+        self._api_client = api_client
+        self._host = str(api_client.configuration.host).rstrip("/")
+        self._pool: urllib3.PoolManager = rest.RESTClientObject(
+            api_client.configuration, maxsize=2 * WORKERS
+        ).pool_manager
+        self._auth_lock = threading.Lock()
+        self.cache: dict[str, Any] = {}
+        """What does not change while one operation runs (discovery); owned by the modules that fill it."""
+
+    @classmethod
+    def from_kubeconfig(
+        cls,
+        kubeconfig: Path | str | Mapping[str, Any],
+        context: str | None = None,
+        *,
+        name: str | None = None,
+        retry_seconds: float = 150.0,
+    ) -> Cluster:
+        """Connect as a kubeconfig says.
+
+        :param kubeconfig: a file's path, or the parsed content.
+        :param context: the context to use; the current one when not given.
+        :param name: what to call this cluster; the context's cluster when not given.
+        :param retry_seconds: see the class.
+        :raises KubeconfigError: when the kubeconfig cannot be used.
+        """
+        from kubernetes import client, config  # noqa: PLC0415 (as above)
+
+        settings = client.Configuration()
+        try:
+            if isinstance(kubeconfig, Mapping):
+                config.load_kube_config_from_dict(
+                    dict(kubeconfig), context=context, client_configuration=settings, persist_config=False
+                )
+                where = "the given kubeconfig"
+            else:
+                config.load_kube_config(
+                    str(kubeconfig), context=context, client_configuration=settings, persist_config=False
+                )
+                where = str(kubeconfig)
+        except (config.ConfigException, OSError, ValueError) as error:
+            message = (
+                f"kubeconfig {kubeconfig if not isinstance(kubeconfig, Mapping) else '(inline)'}: {error}"
+            )
+            raise KubeconfigError(message) from error
+        return cls(client.ApiClient(settings), name or context or where, retry_seconds=retry_seconds)
+
+    @property
+    def address(self) -> str:
+        """The API server's address."""
+        return self._host
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int | bool] | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+        what: str | None = None,
+        retry_seconds: float | None = None,
+        timeout_seconds: float = 60.0,
+    ) -> Any:
+        """Send one request and return the parsed answer.
+
+        Repeats while the connection fails or the server is busy (429, 502-504), with growing pauses; all
+        requests of this package may safely be sent twice.
+
+        :param method: HTTP method.
+        :param path: path below the server's address, with leading slash.
+        :param query: query parameters.
+        :param body: JSON-serialisable body.
+        :param content_type: media type of the body.
+        :param accept: media types of the answer.
+        :param what: the request in words, for messages.
+        :param retry_seconds: overrides the connection's bound.
+        :param timeout_seconds: for one attempt.
+        :raises ApiError: when the server refuses.
+        :raises ClusterUnreachable: when it could not be reached in time.
+        """
+        described = f"{what or f'{method} {path}'} on {self.name}"
+        url = self._host + path + (f"?{urlencode(_texts(query))}" if query else "")
+        payload = None if body is None else orjson.dumps(body)
+        bound = self.retry_seconds if retry_seconds is None else retry_seconds
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_Busy),
+            wait=_wait,
+            stop=tenacity.stop_after_delay(bound),
+            reraise=True,
+        )
+        try:
+            return retrying(
+                self._once,
+                method,
+                url,
+                payload,
+                content_type=content_type,
+                accept=accept,
+                described=described,
+                timeout_seconds=timeout_seconds,
+            )
+        except _Busy as busy:
+            message = f"{described}: {busy} for {bound:.0f} s; check that {self._host} is up and reachable"
+            raise ClusterUnreachable(message) from busy
+
+    def _once(
+        self,
+        method: str,
+        url: str,
+        payload: bytes | None,
+        *,
+        content_type: str,
+        accept: str,
+        described: str,
+        timeout_seconds: float,
+    ) -> Any:
+        headers = {"Accept": accept, "User-Agent": "migration-ops"}
+        if payload is not None:
+            headers["Content-Type"] = content_type
+        queries: list[tuple[str, str]] = []
+        with self._auth_lock:  # refreshing a token is not made for several threads
+            self._api_client.update_params_for_auth(headers, queries, ["BearerToken"])
+        try:
+            response = self._pool.request(
+                method,
+                url,
+                body=payload,
+                headers=headers,
+                retries=False,
+                timeout=urllib3.Timeout(connect=5.0, read=timeout_seconds),
+            )
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            if isinstance(error, urllib3.exceptions.SSLError):
+                message = (
+                    f"{described}: TLS failed: {error}; check the certificate authority of the connection"
+                )
+                raise ClusterError(message) from error
+            raise _Busy(f"no answer ({_brief(error)})", connected=False) from error
+        return _answer(response, described)
+
+    def get(self, path: str, **options: Any) -> Any:
+        """GET a path; see `request`.
+
+        :param path: path below the server's address.
+        :param options: as of `request`.
+        """
+        return self.request("GET", path, **options)
+
+    def patch(self, path: str, body: Any, *, content_type: str = MERGE_PATCH, **options: Any) -> Any:
+        """PATCH a path, by default as a JSON merge patch; see `request`.
+
+        :param path: path below the server's address.
+        :param body: the patch.
+        :param content_type: the kind of patch.
+        :param options: as of `request`.
+        """
+        return self.request("PATCH", path, body=body, content_type=content_type, **options)
+
+    def each(
+        self, do: Callable[[Item], Result], items: Iterable[Item], *, workers: int = WORKERS
+    ) -> Iterator[Result]:
+        """Do something for every item in parallel; results come in the items' order.
+
+        The first failure is raised; what has not begun by then is left undone.
+
+        :param do: called in a thread.
+        :param items: what to do it for.
+        :param workers: how many threads.
+        """
+        pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix=f"cluster-{self.name}")
+        try:
+            yield from pool.map(do, items)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def version(self) -> str:
+        """Return the server's version, e.g. ``v1.20.2``."""
+        return str(self.get("/version", what="read the version")["gitVersion"])
+
+    def identity(self) -> str:
+        """Return what identifies this cluster for good: the UID of its namespace kube-system."""
+        answer = self.get("/api/v1/namespaces/kube-system", what="read namespace kube-system")
+        return str(answer["metadata"]["uid"])
+
+    def clock_skew_seconds(self) -> float:
+        """Return how far the server's clock is ahead of ours, in seconds (to within one)."""
+        response = self._pool.request("GET", f"{self._host}/version", retries=False, timeout=5.0)
+        stamp = response.headers.get("Date", "")
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415 (used here only)
+
+        return parsedate_to_datetime(stamp).timestamp() - time.time() if stamp else 0.0
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._pool.clear()
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    failure = state.outcome.exception() if state.outcome else None
+    if isinstance(failure, _Busy) and failure.wait_seconds is not None:
+        return min(failure.wait_seconds, 10.0)
+    return tenacity.wait_random_exponential(multiplier=0.2, max=5)(state)
+
+
+def _texts(query: Mapping[str, str | int | bool]) -> dict[str, str]:
+    return {
+        key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in query.items()
+    }
+
+
+def _brief(error: BaseException) -> str:
+    text = str(error)
+    return text if len(text) < 200 else text[:200] + "…"
+
+
+def _answer(response: urllib3.BaseHTTPResponse, described: str) -> Any:
+    data = response.data
+    try:
+        body = orjson.loads(data) if data else {}
+    except orjson.JSONDecodeError:
+        body = data.decode(errors="replace")
+        if response.status < 300 and response.headers.get("Content-Type", "").startswith(JSON):
+            raise _Busy("a cut-off answer") from None
+    if response.status < 300:
+        return body
+    error: ApiError = error_from_response(described, response.status, body)
+    if response.status in _BUSY:
+        after = response.headers.get("Retry-After", "")
+        raise _Busy(str(error), float(after) if after.isdigit() else None)
+    if isinstance(error, ServerFailed) and error.reason in {"ServerTimeout", "Timeout"}:
+        raise _Busy(str(error))
+    raise error

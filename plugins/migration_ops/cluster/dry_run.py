@@ -1,0 +1,84 @@
+"""Lets the target judge objects that could not be made yet, because their namespace or kind is still missing.
+
+The API server validates an object only at an address that exists. An object for a missing namespace is tried
+under a name of its own in a namespace that is there; one of a kind whose definition is in the same set is
+checked against that definition.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Sequence
+
+from migration_ops.cluster.apply_one import ObjectResult
+from migration_ops.cluster.connection import Cluster
+from migration_ops.cluster.definitions import CUSTOM_RESOURCE_DEFINITION
+from migration_ops.cluster.kinds import Discovery
+from migration_ops.cluster.listing import list_objects
+from migration_ops.cluster.reference import Manifest, ObjectReference
+
+STAND_IN = "default"
+"""The one namespace that every cluster has."""
+
+
+class DryRun:
+    """Judges one set.
+
+    :param cluster: the target.
+    :param served: what it serves.
+    :param objects: the whole set.
+    """
+
+    def __init__(self, cluster: Cluster, served: Discovery, objects: Sequence[Manifest]) -> None:
+        self._served = served
+        namespaces = served.find("", "Namespace")
+        found = list_objects(cluster, namespaces, metadata_only=True) if namespaces else []
+        self._namespaces = {one["metadata"]["name"] for one in found}
+        self._made = {
+            one["metadata"]["name"]
+            for one in objects
+            if ObjectReference.of(one).group_kind == ("", "Namespace")
+        }
+        self._definitions = {
+            (one["spec"]["group"], one["spec"]["names"]["kind"]): one
+            for one in objects
+            if ObjectReference.of(one).group_kind == CUSTOM_RESOURCE_DEFINITION
+        }
+
+    def without_server(self, manifest: Manifest) -> ObjectResult | None:
+        """Judge an object that no API server can judge yet; ``None`` when the target can.
+
+        :param manifest: stripped for applying.
+        """
+        reference = ObjectReference.of(manifest)
+        name = str(reference)
+        missing = reference.namespace and reference.namespace not in self._namespaces | self._made
+        if missing:
+            message = f"namespace {reference.namespace} neither exists nor is in the set"
+            return ObjectResult(name, "failed", message)
+        if self._served.for_object(reference) is not None:
+            return None
+        definition = self._definitions.get(reference.group_kind)
+        if definition is None:
+            return None
+        versions = {one["name"]: one for one in definition["spec"].get("versions") or [] if one.get("served")}
+        if reference.version not in versions:
+            message = f"its definition in the set serves {', '.join(versions) or 'no version'} only"
+            return ObjectResult(name, "failed", message)
+        return ObjectResult(name, "created", "checked against its definition in the set")
+
+    def stand_in(self, manifest: Manifest) -> Manifest:
+        """Return what to send in place of an object whose namespace is still missing.
+
+        :param manifest: stripped for applying.
+        """
+        reference = ObjectReference.of(manifest)
+        if not reference.namespace or reference.namespace in self._namespaces:
+            return manifest
+        # Another name, so that it never meets an object that is really there; a digest keeps it short.
+        digest = hashlib.sha256(str(reference).encode()).hexdigest()[:10]
+        other = copy.deepcopy(manifest)
+        other["metadata"]["namespace"] = STAND_IN
+        other["metadata"]["name"] = f"{reference.name[:40].rstrip('-.')}-{digest}"
+        return other

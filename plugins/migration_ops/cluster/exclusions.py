@@ -1,0 +1,143 @@
+"""Objects that no migration should carry, whatever was selected: made by the cluster or by a controller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from migration_ops.cluster.reference import (
+    Manifest,
+    ObjectReference,
+    annotations_of,
+    controller_of,
+    labels_of,
+)
+
+EXCLUDE_ANNOTATION = "migration-ops.io/exclude"
+OWN_LABEL = "migration-ops.io/component"
+"""On what we made ourselves in a source: mover Jobs, their Secrets and Pods, recorded bare pods."""
+
+_ROOT_CA = frozenset({"kube-root-ca.crt", "openshift-service-ca.crt"})
+
+
+def reason_to_leave(manifest: Manifest) -> str | None:
+    """Return why an object is never captured, or ``None`` when it may be.
+
+    :param manifest: the object.
+    """
+    metadata = manifest["metadata"]
+    if metadata.get("deletionTimestamp"):
+        return "being deleted"
+    if OWN_LABEL in labels_of(manifest):
+        return "made by this migration"
+    if manifest["kind"] != "PersistentVolumeClaim":
+        # Claims hold data: they come along whoever owns them, and have exclusion rules of their own.
+        owner = controller_of(manifest)
+        if owner is not None:
+            return f"made by its controller {owner['apiVersion']}/{owner['kind']} {owner['name']}"
+        if annotations_of(manifest).get(EXCLUDE_ANNOTATION) == "true":
+            return f"annotated {EXCLUDE_ANNOTATION}"
+        if labels_of(manifest).get("velero.io/exclude-from-backup") == "true":
+            return "labelled velero.io/exclude-from-backup"
+    reference = ObjectReference.of(manifest)
+    rule = _RULES.get(reference.group_kind)
+    return rule(manifest) if rule else None
+
+
+def _secret(manifest: Manifest) -> str | None:
+    kind = manifest.get("type", "")
+    if kind == "kubernetes.io/service-account-token":
+        return "a service account's token, which every cluster makes for itself"
+    if kind == "bootstrap.kubernetes.io/token":
+        return "a bootstrap token of the source cluster"
+    return None
+
+
+def _config_map(manifest: Manifest) -> str | None:
+    if manifest["metadata"]["name"] in _ROOT_CA:
+        return "every cluster writes its own certificate authority"
+    return _leader(manifest)
+
+
+def _leader(manifest: Manifest) -> str | None:
+    if "control-plane.alpha.kubernetes.io/leader" in annotations_of(manifest):
+        return "a leader election's lock"
+    return None
+
+
+def _endpoints(manifest: Manifest) -> str | None:
+    annotations = annotations_of(manifest)
+    if "endpoints.kubernetes.io/last-change-trigger-time" in annotations:
+        return "filled in by the endpoints controller"
+    if manifest["metadata"] == manifest["metadata"] | {"namespace": "default", "name": "kubernetes"}:
+        return "the API server's own"
+    return _leader(manifest)
+
+
+def _service(manifest: Manifest) -> str | None:
+    metadata = manifest["metadata"]
+    if (metadata["namespace"], metadata["name"]) == ("default", "kubernetes"):
+        return "the API server's own"
+    return None
+
+
+def _service_account(manifest: Manifest) -> str | None:
+    metadata = manifest["metadata"]
+    plain = not (metadata.get("annotations") or metadata.get("labels") or manifest.get("imagePullSecrets"))
+    if metadata["name"] == "default" and plain:
+        return "every namespace has it"
+    return None
+
+
+def _pod(manifest: Manifest) -> str | None:
+    if "kubernetes.io/config.mirror" in annotations_of(manifest):
+        return "a static pod of its node"
+    phase = (manifest.get("status") or {}).get("phase")
+    if phase in {"Succeeded", "Failed"}:
+        return "has ended"
+    return None
+
+
+def _job(manifest: Manifest) -> str | None:
+    status = manifest.get("status") or {}
+    failed = any(
+        condition["type"] == "Failed" and condition["status"] == "True"
+        for condition in status.get("conditions") or []
+    )
+    if status.get("completionTime") or failed:
+        return "has ended"
+    return None
+
+
+def _rbac(manifest: Manifest) -> str | None:
+    if labels_of(manifest).get("kubernetes.io/bootstrapping") == "rbac-defaults":
+        return "every cluster has it"
+    if manifest["metadata"]["name"].startswith("system:"):
+        return "belongs to the control plane"
+    return None
+
+
+def _priority_class(manifest: Manifest) -> str | None:
+    return "every cluster has it" if manifest["metadata"]["name"].startswith("system-") else None
+
+
+def _api_service(manifest: Manifest) -> str | None:
+    if not (manifest.get("spec") or {}).get("service"):
+        return "served by the API server itself"
+    return None
+
+
+_RULES: dict[tuple[str, str], Callable[[Manifest], str | None]] = {
+    ("", "Secret"): _secret,
+    ("", "ConfigMap"): _config_map,
+    ("", "Endpoints"): _endpoints,
+    ("", "Service"): _service,
+    ("", "ServiceAccount"): _service_account,
+    ("", "Pod"): _pod,
+    ("batch", "Job"): _job,
+    ("rbac.authorization.k8s.io", "Role"): _rbac,
+    ("rbac.authorization.k8s.io", "RoleBinding"): _rbac,
+    ("rbac.authorization.k8s.io", "ClusterRole"): _rbac,
+    ("rbac.authorization.k8s.io", "ClusterRoleBinding"): _rbac,
+    ("scheduling.k8s.io", "PriorityClass"): _priority_class,
+    ("apiregistration.k8s.io", "APIService"): _api_service,
+}

@@ -1,0 +1,229 @@
+"""What kinds a cluster serves.
+
+One aggregated answer where the server has it (Kubernetes 1.26 and later), one request per group version
+where not. Group versions whose backend is away (an APIService without endpoints) are named, not hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from migration_ops.cluster.connection import JSON, Cluster
+from migration_ops.cluster.errors import ClusterError
+from migration_ops.cluster.reference import ObjectReference, split_api_version
+
+AGGREGATED = (
+    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
+    f"application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,{JSON}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiResource:
+    """One kind in one version, as served.
+
+    :param group: API group, empty for core.
+    :param version: e.g. ``v1``.
+    :param kind: e.g. ``Deployment``.
+    :param plural: its name in paths, e.g. ``deployments``.
+    :param namespaced: whether objects live in namespaces.
+    :param verbs: what the server offers.
+    :param preferred: whether the server names this version as the group's preferred one for this kind.
+    """
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    namespaced: bool
+    verbs: tuple[str, ...] = ()
+    preferred: bool = False
+
+    @property
+    def api_version(self) -> str:
+        """``apiVersion`` as manifests write it."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def qualified(self) -> str:
+        """``plural.group`` (plain plural in core): what filters and messages call a kind."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def path(self, namespace: str | None = None, name: str | None = None, subresource: str = "") -> str:
+        """Return the path of the collection, of one object, or of its subresource.
+
+        :param namespace: the namespace; without it the collection of all namespaces.
+        :param name: the object's name.
+        :param subresource: e.g. ``status``.
+        """
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        if self.namespaced and namespace:
+            root += f"/namespaces/{quote(namespace, safe='')}"
+        root += f"/{self.plural}"
+        if name:
+            root += f"/{quote(name, safe='')}"
+        return root + (f"/{subresource}" if subresource else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """Everything that a cluster serves.
+
+    :param resources: every kind in every served version.
+    :param unavailable: group versions that could not be asked, with the reason.
+    """
+
+    resources: tuple[ApiResource, ...]
+    unavailable: dict[str, str] = field(default_factory=dict)
+
+    def find(self, group: str, kind: str, version: str | None = None) -> ApiResource | None:
+        """Return a kind in the given version, or in the preferred one; ``None`` when it isn't served.
+
+        :param group: API group, empty for core.
+        :param kind: e.g. ``Deployment``.
+        :param version: e.g. ``v1``.
+        """
+        served = self.versions(group, kind)
+        if version is not None:
+            return next((one for one in served if one.version == version), None)
+        return served[0] if served else None
+
+    def for_object(self, reference: ObjectReference) -> ApiResource | None:
+        """Return what serves an object in exactly its version, or ``None``.
+
+        :param reference: the object.
+        """
+        return self.find(reference.group, reference.kind, reference.version)
+
+    def versions(self, group: str, kind: str) -> list[ApiResource]:
+        """Return all served versions of a kind, the preferred one first.
+
+        :param group: API group, empty for core.
+        :param kind: e.g. ``Deployment``.
+        """
+        served = [one for one in self.resources if one.group == group and one.kind == kind]
+        return sorted(served, key=lambda one: not one.preferred)
+
+    def api_names(self) -> frozenset[str]:
+        """Return ``group/version/Kind`` (core ``v1/Kind``) of all that is served."""
+        return frozenset(f"{one.api_version}/{one.kind}" for one in self.resources)
+
+
+def discover(cluster: Cluster) -> list[ApiResource]:
+    """List every kind in every version that the cluster serves.
+
+    :param cluster: the cluster to ask.
+    :raises ClusterError: when the API server cannot be asked at all.
+    """
+    return list(discovery(cluster).resources)
+
+
+def discovery(cluster: Cluster, *, refresh: bool = False) -> Discovery:
+    """Ask a cluster what it serves; the answer is remembered on the connection.
+
+    :param cluster: the cluster to ask.
+    :param refresh: ask again, e.g. after CustomResourceDefinitions were applied.
+    :raises ClusterError: when the API server cannot be asked at all.
+    """
+    if refresh or "discovery" not in cluster.cache:
+        cluster.cache["discovery"] = _ask(cluster)
+    found: Discovery = cluster.cache["discovery"]
+    return found
+
+
+def _ask(cluster: Cluster) -> Discovery:
+    core = cluster.get("/api", accept=AGGREGATED, what="discover the core API")
+    groups = cluster.get("/apis", accept=AGGREGATED, what="discover the API groups")
+    if core.get("kind") == "APIGroupDiscoveryList" == groups.get("kind"):
+        return _aggregated([*core.get("items", []), *groups.get("items", [])])
+    return _classic(cluster, core, groups)
+
+
+def _aggregated(groups: Iterable[dict[str, Any]]) -> Discovery:
+    resources: list[ApiResource] = []
+    unavailable: dict[str, str] = {}
+    for group in groups:
+        name = (group.get("metadata") or {}).get("name", "")
+        seen: set[str] = set()  # versions come in the server's order of preference
+        for version in group.get("versions", []):
+            if version.get("freshness") == "Stale":
+                unavailable[f"{name}/{version['version']}"] = "its API service does not answer"
+            for resource in version.get("resources", []):
+                kind = resource["responseKind"]["kind"]
+                resources.append(
+                    ApiResource(
+                        group=name,
+                        version=version["version"],
+                        kind=kind,
+                        plural=resource["resource"],
+                        namespaced=resource.get("scope") == "Namespaced",
+                        verbs=tuple(resource.get("verbs", ())),
+                        preferred=kind not in seen,
+                    )
+                )
+            seen.update(resource["responseKind"]["kind"] for resource in version.get("resources", []))
+    return Discovery(tuple(resources), unavailable)
+
+
+def _classic(cluster: Cluster, core: dict[str, Any], groups: dict[str, Any]) -> Discovery:
+    paths = [(f"/api/{version}", version) for version in core.get("versions", [])]
+    order: dict[str, list[str]] = {"": list(core.get("versions", []))}
+    for group in groups.get("groups", []):
+        preferred = (group.get("preferredVersion") or {}).get("version", "")
+        versions = [version["version"] for version in group.get("versions", [])]
+        order[group["name"]] = sorted(versions, key=lambda version: version != preferred)
+        paths += [(f"/apis/{group['name']}/{version}", f"{group['name']}/{version}") for version in versions]
+
+    def ask(entry: tuple[str, str]) -> tuple[str, list[dict[str, Any]] | str]:
+        path, name = entry
+        try:
+            # An aggregated API without backend answers 503 for good: not worth the long patience.
+            return name, cluster.get(path, what=f"discover {name}", retry_seconds=15.0).get("resources") or []
+        except ClusterError as error:
+            return name, str(error)
+
+    resources: list[ApiResource] = []
+    unavailable: dict[str, str] = {}
+    for name, answer in cluster.each(ask, paths):
+        if isinstance(answer, str):
+            unavailable[name] = answer
+            continue
+        group, version = split_api_version(name)
+        resources += [
+            ApiResource(
+                group=group,
+                version=version,
+                kind=entry["kind"],
+                plural=entry["name"],
+                namespaced=bool(entry.get("namespaced")),
+                verbs=tuple(entry.get("verbs", ())),
+            )
+            for entry in answer
+            if "/" not in entry["name"]
+        ]
+    return Discovery(_mark_preferred(resources, order), unavailable)
+
+
+def _mark_preferred(resources: list[ApiResource], order: dict[str, list[str]]) -> tuple[ApiResource, ...]:
+    """A kind may be missing in its group's preferred version; then its first version in order counts."""
+    best: dict[tuple[str, str], tuple[int, str]] = {}
+    for one in resources:
+        versions = order.get(one.group, [])
+        rank = versions.index(one.version) if one.version in versions else len(versions)
+        key = (one.group, one.kind)
+        best[key] = min(best.get(key, (rank, one.version)), (rank, one.version))
+    return tuple(
+        ApiResource(
+            one.group,
+            one.version,
+            one.kind,
+            one.plural,
+            one.namespaced,
+            one.verbs,
+            preferred=best[one.group, one.kind][1] == one.version,
+        )
+        for one in resources
+    )

@@ -1,0 +1,96 @@
+"""Lists of objects: in pages of one consistent resource version, retried as a whole when it expires."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import tenacity
+
+from migration_ops.cluster.connection import Cluster
+from migration_ops.cluster.errors import Expired
+from migration_ops.cluster.kinds import ApiResource
+from migration_ops.cluster.reference import Manifest
+
+PAGE = 500
+"""Objects per page: what kubectl takes, and small enough to bound memory with large objects."""
+
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+
+
+def pages(
+    cluster: Cluster,
+    resource: ApiResource,
+    namespace: str | None = None,
+    *,
+    label_selector: str = "",
+    field_selector: str = "",
+    metadata_only: bool = False,
+) -> Iterator[list[Manifest]]:
+    """Yield the objects of one kind page by page; all pages show one resource version.
+
+    The server leaves ``kind`` and ``apiVersion`` out of list items; they are put back.
+
+    :param cluster: the cluster.
+    :param resource: the kind.
+    :param namespace: only this namespace.
+    :param label_selector: as the API server takes it.
+    :param field_selector: as the API server takes it.
+    :param metadata_only: objects without spec, data and status.
+    :raises Expired: when the list took longer than the server keeps its resource version.
+    :raises ClusterError: on any other failure.
+    """
+    query: dict[str, str | int | bool] = {"limit": PAGE}
+    if label_selector:
+        query["labelSelector"] = label_selector
+    if field_selector:
+        query["fieldSelector"] = field_selector
+    options = {"accept": METADATA_ONLY} if metadata_only else {}
+    where = f" in {namespace}" if namespace else ""
+    what = f"list {resource.qualified}{where}"
+    while True:
+        answer: dict[str, Any] = cluster.get(resource.path(namespace), query=query, what=what, **options)
+        items: list[Manifest] = answer.get("items") or []
+        for item in items:
+            item["apiVersion"], item["kind"] = resource.api_version, resource.kind
+        yield items
+        following = (answer.get("metadata") or {}).get("continue")
+        if not following:
+            return
+        query["continue"] = following
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_type(Expired), stop=tenacity.stop_after_attempt(4), reraise=True
+)
+def list_objects(
+    cluster: Cluster,
+    resource: ApiResource,
+    namespace: str | None = None,
+    *,
+    label_selector: str = "",
+    field_selector: str = "",
+    metadata_only: bool = False,
+) -> list[Manifest]:
+    """Return all objects of one kind at one resource version.
+
+    :param cluster: the cluster.
+    :param resource: the kind.
+    :param namespace: only this namespace.
+    :param label_selector: as the API server takes it.
+    :param field_selector: as the API server takes it.
+    :param metadata_only: objects without spec, data and status.
+    :raises ClusterError: when the list cannot be had.
+    """
+    return [
+        item
+        for page in pages(
+            cluster,
+            resource,
+            namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+            metadata_only=metadata_only,
+        )
+        for item in page
+    ]

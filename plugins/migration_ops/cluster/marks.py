@@ -1,0 +1,142 @@
+"""Our labels and annotations on objects of the target, and the former state that they can carry."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import zlib
+from typing import Any
+
+import orjson
+
+from migration_ops.cluster.reference import Manifest, annotations_of
+
+FIELD_MANAGER = "migration-ops"
+
+PLAN_LABEL = "migration-ops.io/plan"
+RUN_LABEL = "migration-ops.io/run"
+UPDATED_BY = "migration-ops.io/updated-by"
+UPDATED_LABEL = "migration-ops.io/updated-by-run"
+"""Makes updated objects findable with one list per kind; the annotation says which plan it was."""
+
+FORMER = "migration-ops.io/former"
+"""What an object was before we changed it: base64 of zlib of JSON. Rollback needs nothing else."""
+
+FORMER_LIMIT_BYTES = 180_000
+"""Kubernetes allows 256 KiB of annotations per object; a larger former state is only in the result."""
+
+
+_LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")
+
+
+def label_value(text: str) -> str:
+    """Return a name as a label can hold it: itself where that is allowed, else shortened, with a digest.
+
+    Airflow's run ids hold ``:`` and ``+``, which labels may not.
+
+    :param text: a plan's or run's name.
+    """
+    if _LABEL_VALUE.match(text):
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:53].rstrip("-._")
+    return f"{readable}-{digest}" if readable else digest
+
+
+def made_by(metadata: dict[str, Any], plan: str, run: str | None = None) -> bool:
+    """Tell whether an object was made by this plan (and run).
+
+    :param metadata: the object's metadata.
+    :param plan: the plan's name.
+    :param run: the run's name; any run of the plan when not given.
+    """
+    labels = metadata.get("labels") or {}
+    same_plan = labels.get(PLAN_LABEL) == label_value(plan)
+    return same_plan and (run is None or labels.get(RUN_LABEL) == label_value(run))
+
+
+def mark_made(manifest: Manifest, plan: str, run: str) -> None:
+    """Label an object as made by a run.
+
+    :param manifest: changed in place.
+    :param plan: the plan's name.
+    :param run: the run's name.
+    """
+    marks = {PLAN_LABEL: label_value(plan), RUN_LABEL: label_value(run)}
+    manifest["metadata"].setdefault("labels", {}).update(marks)
+
+
+def mark_updated(manifest: Manifest, plan: str, run: str, former: str | None) -> None:
+    """Note on an object that somebody else made what it was before.
+
+    :param manifest: changed in place.
+    :param plan: the plan's name.
+    :param run: the run's name.
+    :param former: what `pack_former` returned.
+    """
+    manifest["metadata"].setdefault("labels", {})[UPDATED_LABEL] = label_value(run)
+    notes = {UPDATED_BY: f"{plan}/{run}"} | ({FORMER: former} if former else {})
+    manifest["metadata"].setdefault("annotations", {}).update(notes)
+
+
+def updated_by(manifest: Manifest, plan: str, run: str) -> bool:
+    """Tell whether a run changed this object of somebody else.
+
+    :param manifest: the object as it is.
+    :param plan: the plan's name.
+    :param run: the run's name.
+    """
+    return annotations_of(manifest).get(UPDATED_BY) == f"{plan}/{run}"
+
+
+def former_state(manifest: Manifest) -> Manifest:
+    """Return what of an object must be remembered to put it back: all but what the server sets.
+
+    :param manifest: the object as it is.
+    """
+    metadata = {
+        key: value
+        for key, value in manifest["metadata"].items()
+        if key in {"name", "namespace", "labels", "annotations", "finalizers", "ownerReferences"}
+    }
+    for field in ("labels", "annotations"):
+        if notes := metadata.get(field):
+            ours = {FORMER, UPDATED_BY, UPDATED_LABEL}
+            metadata[field] = {key: value for key, value in notes.items() if key not in ours}
+    rest = {key: value for key, value in manifest.items() if key not in {"metadata", "status"}}
+    return rest | {"metadata": metadata}
+
+
+def pack_former(former: Manifest) -> str | None:
+    """Encode a former state for the annotation; ``None`` when it is too large for one.
+
+    :param former: what `former_state` returned.
+    """
+    packed = base64.b64encode(zlib.compress(orjson.dumps(former), 9)).decode()
+    return packed if len(packed) <= FORMER_LIMIT_BYTES else None
+
+
+def unpack_former(manifest: Manifest) -> Manifest | None:
+    """Return the former state that an object carries, or ``None``.
+
+    :param manifest: the object as it is.
+    """
+    packed = annotations_of(manifest).get(FORMER)
+    if not packed:
+        return None
+    try:
+        former = orjson.loads(zlib.decompress(base64.b64decode(packed, validate=True)))
+    except (binascii.Error, zlib.error, orjson.JSONDecodeError):
+        return None
+    return former if isinstance(former, dict) else None
+
+
+def run_selector(plan: str, run: str | None = None) -> str:
+    """Return the label selector of everything that a plan (and run) made.
+
+    :param plan: the plan's name.
+    :param run: the run's name; any run when not given.
+    """
+    return f"{PLAN_LABEL}={label_value(plan)}" + (f",{RUN_LABEL}={label_value(run)}" if run else "")

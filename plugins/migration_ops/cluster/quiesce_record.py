@@ -1,0 +1,62 @@
+"""What was stopped, as data: for the vault's journal beside the annotations on the objects."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class QuiescedWorkload:
+    """One stopped object.
+
+    :param object: its reference.
+    :param wave: when it was stopped; resume goes from the highest to the lowest.
+    :param was: what it was, as `migration_ops.cluster.suspension` remembers it.
+    """
+
+    object: str
+    wave: int
+    was: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class QuiesceRecord:
+    """Everything that one quiesce stopped.
+
+    :param plan: whose quiesce it was.
+    :param run: which run's.
+    :param namespaces: where.
+    :param started: when the first stop was asked for, ISO 8601 in UTC.
+    :param finished: when no pod held the volumes any more; empty while it goes on.
+    :param workloads: what was stopped.
+    :param bare_pods: references of pods without controller; their manifests lie in a Secret beside them.
+    :param warnings: what may start again by itself.
+    """
+
+    plan: str
+    run: str
+    namespaces: tuple[str, ...]
+    started: str
+    finished: str = ""
+    workloads: tuple[QuiescedWorkload, ...] = ()
+    bare_pods: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = field(default=())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the record as JSON-compatible data."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> QuiesceRecord:
+        """Read what `as_dict` returned.
+
+        :param data: the data.
+        """
+        workloads = tuple(QuiescedWorkload(**one) for one in data.get("workloads") or ())
+        plain: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
+        }
+        return cls(**(plain | {"workloads": workloads}))

@@ -1,0 +1,173 @@
+"""Starts again what a plan's quiesce stopped, from what is written on the objects."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import tenacity
+
+from migration_ops.cluster.bare_pods import bring_back
+from migration_ops.cluster.connection import Cluster
+from migration_ops.cluster.errors import ClusterError, Conflict, NotFound
+from migration_ops.cluster.kinds import Discovery, discovery
+from migration_ops.cluster.listing import list_objects
+from migration_ops.cluster.marks import label_value
+from migration_ops.cluster.quiesce_record import QuiescedWorkload, QuiesceRecord
+from migration_ops.cluster.reference import Manifest, ObjectReference, reference_of
+from migration_ops.cluster.suspension import (
+    QUIESCED_BY,
+    SUSPENSIONS,
+    noted_state,
+    start_patch,
+    suspension_of,
+)
+from migration_ops.cluster.waiting import readiness
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeResult:
+    """What was started again.
+
+    :param resumed: references of what was started, in order.
+    :param problems: what could not be, in words; empty when everything is as it was.
+    :param not_ready: with a timeout: what was not ready in time, with the reasons.
+    """
+
+    resumed: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    not_ready: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything is as it was, and ready as far as that was asked for."""
+        return not self.problems and not self.not_ready
+
+
+def resume(
+    cluster: Cluster,
+    plan: str,
+    *,
+    record: QuiesceRecord | None = None,
+    timeout: float | None = None,
+    on_wave: Callable[[int, list[str]], None] | None = None,
+) -> ResumeResult:
+    """Bring everything back that this plan stopped, in reverse order.
+
+    The objects' own annotations are what counts; a record from the journal only adds objects that lost
+    theirs. May be repeated.
+
+    :param cluster: the source.
+    :param plan: the plan's name.
+    :param record: what `quiesce` returned, when it is at hand.
+    :param timeout: seconds to wait for what was started to be ready, wave by wave; not at all when ``None``.
+    :param on_wave: called with a wave's number and objects after it was started.
+    :raises ClusterError: when the cluster cannot be asked.
+    """
+    served = discovery(cluster)
+    entries = _noted(cluster, served, plan)
+    problems: list[str] = []
+    for lost in _lost_notes(record, entries):
+        problems += _from_record(cluster, served, lost, entries)
+    resumed: list[str] = []
+    not_ready: list[str] = []
+    deadline = None if timeout is None else time.monotonic() + timeout
+    pods = bring_back(cluster, served, plan)
+    for wave in sorted({entry.wave for entry in entries.values()}, reverse=True):
+        names = [name for name, entry in entries.items() if entry.wave == wave]
+        manifests: list[Manifest] = []
+        for name, manifest, problem in cluster.each(
+            lambda name: _start(cluster, served, entries[name]), names
+        ):
+            if problem:
+                problems.append(problem)
+            elif manifest is not None:
+                resumed.append(name)
+                manifests.append(manifest)
+        if on_wave:
+            on_wave(wave, names)
+        if deadline is not None:
+            not_ready += _wait(cluster, manifests, deadline)
+    return ResumeResult(tuple(resumed + pods), tuple(problems), tuple(not_ready))
+
+
+def _noted(cluster: Cluster, served: Discovery, plan: str) -> dict[str, QuiescedWorkload]:
+    """Find everything that carries this plan's note, in whatever namespace."""
+    resources = [one for kind in SUSPENSIONS if (one := served.find(*kind)) is not None]
+    listed = cluster.each(
+        lambda one: list_objects(cluster, one, label_selector=f"{QUIESCED_BY}={label_value(plan)}"), resources
+    )
+    entries: dict[str, QuiescedWorkload] = {}
+    for objects in listed:
+        for manifest in objects:
+            note = noted_state(manifest)
+            if note is not None and note.get("plan") == plan:
+                name = reference_of(manifest)
+                entries[name] = QuiescedWorkload(name, int(note.get("wave", 0)), note["was"])
+    return entries
+
+
+def _lost_notes(
+    record: QuiesceRecord | None, entries: dict[str, QuiescedWorkload]
+) -> Sequence[QuiescedWorkload]:
+    known = {ObjectReference.parse(name).identity for name in entries}
+    return [
+        one
+        for one in (record.workloads if record else ())
+        if ObjectReference.parse(one.object).identity not in known
+    ]
+
+
+def _from_record(
+    cluster: Cluster, served: Discovery, lost: QuiescedWorkload, entries: dict[str, QuiescedWorkload]
+) -> list[str]:
+    """Take over an object that lost its note, but only while it still stands where quiesce left it."""
+    reference = ObjectReference.parse(lost.object)
+    resource = served.find(reference.group, reference.kind)
+    if resource is None:
+        return [f"{lost.object}: its kind is not served any more"]
+    try:
+        current = cluster.get(resource.path(reference.namespace, reference.name), what=f"read {lost.object}")
+    except NotFound:
+        return [f"{lost.object}: was deleted since it was stopped"]
+    current |= {"apiVersion": resource.api_version, "kind": resource.kind}
+    suspension = suspension_of(current)
+    if suspension is not None and suspension.remember(current) is None:
+        entries[lost.object] = lost
+    return []
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_type(Conflict),
+    wait=tenacity.wait_random(0, 0.5),
+    stop=tenacity.stop_after_attempt(20),
+    reraise=True,
+)
+def _start(
+    cluster: Cluster, served: Discovery, entry: QuiescedWorkload
+) -> tuple[str, Manifest | None, str | None]:
+    reference = ObjectReference.parse(entry.object)
+    resource = served.find(reference.group, reference.kind)
+    if resource is None:
+        return entry.object, None, f"{entry.object}: its kind is not served any more"
+    path = resource.path(reference.namespace, reference.name)
+    try:
+        current = cluster.get(path, what=f"read {reference}")
+        patch = start_patch(current, entry.was)
+        started: Manifest = cluster.patch(path, patch, what=f"start {reference}")
+    except NotFound:
+        return entry.object, None, f"{entry.object}: was deleted since it was stopped"
+    except Conflict:
+        raise
+    except ClusterError as error:
+        return entry.object, None, str(error)
+    return entry.object, started, None
+
+
+def _wait(cluster: Cluster, manifests: list[Manifest], deadline: float) -> list[str]:
+    while True:
+        result = readiness(cluster, manifests)
+        if result.ready or time.monotonic() > deadline:
+            return [str(one) for one in result.not_ready]
+        time.sleep(1)

@@ -1,0 +1,199 @@
+"""Undoes one run in a target: deletes exactly what it made, puts back what it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import tenacity
+
+from migration_ops.cluster.apply_one import ObjectResult, delete_and_wait
+from migration_ops.cluster.connection import Cluster
+from migration_ops.cluster.definitions import CUSTOM_RESOURCE_DEFINITION
+from migration_ops.cluster.errors import ApiError, ClusterUnreachable, Conflict, NotFound
+from migration_ops.cluster.kinds import ApiResource, Discovery, discovery
+from migration_ops.cluster.listing import list_objects
+from migration_ops.cluster.marks import (
+    UPDATED_LABEL,
+    former_state,
+    label_value,
+    run_selector,
+    unpack_former,
+    updated_by,
+)
+from migration_ops.cluster.reference import Manifest, ObjectReference
+from migration_ops.cluster.remains import foreign_content
+from migration_ops.cluster.versions import reading_versions
+from migration_ops.cluster.waves import wave_of
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackResult:
+    """What became of a run's objects.
+
+    :param deleted: references of what was deleted.
+    :param restored: references of what was put back to its former state.
+    :param kept: (reference, reason) of what was left on purpose.
+    :param problems: what could not be undone, in words; empty when the rollback is complete.
+    """
+
+    deleted: tuple[str, ...]
+    restored: tuple[str, ...]
+    kept: tuple[tuple[str, str], ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def roll_back(
+    cluster: Cluster,
+    *,
+    plan: str,
+    run: str,
+    results: Iterable[ObjectResult] = (),
+    keep_claims: bool = False,
+    timeout: float = 120.0,
+    on_object: Callable[[str, str], None] | None = None,
+) -> RollbackResult:
+    """Delete what a run made and put back what it updated or recreated. May be repeated.
+
+    A namespace or definition that the run made stays when something of others lies in it by now.
+
+    :param cluster: the target.
+    :param plan: the plan's name.
+    :param run: the run's name.
+    :param results: of `apply`, from the journal; needed only for former states too large for an annotation.
+    :param keep_claims: leave claims (and their namespaces), e.g. to keep what was staged.
+    :param timeout: seconds to wait for each object to be gone.
+    :param on_object: called with each object and what was done.
+    :raises ClusterError: when the API server cannot be reached.
+    """
+    undoing = _Rollback(cluster, plan, run, timeout, keep_claims=keep_claims)
+    undoing.formers = {one.object: one.former for one in results if one.former is not None}
+    undoing.on_object = on_object
+    return undoing.run_all()
+
+
+class _Rollback:
+    def __init__(self, cluster: Cluster, plan: str, run: str, timeout: float, *, keep_claims: bool) -> None:
+        self.cluster = cluster
+        self.plan = plan
+        self.run = run
+        self.timeout = timeout
+        self.keep_claims = keep_claims
+        self.formers: dict[str, Manifest] = {}
+        self.on_object: Callable[[str, str], None] | None = None
+        self.served: Discovery = discovery(cluster, refresh=True)
+        self.deleted: list[str] = []
+        self.restored: list[str] = []
+        self.kept: list[tuple[str, str]] = []
+        self.problems: list[str] = []
+
+    def run_all(self) -> RollbackResult:
+        made = self._list(run_selector(self.plan, self.run))
+        changed = self._list(f"{UPDATED_LABEL}={label_value(self.run)}")
+        mine = {ObjectReference.of(one).identity for one in made}
+        waves = sorted({wave_of(ObjectReference.of(one)) for one in made}, reverse=True)
+        for number in waves:
+            wave = [one for one in made if wave_of(ObjectReference.of(one)) == number]
+            for _ in self.cluster.each(self._delete, wave):
+                pass
+        for manifest in changed:
+            if ObjectReference.of(manifest).identity not in mine and updated_by(
+                manifest, self.plan, self.run
+            ):
+                self._put_back(manifest)
+        return RollbackResult(
+            tuple(self.deleted), tuple(self.restored), tuple(self.kept), tuple(self.problems)
+        )
+
+    def _list(self, selector: str) -> list[Manifest]:
+        kinds = [one for one in reading_versions(self.served) if {"list", "delete"} <= set(one.verbs)]
+
+        def one_kind(resource: ApiResource) -> list[Manifest]:
+            try:
+                return list_objects(self.cluster, resource, label_selector=selector)
+            except (ApiError, ClusterUnreachable) as error:
+                if isinstance(error, NotFound):
+                    return []
+                self.problems.append(str(error))
+                return []
+
+        return [manifest for listed in self.cluster.each(one_kind, kinds) for manifest in listed]
+
+    def _delete(self, manifest: Manifest) -> None:
+        reference = ObjectReference.of(manifest)
+        if reason := self._reason_to_keep(reference):
+            self.kept.append((str(reference), reason))
+            return
+        resource = self.served.for_object(reference)
+        if resource is None:
+            return
+        try:
+            delete_and_wait(
+                self.cluster,
+                resource,
+                reference,
+                uid=manifest["metadata"]["uid"],
+                timeout_seconds=self.timeout,
+            )
+        except (ApiError, ClusterUnreachable) as error:
+            self.problems.append(str(error))
+            return
+        self.deleted.append(str(reference))
+        if self.on_object:
+            self.on_object(str(reference), "deleted")
+        former = self.formers.get(str(reference)) or unpack_former(manifest)
+        if former is not None:
+            self._make_again(resource, former)
+
+    def _reason_to_keep(self, reference: ObjectReference) -> str | None:
+        if self.keep_claims and reference.group_kind == ("", "PersistentVolumeClaim"):
+            return "claims are kept"
+        if reference.group_kind == ("", "Namespace") or reference.group_kind == CUSTOM_RESOURCE_DEFINITION:
+            content = foreign_content(self.cluster, self.served, reference)
+            if content:
+                return f"holds {', '.join(content[:5])}" + (" and more" if len(content) > 5 else "")
+        return None
+
+    def _make_again(self, resource: ApiResource, former: Manifest) -> None:
+        """Make an object again that was deleted to be recreated."""
+        reference = ObjectReference.of(former)
+        try:
+            self.cluster.request(
+                "POST", resource.path(reference.namespace), body=former, what=f"put {reference} back"
+            )
+        except (ApiError, ClusterUnreachable) as error:
+            self.problems.append(str(error))
+            return
+        self._put(reference)
+
+    def _put_back(self, manifest: Manifest) -> None:
+        reference = ObjectReference.of(manifest)
+        resource = self.served.for_object(reference)
+        former = self.formers.get(str(reference)) or unpack_former(manifest)
+        if resource is None or former is None:
+            self.problems.append(f"{reference}: its former state is lost; it stays as the run left it")
+            return
+        try:
+            self._replace(resource, reference, former)
+        except (ApiError, ClusterUnreachable) as error:
+            self.problems.append(str(error))
+            return
+        self._put(reference)
+
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception_type(Conflict), stop=tenacity.stop_after_attempt(10), reraise=True
+    )
+    def _replace(self, resource: ApiResource, reference: ObjectReference, former: Manifest) -> None:
+        path = resource.path(reference.namespace, reference.name)
+        current = self.cluster.get(path, what=f"read {reference}")
+        if not updated_by(current, self.plan, self.run):
+            return  # put back already, or taken over by somebody else
+        version = current["metadata"]["resourceVersion"]
+        body = former_state(former)
+        body["metadata"]["resourceVersion"] = version
+        self.cluster.request("PUT", path, body=body, what=f"put {reference} back")
+
+    def _put(self, reference: ObjectReference) -> None:
+        self.restored.append(str(reference))
+        if self.on_object:
+            self.on_object(str(reference), "restored")

@@ -1,0 +1,81 @@
+"""In which order objects are applied: by what depends on what, parallel within a wave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from migration_ops.cluster.reference import Manifest, ObjectReference
+
+_RBAC = "rbac.authorization.k8s.io"
+_ADMISSION = "admissionregistration.k8s.io"
+
+# What later ones refer to comes first. Custom resources follow the workloads, since their operator may be
+# among those; admission webhooks and API services come last, since a webhook whose backend is not up yet
+# would block everything after it.
+WAVES: tuple[tuple[str, frozenset[tuple[str, str]]], ...] = (
+    ("namespaces and definitions", frozenset({
+        ("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition"),
+    })),
+    ("classes", frozenset({
+        ("scheduling.k8s.io", "PriorityClass"), ("node.k8s.io", "RuntimeClass"),
+        ("storage.k8s.io", "StorageClass"), ("snapshot.storage.k8s.io", "VolumeSnapshotClass"),
+        ("networking.k8s.io", "IngressClass"), ("gateway.networking.k8s.io", "GatewayClass"),
+    })),
+    ("identity", frozenset({("", "ServiceAccount"), (_RBAC, "ClusterRole"), (_RBAC, "Role")})),
+    ("rights and configuration", frozenset({
+        (_RBAC, "ClusterRoleBinding"), (_RBAC, "RoleBinding"), ("", "Secret"), ("", "ConfigMap"),
+        ("", "LimitRange"), ("", "ResourceQuota"),
+    })),
+    ("volumes", frozenset({("", "PersistentVolume"), ("", "PersistentVolumeClaim")})),
+    ("network", frozenset({
+        ("", "Service"), ("", "Endpoints"), ("discovery.k8s.io", "EndpointSlice"),
+        ("networking.k8s.io", "NetworkPolicy"), ("policy", "PodDisruptionBudget"),
+    })),
+    ("stateful workloads", frozenset({("apps", "StatefulSet")})),
+    ("workloads", frozenset({
+        ("apps", "Deployment"), ("apps", "DaemonSet"), ("apps", "ReplicaSet"),
+        ("", "ReplicationController"), ("", "Pod"), ("batch", "Job"),
+    })),
+    ("custom resources", frozenset()),
+    ("what acts on workloads", frozenset({
+        ("autoscaling", "HorizontalPodAutoscaler"), ("batch", "CronJob"),
+        ("networking.k8s.io", "Ingress"), ("extensions", "Ingress"),
+    })),
+    ("webhooks and API services", frozenset({
+        (_ADMISSION, "MutatingWebhookConfiguration"), (_ADMISSION, "ValidatingWebhookConfiguration"),
+        (_ADMISSION, "ValidatingAdmissionPolicy"), (_ADMISSION, "ValidatingAdmissionPolicyBinding"),
+        ("apiregistration.k8s.io", "APIService"),
+    })),
+)  # fmt: skip
+
+_CUSTOM = next(number for number, (name, _) in enumerate(WAVES) if name == "custom resources")
+_NUMBER = {kind: number for number, (_, kinds) in enumerate(WAVES) for kind in kinds}
+
+
+def wave_of(reference: ObjectReference) -> int:
+    """Return the number of the wave in which an object is applied.
+
+    :param reference: the object.
+    """
+    return _NUMBER.get(reference.group_kind, _CUSTOM)
+
+
+def in_waves(objects: Iterable[Manifest]) -> list[tuple[str, list[Manifest]]]:
+    """Sort objects into named waves, in the order of applying; empty ones are left out.
+
+    :param objects: manifests.
+    """
+    sorted_in: list[list[Manifest]] = [[] for _ in WAVES]
+    for manifest in objects:
+        sorted_in[wave_of(ObjectReference.of(manifest))].append(manifest)
+    return [(name, wave) for (name, _), wave in zip(WAVES, sorted_in, strict=True) if wave]
+
+
+def apply_order(objects: Sequence[Manifest]) -> list[Manifest]:
+    """Return objects in the order in which one after the other could be applied.
+
+    :param objects: manifests.
+    """
+    return sorted(
+        objects, key=lambda one: (wave_of(ObjectReference.of(one)), ObjectReference.of(one).identity)
+    )
