@@ -128,6 +128,8 @@ class LabCluster:
             pid_file=layout.run / f"{part}.pid",
             group=f"{layout.instance.cgroup}/daemons",
             ready=ready.get(part),
+            # Else the kubelet asks Amazon's metadata service for credentials, and waits 6 s for no answer.
+            environment={"AWS_EC2_METADATA_DISABLED": "true"},
         )
 
     def _placed(self, part: str, command: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 
 from tests.lab.cache import build_once, cache_root, fingerprint
-from tests.lab.kubernetes_source import download_kubernetes, unpack_kubernetes
+from tests.lab.kubernetes_source import REFLECTION, download_kubernetes, replace_reflection, unpack_kubernetes
 from tests.lab.progress import Progress
 from tests.lab.tools import run_tool
 
@@ -72,7 +72,7 @@ def kubernetes_binaries(progress: Progress, log: Path) -> Path:
 
 def cache_key() -> str:
     """Return the name of the cached build: the source's version and the way it is built."""
-    return f"{DEBIAN_VERSION}-{fingerprint(TAGS, PAUSE, LINK_FLAGS)[:8]}"
+    return f"{DEBIAN_VERSION}-{fingerprint(TAGS, PAUSE, LINK_FLAGS, REFLECTION)[:8]}"
 
 
 def is_built() -> bool:
@@ -97,6 +97,7 @@ def _build(folder: Path, progress: Progress, log: Path) -> None:
     with progress.step("downloading and unpacking Debian's source package of Kubernetes"):
         found = download_kubernetes(download, log)
         unpack_kubernetes(download, tree, log)
+        replace_reflection(tree, work, log)
     if found != DEBIAN_VERSION:
         progress.say(f"the mirror has Kubernetes {found} (tried with {DEBIAN_VERSION})")
 

@@ -6,12 +6,15 @@ The machine's own apt configuration stays as it is: a sources list and package l
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 from tests.lab.errors import LabError
 from tests.lab.packages import debian_mirror
 from tests.lab.tools import output_of, run_tool
 
+REFLECTION = "golang-github-modern-go-reflect2-dev"
+REFLECTION_PATH = "github.com/modern-go/reflect2"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -43,6 +46,21 @@ def download_kubernetes(folder: Path, log: Path) -> str:
     command = ["apt-get", *options, "source", "--download-only", f"kubernetes={version}"]
     run_tool(command, log=log, folder=folder)
     return version
+
+
+def replace_reflection(tree: Path, work: Path, log: Path) -> None:
+    """Put Debian's version of the library ``reflect2`` in place of the vendored one.
+
+    The vendored 1.0.1 doesn't know the maps of Go 1.18 and later: an API server that was built with it dies of a
+    segmentation fault as soon as somebody makes a custom resource. 1.0.2 is the same library made to fit.
+    """
+    folder = work / "reflect2"
+    folder.mkdir(parents=True)
+    run_tool(["apt-get", "-o", "APT::Sandbox::User=root", "download", REFLECTION], log=log, folder=folder)
+    run_tool(["dpkg-deb", "--extract", next(folder.glob("*.deb")), folder / "tree"], log=log)
+    vendored = tree / "vendor" / REFLECTION_PATH
+    shutil.rmtree(vendored)
+    shutil.copytree(folder / "tree/usr/share/gocode/src" / REFLECTION_PATH, vendored)
 
 
 def unpack_kubernetes(folder: Path, tree: Path, log: Path) -> None:
