@@ -134,9 +134,7 @@ def _print_table(scenario: Scenario) -> None:
         table.add_row(step.name, f"{step.seconds:.1f}", uploaded, downtime)
     Console().print(table)
     if scenario.told_downtime is not None:
-        print(
-            f"Downtime as the cutover reports it: {scenario.told_downtime:.1f} s; the table shows the writer's."
-        )
+        print(f"Downtime as the cutover reports it: {scenario.told_downtime:.1f} s")
 
 
 if __name__ == "__main__":
