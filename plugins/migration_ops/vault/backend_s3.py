@@ -1,0 +1,230 @@
+"""A repository in a bucket of S3, or of anything that speaks S3: OSS, Ceph, MinIO.
+
+obstore (Rust) does the requests: it costs a tenth of boto3's CPU a request and lets other threads run meanwhile. It
+retries a request for a while by itself; around that, :data:`retry` goes on with growing pauses until the
+settings' limit, because what was read or stored must be checked as a whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import obstore
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import S3Store
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from migration_ops.vault.backend import ID_PATTERN, Buffer, FileKind
+from migration_ops.vault.errors import (
+    DamagedError,
+    ObjectMissing,
+    StorageDenied,
+    StorageError,
+    StorageUnavailable,
+    UsageError,
+)
+from migration_ops.vault.location import S3Location, StoreSettings
+
+_Result = TypeVar("_Result")
+# Services that answer only when the bucket is part of the host name.
+_VIRTUAL_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".aliyuncs.com", ".myqcloud.com", ".myhuaweicloud.com")
+_DENIED = ("ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "InvalidToken",
+           "RequestTimeTooSkewed")  # fmt: skip
+_USELESS_TO_RETRY = ("NoSuchBucket", "InvalidBucketName", "certificate", "UnknownIssuer")
+
+
+class S3Backend:
+    """Objects below a prefix of a bucket.
+
+    :param location: host, bucket and prefix.
+    :param settings: credentials and transport.
+    """
+
+    def __init__(self, location: S3Location, settings: StoreSettings) -> None:
+        self.location = "/".join(filter(None, (f"s3:{location.endpoint}", location.bucket, location.prefix)))
+        self.connections = settings.connections
+        self._bucket = location.bucket
+        self._retry_seconds = settings.retry_seconds
+        self._store = _make_store(location, settings)
+
+    def create(self) -> None:
+        """Nothing to prepare: a bucket has no folders."""
+
+    def save(self, kind: FileKind, name: str, parts: Sequence[Buffer]) -> None:
+        """Store an object by one PUT, then ask for its size."""
+        path = kind.path_of(name)
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+
+        def put() -> None:
+            obstore.put(self._store, path, bytes(body), use_multipart=False)
+            stored = obstore.head(self._store, path)["size"]
+            if stored != len(body):
+                raise StorageUnavailable(f"{path} was stored with {stored} of {len(body)} bytes")
+
+        self._try("write", path, put)
+
+    def load(self, kind: FileKind, name: str) -> bytes:
+        """Read a whole object."""
+        path = kind.path_of(name)
+        return self._try("read", path, lambda: bytes(obstore.get(self._store, path).bytes()))
+
+    def read_range(self, kind: FileKind, name: str, offset: int, length: int) -> Buffer:
+        """Read exactly `length` bytes from `offset`."""
+        path = kind.path_of(name)
+
+        def get() -> Buffer:
+            data = obstore.get_range(self._store, path, start=offset, length=length)
+            if len(data) != length:
+                size = obstore.head(self._store, path)["size"]
+                if size < offset + length:
+                    raise DamagedError(f"{path} has {size} bytes, but byte {offset + length} is needed: truncated")
+                raise StorageUnavailable(f"{path} gave {len(data)} of {length} bytes")
+            return memoryview(data)
+
+        return self._try("read", path, get)
+
+    def size(self, kind: FileKind, name: str) -> int:
+        """Size of an object in bytes."""
+        path = kind.path_of(name)
+        return self._try("look at", path, lambda: int(obstore.head(self._store, path)["size"]))
+
+    def modified(self, kind: FileKind, name: str) -> float:
+        """When an object was written, by the service's clock."""
+        path = kind.path_of(name)
+        return self._try("look at", path, lambda: float(obstore.head(self._store, path)["last_modified"].timestamp()))
+
+    def list(self, kind: FileKind) -> Iterator[tuple[str, int]]:
+        """Name and size of every object of a kind; a name that pages repeat is given once."""
+
+        def collect() -> dict[str, int]:
+            found = {}
+            for page in obstore.list(self._store, prefix=kind.value, chunk_size=1000):
+                for entry in page:
+                    name = entry["path"].rpartition("/")[2]
+                    if ID_PATTERN.match(name):
+                        found[name] = entry["size"]
+            return found
+
+        yield from self._try("list", kind.value, collect).items()
+
+    def remove(self, kind: FileKind, name: str) -> None:
+        """Delete an object."""
+        path = kind.path_of(name)
+        with contextlib.suppress(ObjectMissing):
+            self._try("delete", path, lambda: obstore.delete(self._store, path))
+
+    def close(self) -> None:
+        """The client closes its connections by itself."""
+
+    def _try(self, doing: str, path: str, call: Callable[[], _Result]) -> _Result:
+        def attempt() -> _Result:
+            try:
+                return call()
+            except (OSError, BaseError, ValueError) as error:
+                raise self._explain(error, doing, path) from error
+
+        return Retrying(
+            retry=retry_if_exception_type(StorageUnavailable),
+            wait=wait_random_exponential(multiplier=1, max=30),
+            stop=stop_after_delay(self._retry_seconds),
+            reraise=True,
+        )(attempt)
+
+    def _explain(self, error: Exception, doing: str, path: str) -> StorageError:
+        text = " ".join(str(error).split())
+        if len(text) > 500:
+            text = text[:500] + "..."
+        what = f"cannot {doing} {path} in {self.location}"
+        if any(word in text for word in _USELESS_TO_RETRY):
+            return StorageError(f"{what}: {text}; check the bucket's name, the address and the CA")
+        if isinstance(error, FileNotFoundError):
+            return ObjectMissing(f"{what}: there is no such object")
+        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or any(word in text for word in _DENIED):
+            return StorageDenied(f"{what}: {text}; check the credentials and the bucket's policy")
+        return StorageUnavailable(f"{what}: {text}")
+
+
+def _make_store(location: S3Location, settings: StoreSettings) -> S3Store:
+    host = urlsplit(location.endpoint).netloc
+    virtual = settings.addressing == "virtual" or (
+        settings.addressing == "auto" and host.partition(":")[0].endswith(_VIRTUAL_HOSTS)
+    )
+    if settings.addressing not in ("auto", "path", "virtual"):
+        raise UsageError(f"addressing {settings.addressing!r} is unknown; use auto, path or virtual")
+    endpoint = location.endpoint
+    if virtual:
+        scheme, _, rest = endpoint.partition("://")
+        endpoint = f"{scheme}://{location.bucket}.{rest}"
+    plain = endpoint.startswith("http://")
+    client: dict[str, Any] = {
+        "allow_http": plain,
+        "connect_timeout": "10s",
+        "read_timeout": "90s",
+        "timeout": "900s",
+        "default_content_type": "application/octet-stream",
+        "pool_max_idle_per_host": str(settings.connections),
+    }
+    if settings.ca_file:
+        try:
+            client["root_certificate"] = Path(settings.ca_file).read_bytes()
+        except OSError as error:
+            raise UsageError(f"cannot read the CA file {settings.ca_file}: {error.strerror}") from error
+    config: dict[str, Any] = {
+        "endpoint": endpoint,
+        "aws_endpoint_url_s3": endpoint,
+        "region": settings.region or "us-east-1",
+        "virtual_hosted_style_request": virtual,
+        # TLS protects the body; without it the signature has to.
+        "unsigned_payload": not plain,
+    }
+    if settings.encryption:
+        config["server_side_encryption"] = settings.encryption
+    if settings.kms_key:
+        config["sse_kms_key_id"] = settings.kms_key
+    provider = None
+    if settings.credentials_file:
+        provider = _FileCredentials(settings.credentials_file)
+    elif settings.access_key and settings.secret_key:
+        config["access_key_id"] = settings.access_key
+        config["secret_access_key"] = settings.secret_key
+        if settings.session_token:
+            config["session_token"] = settings.session_token
+    return S3Store(
+        location.bucket,
+        prefix=location.prefix or None,
+        config=config,  # type: ignore[arg-type] # a plain dict instead of the library's TypedDict
+        client_options=client,  # type: ignore[arg-type]
+        retry_config={
+            "max_retries": 4,
+            "retry_timeout": timedelta(seconds=min(60.0, settings.retry_seconds)),
+            "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=5), "base": 2},
+        },
+        credential_provider=provider,
+    )
+
+
+class _FileCredentials:
+    """Temporary credentials from a file that somebody else renews."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+
+    def __call__(self) -> dict[str, Any]:
+        try:
+            document = json.loads(self._path.read_text())
+            expires = document.get("expires_at")
+            return {
+                "access_key_id": document["access_key"],
+                "secret_access_key": document["secret_key"],
+                "token": document.get("session_token"),
+                # Without a date the file is read again every minute.
+                "expires_at": datetime.fromisoformat(expires) if expires else datetime.now(UTC) + timedelta(minutes=1),
+            }
+        except (OSError, ValueError, KeyError) as error:
+            raise StorageDenied(f"cannot read credentials from {self._path}: {error!r}") from error

@@ -1,0 +1,224 @@
+"""The backup command: lock, parent, walk, flush, snapshot; in this order, so that a crash leaves nothing broken."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from migration_ops.vault import lock as locks
+from migration_ops.vault.archiver import Archiver, Targets, WalkOptions
+from migration_ops.vault.backup_counts import BackupCounts, BackupSummary, Report
+from migration_ops.vault.blob_saver import BlobSaver, UploadLimit
+from migration_ops.vault.clock import NANOSECONDS, format_time, now
+from migration_ops.vault.errors import Interrupted, UsageError
+from migration_ops.vault.excludes import Patterns
+from migration_ops.vault.node import Node
+from migration_ops.vault.packer import Packer
+from migration_ops.vault.parent import find_parent
+from migration_ops.vault.repository import Repository
+from migration_ops.vault.snapshot import Snapshot, find_snapshot, store_snapshot
+from migration_ops.vault.source import node_of, read_xattrs, user_name
+from migration_ops.vault.stopping import StopRequest
+
+PROGRAM = "migration-ops 0.1.0"
+
+
+def backup(  # noqa: PLR0913 - the options of the command
+    repo: Repository,
+    paths: Sequence[Path | str],
+    *,
+    tags: Sequence[str] = (),
+    hostname: str | None = None,
+    time: int | None = None,
+    excludes: Sequence[str] = (),
+    parent: str | None = None,
+    as_root: bool = False,
+    stop_at: float | None = None,
+    limit_upload: float | None = None,
+    ignore_ctime: bool = False,
+    ignore_inode: bool = False,
+    force: bool = False,
+    workers: int | None = None,
+    stop: StopRequest | None = None,
+    progress: Report | None = None,
+) -> BackupSummary:
+    """Back up paths as one snapshot.
+
+    :param paths: files, folders, or block devices (whose content becomes a file).
+    :param tags: stored with the snapshot.
+    :param hostname: stored with the snapshot; parents are looked for under it.
+    :param time: nanoseconds since 1970 to store instead of the present.
+    :param excludes: patterns of what to leave out, as restic's ``--exclude``.
+    :param parent: id of the snapshot whose unchanged files are not read again; found by itself if not given.
+    :param as_root: store the content of the one path at the snapshot's root.
+    :param stop_at: seconds since 1970 at which to stop cleanly.
+    :param limit_upload: bytes per second, on average.
+    :param ignore_ctime: take files for unchanged although their ctime differs, as it does on clones of volumes.
+    :param ignore_inode: likewise for inode numbers.
+    :param force: read all files, as without a parent.
+    :param workers: threads that hash, compress and seal; as many as cores if not given.
+    :param stop: asks for a clean stop from outside.
+    :param progress: called with restic's JSON messages: status about once a second, error for each problem.
+    :raises Interrupted: if it stopped before the end; all finished packs are indexed then.
+    :raises RepositoryLocked: if somebody holds an exclusive lock.
+    """
+    started = now()
+    stop = stop or StopRequest(stop_at)
+    report = progress or _silent
+    start, targets, shown, root = resolve_targets(paths, as_root=as_root)
+    host = hostname or socket.gethostname()
+    snapshot_time = started if time is None else time
+    with locks.locked(repo):
+        parent_snapshot = None
+        if not force:
+            parent_snapshot = (
+                find_snapshot(repo, parent) if parent else find_parent(repo, host, shown, tags, snapshot_time)
+            )
+        counts = BackupCounts()
+        throttle = UploadLimit(limit_upload) if limit_upload else None
+        packer = Packer(repo, throttle=throttle, uploads=1 if throttle else None)
+        saver = BlobSaver(repo, packer, workers or os.cpu_count() or 2)
+        options = WalkOptions(Patterns(excludes), ignore_ctime, ignore_inode)
+        archiver = Archiver(repo, saver, counts, stop, options, report)
+        with _Ticker(progress, lambda: _status(counts, parent_snapshot, started)):
+            try:
+                tree = archiver.run(start, targets, bytes.fromhex(parent_snapshot.tree) if parent_snapshot else None)
+                packer.flush()
+            except Interrupted:
+                # What is packed and indexed now is not uploaded again by the next run.
+                saver.close()
+                packer.flush()
+                raise
+            finally:
+                saver.close()
+                packer.close()
+        ended = now()
+        added = saver.added
+        summary = BackupSummary(
+            snapshot_id="",
+            files_new=counts.files_new,
+            files_changed=counts.files_changed,
+            files_unmodified=counts.files_unmodified,
+            dirs_new=counts.dirs_new,
+            dirs_changed=counts.dirs_changed,
+            dirs_unmodified=counts.dirs_unmodified,
+            data_blobs=added.data_blobs,
+            tree_blobs=added.tree_blobs,
+            data_added=added.data_added,
+            data_added_packed=added.data_added_packed,
+            bytes_read=counts.bytes_read,
+            total_files_processed=counts.total_files_processed,
+            total_bytes_processed=counts.total_bytes_processed,
+            backup_start=format_time(started),
+            backup_end=format_time(ended),
+            total_duration=(ended - started) / NANOSECONDS,
+            parent=parent_snapshot.id if parent_snapshot else None,
+            errors=tuple(counts.errors),
+        )
+        snapshot = Snapshot(
+            id="",
+            time=snapshot_time,
+            tree=tree.hex(),
+            paths=tuple(shown),
+            hostname=host,
+            username=user_name(os.getuid()),
+            uid=os.getuid(),
+            gid=os.getgid(),
+            tags=tuple(tags),
+            excludes=tuple(excludes),
+            parent=summary.parent,
+            program_version=PROGRAM,
+            summary=summary.for_snapshot(),
+            root=root,
+        )
+        return BackupSummary(**{**vars(summary), "snapshot_id": store_snapshot(repo, snapshot)})
+
+
+def resolve_targets(
+    paths: Sequence[Path | str], *, as_root: bool
+) -> tuple[bytes, Targets | None, list[str], Node | None]:
+    """Where the walk starts, what it visits from there, the paths to store, and the root's own node.
+
+    :raises UsageError: if a path does not exist, or ``as_root`` has more than one.
+    """
+    if not paths:
+        raise UsageError("nothing to back up: give at least one path")
+    raw = [os.fsencode(os.fspath(path)) for path in paths]
+    for path in raw:
+        if not os.path.lexists(path):
+            raise UsageError(f"{os.fsdecode(path)} does not exist; nothing was backed up")
+    shown = sorted({os.fsdecode(os.path.abspath(path)) for path in raw})
+    if as_root:
+        if len(raw) != 1:
+            raise UsageError("--as-root stores one path's content at the root, so it takes exactly one path")
+        if os.path.isdir(raw[0]):
+            node = node_of(b".", os.stat(raw[0]))
+            node.xattrs = read_xattrs(os.path.realpath(raw[0]))
+            return raw[0], None, shown, node
+        folder, name = os.path.split(os.path.abspath(raw[0]))
+        return folder, {name: None}, shown, None
+    relative = all(not path.startswith(b"/") and not os.path.normpath(path).startswith(b"..") for path in raw)
+    targets: Targets = {}
+    for path in raw:
+        parts = [part for part in os.path.normpath(path if relative else os.path.abspath(path)).split(b"/") if part]
+        if parts in ([], [b"."]):
+            return (b"." if relative else b"/"), None, shown, None
+        level = targets
+        for part in parts[:-1]:
+            deeper = level.setdefault(part, {})
+            if deeper is None:
+                break  # a folder above is backed up as a whole
+            level = deeper
+        else:
+            level[parts[-1]] = None
+    return (b"." if relative else b"/"), targets, shown, None
+
+
+def _silent(_message: dict[str, Any]) -> None:
+    """Report to nobody."""
+
+
+def _status(counts: BackupCounts, parent: Snapshot | None, started: int) -> dict[str, Any]:
+    expected = (parent.summary if parent else {}) or {}
+    done = max(counts.bytes_read, counts.total_bytes_processed)
+    total = max(int(expected.get("total_bytes_processed", 0)), done)
+    elapsed = (now() - started) / NANOSECONDS
+    fraction = done / total if total else 0.0
+    return {
+        "message_type": "status",
+        "seconds_elapsed": int(elapsed),
+        "seconds_remaining": int(elapsed * (1 - fraction) / fraction) if 0 < fraction < 1 else 0,
+        "percent_done": fraction,
+        "total_files": max(int(expected.get("total_files_processed", 0)), counts.total_files_processed),
+        "files_done": counts.total_files_processed,
+        "total_bytes": total,
+        "bytes_done": done,
+        "error_count": len(counts.errors),
+    }
+
+
+class _Ticker:
+    """Reports the status once a second while a block runs."""
+
+    def __init__(self, report: Report | None, status: Callable[[], dict[str, Any]]) -> None:
+        self._report = report
+        self._status = status
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._tick, name="status", daemon=True)
+
+    def _tick(self) -> None:
+        while self._report is not None and not self._end.wait(1.0):
+            self._report(self._status())
+
+    def __enter__(self) -> None:
+        if self._report is not None:
+            self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        if self._report is not None:
+            self._thread.join()

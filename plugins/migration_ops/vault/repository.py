@@ -1,0 +1,196 @@
+"""A repository that is open: its key, its config, and reading and writing by id."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from migration_ops.vault.backend import Backend, Buffer, FileKind, open_backend
+from migration_ops.vault.compression import Compressor, decompress, decompress_metadata
+from migration_ops.vault.config import Config, config_exists, read_config, refuse_existing, write_config
+from migration_ops.vault.crypto import Key
+from migration_ops.vault.errors import DamagedError, ObjectMissing, RepositoryNotFound, VaultError
+from migration_ops.vault.index import BlobPlace, Index, blob_id_of
+from migration_ops.vault.keys import KeyFile, add_key, find_key
+from migration_ops.vault.location import StoreSettings
+from migration_ops.vault.pack import BlobType, PackedBlob
+
+_COMPRESSED = b"\x02"
+
+
+class Repository:
+    """An open repository. Its methods may be called from several threads.
+
+    :param backend: where its files lie.
+    :param key: the master key.
+    :param key_file: the key file that was opened.
+    """
+
+    def __init__(self, backend: Backend, key: Key, config: Config, key_file: KeyFile) -> None:
+        self.backend = backend
+        self.key = key
+        self.config = config
+        self.key_file = key_file
+        self.compressor = Compressor()
+        self._index: Index | None = None
+
+    @property
+    def location(self) -> str:
+        """The name by which the repository was opened."""
+        return self.backend.location
+
+    @property
+    def index(self) -> Index:
+        """The index; it is loaded at the first use."""
+        if self._index is None:
+            self._index = self.load_index()
+        return self._index
+
+    def load_index(self) -> Index:
+        """Read all index files anew.
+
+        :raises DamagedError: if one is damaged; ``repair-index`` makes them anew from the packs.
+        """
+        index = Index()
+        for name, plaintext in self.load_all_unpacked(FileKind.INDEX):
+            index.load_file(name, plaintext)
+        self._index = index
+        return index
+
+    def forget_index(self) -> None:
+        """Drop the index from memory; the next use reads it anew."""
+        self._index = None
+
+    def save_unpacked(self, kind: FileKind, plaintext: bytes) -> str:
+        """Store an index, snapshot or lock.
+
+        :returns: its id.
+        """
+        if self.config.version >= 2:
+            plaintext = _COMPRESSED + self.compressor.compress(plaintext)
+        sealed = self.key.seal(plaintext)
+        name = hashlib.sha256(sealed).hexdigest()
+        self.backend.save(kind, name, [sealed])
+        return name
+
+    def load_unpacked(self, kind: FileKind, name: str) -> bytes:
+        """Read an index, snapshot or lock.
+
+        :raises ObjectMissing: if there is none of that id.
+        :raises DamagedError: if its bytes are not what the id or the MAC says.
+        """
+        sealed = self.backend.load(kind, name)
+        try:
+            if hashlib.sha256(sealed).hexdigest() != name:
+                # A transport may have broken it; one more try costs little.
+                sealed = self.backend.load(kind, name)
+                if hashlib.sha256(sealed).hexdigest() != name:
+                    raise DamagedError("its content does not fit its name")
+            plaintext = self.key.open(sealed)
+            if plaintext[:1] == _COMPRESSED:
+                return decompress_metadata(plaintext[1:])
+            if plaintext[:1] in (b"{", b"["):
+                return bytes(plaintext)
+            raise DamagedError("it is of an unknown format")
+        except DamagedError as error:
+            raise DamagedError(f"{kind.value}/{name} is damaged: {error}") from error
+
+    def load_all_unpacked(self, kind: FileKind) -> Iterator[tuple[str, bytes]]:
+        """Read all files of a kind, several at once; files that vanish meanwhile are passed over."""
+        names = [name for name, _ in self.backend.list(kind)]
+        if len(names) < 3:
+            for name in names:
+                try:
+                    yield name, self.load_unpacked(kind, name)
+                except ObjectMissing:
+                    continue
+            return
+        with ThreadPoolExecutor(min(self.backend.connections, len(names)), "load") as pool:
+            # A few at a time: an index file may be large once it is decompressed.
+            step = 2 * self.backend.connections
+            for start in range(0, len(names), step):
+                batch = names[start : start + step]
+                futures = [pool.submit(self.load_unpacked, kind, name) for name in batch]
+                for name, future in zip(batch, futures, strict=True):
+                    try:
+                        yield name, future.result()
+                    except ObjectMissing:
+                        continue
+
+    def open_blob(self, blob: PackedBlob, sealed: Buffer) -> Buffer:
+        """Decrypt, decompress and check one blob.
+
+        :raises DamagedError: if any of it does not fit.
+        """
+        plaintext: Buffer = self.key.open(sealed)
+        if blob.uncompressed_length:
+            plaintext = decompress(plaintext, blob.uncompressed_length)
+        if blob_id_of(plaintext) != blob.id:
+            raise DamagedError("its content does not fit its id")
+        return plaintext
+
+    def load_blob(self, kind: BlobType, blob_id: bytes) -> Buffer:
+        """Read a blob; a damaged copy is read a second time, then any other copy is tried.
+
+        :raises DamagedError: if no good copy is there.
+        """
+        places = self.index.find_all(kind, blob_id)
+        if not places:
+            raise DamagedError(
+                f"{kind.word} blob {blob_id.hex()} is in no index of {self.location}; `check` says what else is missing"
+            )
+        return self.load_from(places)
+
+    def load_from(self, places: Sequence[BlobPlace]) -> Buffer:
+        """Read a blob from the first of its places that gives it undamaged."""
+        failure: VaultError | None = None
+        for place in (*places[:1], *places):
+            blob = place.blob
+            try:
+                sealed = self.backend.read_range(FileKind.PACK, place.pack.hex(), blob.offset, blob.length)
+                return self.open_blob(blob, sealed)
+            except (DamagedError, ObjectMissing) as error:
+                failure = error
+        blob = places[0].blob
+        raise DamagedError(
+            f"{blob.type.word} blob {blob.id.hex()} in pack {places[0].pack.hex()} is damaged: {failure}"
+        ) from failure
+
+    def load_tree(self, tree_id: bytes) -> bytes:
+        """Read a tree's JSON."""
+        return bytes(self.load_blob(BlobType.TREE, tree_id))
+
+    def close(self) -> None:
+        """Give back what the backend holds."""
+        self.backend.close()
+
+
+def init_repository(location: str, password: str, settings: StoreSettings | None = None) -> Repository:
+    """Make a new repository of format version 2.
+
+    :param location: ``/path`` or ``s3:https://host/bucket/prefix``; the bucket must exist.
+    :param password: opens the new repository's first key.
+    :raises RepositoryExists: if there is one already.
+    """
+    backend = open_backend(location, settings)
+    refuse_existing(backend)
+    backend.create()
+    key = Key.random()
+    name = add_key(backend, key, password)
+    # The config comes last: it makes the place a repository.
+    config = write_config(backend, key)
+    return Repository(backend, key, config, KeyFile(name, "", "", "", key))
+
+
+def open_repository(location: str, password: str, settings: StoreSettings | None = None) -> Repository:
+    """Open a repository.
+
+    :raises RepositoryNotFound: if there is none at the location.
+    :raises WrongPassword: if no key opens.
+    """
+    backend = open_backend(location, settings)
+    if not config_exists(backend):
+        raise RepositoryNotFound(f"there is no repository at {location}; make one with `init`")
+    key_file, key = find_key(backend, password)
+    return Repository(backend, key, read_config(backend, key), key_file)

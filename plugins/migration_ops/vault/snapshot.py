@@ -1,0 +1,158 @@
+"""Snapshots: small documents that name a tree, and how they are found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from migration_ops.vault.backend import FileKind
+from migration_ops.vault.clock import format_time, parse_time
+from migration_ops.vault.errors import DamagedError, SnapshotNotFound
+from migration_ops.vault.node import Node, decode_node, encode_node
+
+if TYPE_CHECKING:
+    from migration_ops.vault.repository import Repository
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One snapshot.
+
+    :param id: hex id of its file; empty before it is stored.
+    :param time: nanoseconds since 1970.
+    :param tree: id of the root tree, hex.
+    :param root: the volume root's own node, of snapshots made with ``--as-root``: a root tree has no place for it.
+        restic passes over the member.
+    :param summary: restic's statistics of the backup.
+    """
+
+    id: str
+    time: int
+    tree: str
+    paths: tuple[str, ...]
+    hostname: str = ""
+    username: str = ""
+    uid: int = 0
+    gid: int = 0
+    tags: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    parent: str | None = None
+    original: str | None = None
+    program_version: str = ""
+    summary: dict[str, Any] = field(default_factory=dict)
+    root: Node | None = None
+
+    @property
+    def short_id(self) -> str:
+        """The first eight digits, as people write it."""
+        return self.id[:8]
+
+    def has_tags(self, wanted: Sequence[str]) -> bool:
+        """Whether the snapshot has all of some tags."""
+        return set(wanted) <= set(self.tags)
+
+
+def encode_snapshot(snapshot: Snapshot) -> bytes:
+    """The snapshot's JSON, members in restic's order, empty ones left out."""
+    members: list[tuple[str, Any, bool]] = [
+        ("time", format_time(snapshot.time), True),
+        ("parent", snapshot.parent, False),
+        ("tree", snapshot.tree, True),
+        ("paths", list(snapshot.paths), True),
+        ("hostname", snapshot.hostname, False),
+        ("username", snapshot.username, False),
+        ("uid", snapshot.uid, False),
+        ("gid", snapshot.gid, False),
+        ("excludes", list(snapshot.excludes), False),
+        ("tags", list(snapshot.tags), False),
+        ("original", snapshot.original, False),
+        ("program_version", snapshot.program_version, False),
+        ("summary", snapshot.summary, False),
+        ("migration_ops_root", json.loads(encode_node(snapshot.root)) if snapshot.root else None, False),
+    ]
+    document = {name: value for name, value, always in members if always or value}
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def decode_snapshot(name: str, plaintext: bytes) -> Snapshot:
+    """Read a snapshot's JSON.
+
+    :raises DamagedError: if it is none.
+    """
+    try:
+        document = json.loads(plaintext)
+        root = document.get("migration_ops_root")
+        return Snapshot(
+            id=name,
+            time=parse_time(document["time"]),
+            tree=document["tree"],
+            paths=tuple(document.get("paths") or ()),
+            hostname=document.get("hostname", ""),
+            username=document.get("username", ""),
+            uid=document.get("uid", 0),
+            gid=document.get("gid", 0),
+            tags=tuple(document.get("tags") or ()),
+            excludes=tuple(document.get("excludes") or ()),
+            parent=document.get("parent"),
+            original=document.get("original"),
+            program_version=document.get("program_version", ""),
+            summary=document.get("summary") or {},
+            root=decode_node(root) if root else None,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedError(f"snapshot {name} is damaged: {error!r}") from error
+
+
+def load_snapshots(repo: Repository) -> list[Snapshot]:
+    """Read all snapshots, oldest first."""
+    found = [
+        decode_snapshot(name, plaintext) for name, plaintext in repo.load_all_unpacked(FileKind.SNAPSHOT)
+    ]
+    return sorted(found, key=lambda snapshot: (snapshot.time, snapshot.id))
+
+
+def list_snapshots(
+    repo: Repository, *, tags: Sequence[str] = (), hostname: str | None = None, paths: Sequence[str] = ()
+) -> list[Snapshot]:
+    """The snapshots that have all of some tags, a host name and paths; the newest comes last.
+
+    :param tags: tags that a snapshot must all have.
+    """
+    return [
+        snapshot
+        for snapshot in load_snapshots(repo)
+        if snapshot.has_tags(tags)
+        and (hostname is None or snapshot.hostname == hostname)
+        and set(paths) <= set(snapshot.paths)
+    ]
+
+
+def find_snapshot(repo: Repository, name: str) -> Snapshot:
+    """The snapshot of an id, of an unambiguous beginning of one, or ``latest``.
+
+    :raises SnapshotNotFound: if there is none, or more than one.
+    """
+    text, _, _ = name.partition(":")
+    if len(text) == 64:
+        return decode_snapshot(text, repo.load_unpacked(FileKind.SNAPSHOT, text))
+    if text == "latest":
+        snapshots = load_snapshots(repo)
+        if not snapshots:
+            raise SnapshotNotFound(f"{repo.location} has no snapshots; make one with `backup`")
+        return snapshots[-1]
+    matches = [each for each, _ in repo.backend.list(FileKind.SNAPSHOT) if each.startswith(text)] if text else []
+    if not matches:
+        raise SnapshotNotFound(f"no snapshot of {repo.location} has an id that begins with {text!r}; see `snapshots`")
+    if len(matches) > 1:
+        raise SnapshotNotFound(f"{len(matches)} snapshots begin with {text!r}; write more digits of the id")
+    return decode_snapshot(matches[0], repo.load_unpacked(FileKind.SNAPSHOT, matches[0]))
+
+
+def store_snapshot(repo: Repository, snapshot: Snapshot) -> str:
+    """Store a snapshot; everything that it needs must be durable and indexed.
+
+    :returns: its id.
+    """
+    return repo.save_unpacked(FileKind.SNAPSHOT, encode_snapshot(snapshot))

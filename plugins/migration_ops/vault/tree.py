@@ -1,0 +1,109 @@
+"""Trees: the sorted nodes of one folder as a JSON blob."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+
+from migration_ops.vault.errors import DamagedError
+from migration_ops.vault.node import Node, decode_node
+
+_OPEN, _CLOSE = b'{"nodes":[', b"]}\n"
+_JOIN_BYTES = 1 << 20
+
+
+class TreeBuilder:
+    """Collects encoded nodes in the order of their names.
+
+    A folder of a million files makes a tree of some 300 MB; parts of a megabyte are compressed as they come, so that
+    it never lies in memory as a whole.
+    """
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._compressor: Any = None
+        self._compressed: list[bytes] = []
+        self._nodes: list[bytes] = []
+        self._collected = 0
+        self._size = 0
+        self._begun = False
+
+    def add(self, node: bytes) -> None:
+        """Append an encoded node; the caller keeps the order of names."""
+        self._nodes.append(node)
+        self._collected += len(node)
+        if self._collected > _JOIN_BYTES:
+            self._drain(last=False)
+
+    def _drain(self, *, last: bool) -> bytes:
+        text = (b"," if self._begun and self._nodes else b"" if self._begun else _OPEN) + b",".join(self._nodes)
+        if last:
+            text += _CLOSE
+        self._begun = True
+        self._nodes = []
+        self._collected = 0
+        self._size += len(text)
+        self._hash.update(text)
+        if last and self._compressor is None:
+            return text
+        if self._compressor is None:
+            import zstandard  # noqa: PLC0415 - only huge folders come here
+
+            self._compressor = zstandard.ZstdCompressor(level=3).compressobj()
+        self._compressed.append(self._compressor.compress(text))
+        if last:
+            self._compressed.append(self._compressor.flush())
+        return b""
+
+    def finish(self) -> tuple[bytes, int, bytes | None, list[bytes]]:
+        """Complete the tree.
+
+        :returns: id, size of the plaintext, and either the plaintext or (None and) the compressed parts.
+        """
+        plaintext = self._drain(last=True)
+        if self._compressed:
+            return self._hash.digest(), self._size, None, self._compressed
+        return self._hash.digest(), self._size, plaintext, []
+
+
+def encode_tree(nodes: Iterable[bytes]) -> bytes:
+    """A whole small tree from encoded nodes."""
+    return _OPEN + b",".join(nodes) + _CLOSE
+
+
+def raw_nodes(plaintext: bytes) -> list[dict[str, Any]]:
+    """The JSON objects of a tree's nodes.
+
+    :raises DamagedError: if it is no tree.
+    """
+    try:
+        nodes = orjson.loads(plaintext)["nodes"]
+        if nodes is None:
+            return []
+        if not isinstance(nodes, list):
+            raise TypeError("its nodes are no list")
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedError(f"a tree is damaged: {error}") from error
+    return nodes
+
+
+def decode_tree(plaintext: bytes) -> Iterator[Node]:
+    """Read a tree's nodes and refuse names that would lead out of its folder.
+
+    :raises DamagedError: if a name is empty, ``.``, ``..`` or has a slash, or if names are not in strict order.
+    """
+    last = b""
+    for document in raw_nodes(plaintext):
+        node = decode_node(document)
+        name = node.name
+        if not name or name in (b".", b"..") or b"/" in name or b"\0" in name:
+            raise DamagedError(f"a tree names an entry {name!r}, which no folder can hold")
+        if name <= last:
+            raise DamagedError(f"a tree's names are not in order: {name!r} comes after {last!r}")
+        last = name
+        if node.type == "dir" and node.subtree is None:
+            raise DamagedError(f"the folder {name!r} of a tree has no subtree")
+        yield node
