@@ -19,7 +19,7 @@ from tests.demo.process import stop_all
 from tests.demo.progress import Progress
 from tests.demo.scenario import Scenario, Step
 from tests.demo.shop import deployment
-from tests.demo.workspace import Workspace
+from tests.demo.workspace import Workspace, log_folder
 from tests.lab import Lab
 
 
@@ -29,8 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("command", choices=["up", "down"])
     command = parser.parse_args(arguments).command
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    progress, workspace = Progress(), Workspace()
+    progress = Progress()
     try:
+        if command == "up":
+            preflight.check()
+        workspace = Workspace()
         with workspace.alone(), progress.signs_of_life():
             if command == "down":
                 down(workspace, progress)
@@ -47,14 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:  # noqa: BLE001 - whatever it is, the last line says that the demo failed and why
         print(f"\n{type(error).__name__}: {error}", file=sys.stderr)
-        print(f"DEMO FAILED after {progress.seconds:.0f} s; logs: {workspace.logs}", file=sys.stderr)
+        print(f"DEMO FAILED after {progress.seconds:.0f} s; logs: {log_folder()}", file=sys.stderr)
         return 1
     return 0
 
 
 def up(workspace: Workspace, progress: Progress) -> None:
     """Set up everything, migrate the shop, check, and leave the UI running."""
-    preflight.check()
     stop_all(workspace)
     workspace.clear()
     stack = AirflowStack(workspace, progress)

@@ -14,6 +14,17 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
+def default_folder() -> Path:
+    """Return the demo's folder in the project's cache."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "migration-ops" / "demo"
+
+
+def log_folder() -> Path:
+    """Return where the demo's logs are, also when there is no demo."""
+    return default_folder() / "logs"
+
+
 class Workspace:
     """The demo's folder, readable by its user only.
 
@@ -21,8 +32,7 @@ class Workspace:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        self.folder = folder or cache / "migration-ops" / "demo"
+        self.folder = folder or default_folder()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder.chmod(0o700)
 
