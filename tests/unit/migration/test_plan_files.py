@@ -1,0 +1,197 @@
+"""Plan files are read with every mistake named by line and field."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
+
+from migration_ops.migration import Plan, PlanError, load_plan, load_plans, plan_schema, plans_folder
+from migration_ops.migration.plan_cli import plan as plan_command
+
+EXAMPLE = Path(__file__).parents[3] / "include" / "plans" / "shop.yaml"
+
+SMALLEST = """\
+apiVersion: migration-ops/v1
+name: tiny
+source: {conn_id: here}
+vault: {conn_id: vault}
+movers: {image: mover:1}
+"""
+
+
+def written(folder: Path, text: str, name: str = "plan.yaml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def mistakes(path: Path) -> list[str]:
+    with pytest.raises(PlanError) as caught:
+        load_plan(path)
+    return [line.removeprefix(f"{path}:") for line in caught.value.lines()]
+
+
+def test_the_example_plan_is_valid():
+    plan = load_plan(EXAMPLE)
+    assert plan.name == "shop"
+    assert plan.target_namespace("shop") == "shop-prod"
+    assert plan.target_namespace("other") == "other"
+
+
+def test_a_plan_needs_little_and_has_careful_defaults(tmp_path):
+    plan = load_plan(written(tmp_path, SMALLEST))
+    assert plan.target is None
+    assert plan.restore.existing == "skip"
+    assert plan.verify.data == "full"
+    assert plan.approvals.timeout.total_seconds() == 4 * 3600
+
+
+def test_a_plan_survives_the_way_through_airflow():
+    plan = load_plan(EXAMPLE)
+    assert Plan.model_validate(json.loads(json.dumps(plan.document()))) == plan
+
+
+def test_every_mistake_is_named_with_its_line_and_field(tmp_path):
+    path = written(
+        tmp_path,
+        """\
+apiVersion: migration-ops/v1
+name: Shop!
+source: {conn_id: a}
+target: {conn_id: b, version: 1.32}
+vault: {}
+select:
+  namespaces:
+    include: []
+    exlude: [x]
+movers:
+  image: x
+  limit_upload: 5x
+verify:
+  probes:
+    - http: {service: web}
+      exec: {pod: x, command: [y]}
+    - {}
+""",
+    )
+    found = mistakes(path)
+    assert [line.split(": ")[0] for line in found] == ["2", "4", "5", "8", "9", "12", "15", "17"]
+    assert [line.split(": ")[1] for line in found] == [
+        "name",
+        "target.version",
+        "vault.conn_id",
+        "select.namespaces.include",
+        "select.namespaces.exlude",
+        "movers.limit_upload",
+        "verify.probes[0]",
+        "verify.probes[1]",
+    ]
+    assert "no field of a plan" in found[4]
+    assert "50MiB/s" in found[5]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: [1\nb: 2", "2: isn't valid YAML"),
+        ("a: 1\na: 2\n", "2: isn't valid YAML"),
+        ("- 1\n", "1: isn't a plan"),
+        ("", "1: isn't a plan"),
+        ("name: \t@x\n", "1: isn't valid YAML"),
+        ("a: !!python/object/apply:os.system ['true']\n", "apiVersion: is missing"),
+    ],
+)
+def test_what_is_no_plan_is_refused_with_the_line(tmp_path, text, expected):
+    assert expected in "\n".join(mistakes(written(tmp_path, text)))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    assert mistakes(tmp_path / "gone.yaml") == ["0: can't be read: No such file or directory"]
+
+
+def test_a_plan_that_explodes_by_aliases_is_refused_at_once(tmp_path):
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    began = time.monotonic()
+    found = mistakes(written(tmp_path, "\n".join(lines)))
+    assert "aliases" in found[0]
+    assert time.monotonic() - began < 5
+
+
+def test_a_huge_file_is_refused_unread(tmp_path):
+    assert "larger than" in mistakes(written(tmp_path, "#" * 300_000))[0]
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_bytes(b"name: shop\nx: \xff\xfe")
+    assert mistakes(path) == ["2: isn't UTF-8 text"]
+
+
+def test_two_namespaces_never_go_to_one(tmp_path):
+    found = mistakes(written(tmp_path, SMALLEST + "namespaces: {a: same, b: same}\n"))
+    assert "a and b both go to same" in found[0]
+
+
+def test_a_plan_does_not_restore_an_application_over_itself(tmp_path):
+    found = mistakes(written(tmp_path, SMALLEST + "target: {conn_id: here}\n"))
+    assert "restored over themselves" in found[0]
+
+
+def test_plans_of_a_folder_come_by_file_name_and_have_names_of_their_own(tmp_path):
+    written(tmp_path, SMALLEST.replace("tiny", "second"), "b.yaml")
+    written(tmp_path, SMALLEST.replace("tiny", "first"), "a.yml")
+    written(tmp_path, "not a plan", "notes.txt")
+    assert [plan.name for plan in load_plans(tmp_path)] == ["first", "second"]
+    written(tmp_path, SMALLEST.replace("tiny", "first"), "c.yaml")
+    with pytest.raises(PlanError, match="also called first"):
+        load_plans(tmp_path)
+
+
+def test_no_folder_of_plans_means_no_plans(tmp_path):
+    assert load_plans(tmp_path / "none") == []
+
+
+def test_the_folder_of_plans_lies_beside_the_dags_or_where_the_environment_says(monkeypatch, tmp_path):
+    monkeypatch.delenv("MIGRATION_OPS_PLANS", raising=False)
+    assert plans_folder("/opt/airflow/dags/backup.py") == Path("/opt/airflow/include/plans")
+    monkeypatch.setenv("MIGRATION_OPS_PLANS", str(tmp_path))
+    assert plans_folder("/opt/airflow/dags/backup.py") == tmp_path
+
+
+def test_the_published_schema_accepts_the_example_and_refuses_a_typo():
+    schema = plan_schema()
+    Draft202012Validator.check_schema(schema)
+    document = json.loads(json.dumps(YAML(typ="safe").load(EXAMPLE.read_text(encoding="utf-8"))))
+    validator = Draft202012Validator(schema)
+    assert list(validator.iter_errors(document)) == []
+    document["selekt"] = {}
+    assert [error.validator for error in validator.iter_errors(document)] == ["additionalProperties"]
+
+
+def test_plan_check_prints_a_line_for_each_error_and_exits_with_one(tmp_path):
+    good, bad = written(tmp_path, SMALLEST, "good.yaml"), written(tmp_path, "name: x\n", "bad.yaml")
+    result = CliRunner().invoke(plan_command, ["check", str(good), str(bad)])
+    assert result.exit_code == 1
+    assert f"{good}: plan tiny is valid" in result.output
+    assert f"{bad}:1: apiVersion: is missing" in result.output
+    assert CliRunner().invoke(plan_command, ["check", str(good)]).exit_code == 0
+
+
+def test_plan_schema_prints_json():
+    result = CliRunner().invoke(plan_command, ["schema"])
+    assert json.loads(result.output)["title"] == "Migration plan"
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_the_reader_fail_in_another_way(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("plans") / "plan.yaml"
+    path.write_bytes(content)
+    with pytest.raises(PlanError):
+        load_plan(path)
