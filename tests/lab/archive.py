@@ -1,4 +1,4 @@
-"""OCI image archives (``image-layout`` in a tar): written here, read by containerd, Docker and skopeo alike."""
+"""OCI image archives (``image-layout`` in a tar): written here, read by containerd, Docker and skopeo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The root of every image: Debian bookworm with Python, and Debian packages on top of it as layers of their own."""
+"""The root of every image, Debian bookworm with Python, and Debian packages on top of it as layers."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ def packages_layer(packages: Sequence[str], progress: Progress, log: Path) -> La
         ]
         with progress.step(f"adding {' '.join(wanted)} to the base image"):
             run_tool(download, log=log)
-            script = ["sh", "-c", _INSTALL_SCRIPT, "install", base / "root", work, archives]
+            where = (str(base / "root"), str(work), str(archives))
+            script = ["sh", "-c", _INSTALL_SCRIPT, "install", *where]
             run_tool(script, log=log, isolated=True)
             write_layer(
                 folder / "layer.tar", lambda tar: add_tree(tar, work / "upper", left_out=_is_left_out)

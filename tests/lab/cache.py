@@ -1,4 +1,4 @@
-"""What is built or downloaded once: under ``${XDG_CACHE_HOME:-~/.cache}/migration-ops``, whole or not at all."""
+"""What is made once and kept: under ``${XDG_CACHE_HOME:-~/.cache}/migration-ops``, whole or not at all."""
 
 from __future__ import annotations
 

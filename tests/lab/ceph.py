@@ -1,16 +1,18 @@
 """Ceph's servers behind the lab's S3: one monitor, one storage daemon in memory, one gateway; no manager.
 
-Authentication inside Ceph is off and its servers listen on loopback; only the gateway is on the lab's address.
+Authentication inside Ceph is off and its servers listen on loopback; only the gateway is on the lab's
+address.
 """
 
 from __future__ import annotations
 
-import subprocess
+import shutil
 from pathlib import Path
 from textwrap import dedent
 
 from tests.lab.instance import Instance
 from tests.lab.layout import write_file
+from tests.lab.tools import output_of
 
 HTTP_PORT, HTTPS_PORT = 7480, 7443
 MEMORY_BYTES = 8 << 30  # what the store may hold; memory is only taken by what it does hold
@@ -86,23 +88,20 @@ class Ceph:
         write_file(self.config, dedent(text))
 
     def run_tool(self, *command: str, timeout_seconds: float = 60) -> str:
-        """Run one of Ceph's tools to the end and return what it prints."""
-        done = subprocess.run(
-            [command[0], "--conf", str(self.config), *command[1:]],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=timeout_seconds,
-            stdin=subprocess.DEVNULL,
+        """Run one of Ceph's tools to the end and return what it prints.
+
+        :raises LabError: it failed, or hangs.
+        """
+        return output_of(
+            [command[0], "--conf", str(self.config), *command[1:]], timeout_seconds=timeout_seconds
         )
-        return done.stdout
 
     def monitor_command(self) -> list[str]:
         """Return the monitor's command, after making its store where it is missing."""
         store: Path = self.data / "mon"
         if not (store / "made").exists():
             if store.exists():
-                subprocess.run(["rm", "-rf", str(store)], check=True)
+                shutil.rmtree(store)
             store.mkdir(parents=True)
             self.run_tool("ceph-mon", "--id", "a", "--mkfs", "--fsid", FSID)
             (store / "made").touch()
@@ -113,7 +112,7 @@ class Ceph:
         store: Path = self.data / "osd"
         if not (store / "made").exists():
             if store.exists():
-                subprocess.run(["rm", "-rf", str(store)], check=True)
+                shutil.rmtree(store)
             store.mkdir(parents=True)
             self.run_tool("ceph", "osd", "create")
             self.run_tool("ceph-osd", "--id", "0", "--mkfs")

@@ -59,9 +59,10 @@ def _copy_cpuset(folder: Path) -> None:
     """In v1 a new cpuset has no processors, and nothing can be started in it."""
     for name in ("cpuset.cpus", "cpuset.mems"):
         own, above = folder / name, folder.parent / name
-        if own.exists() and above.exists() and not (folder / "cgroup.controllers").exists():
-            if not own.read_text(encoding="ascii").strip():
-                own.write_text(above.read_text(encoding="ascii"), encoding="ascii")
+        if not own.exists() or (folder / "cgroup.controllers").exists():
+            continue
+        if not own.read_text(encoding="ascii").strip():
+            own.write_text(above.read_text(encoding="ascii"), encoding="ascii")
 
 
 def _folders(name: str) -> Iterator[Path]:

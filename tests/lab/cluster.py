@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from kubernetes import client, config
 
 from tests.lab import control_plane, network, node
+from tests.lab.archive import pause_archive
 from tests.lab.cgroups import kill_group, make_group
 from tests.lab.daemons import Daemon
 from tests.lab.errors import LabError
-from tests.lab.archive import pause_archive
+from tests.lab.flavours import FLAVOURS
 from tests.lab.importing import import_archive
 from tests.lab.instance import Instance
 from tests.lab.layout import Layout
+from tests.lab.readiness import make_storage_class, wait_for_node, wait_until
 
 PARTS = (
     "etcd",
@@ -28,41 +29,6 @@ PARTS = (
     "kube-proxy",
 )
 IN_NODE = ("controller-manager", "containerd", "kubelet", "kube-proxy")
-
-
-@dataclass(frozen=True)
-class Flavour:
-    """What makes one cluster differ from the other.
-
-    :param number: its addresses follow from it.
-    :param old_betas: whether it serves the beta APIs of old clusters.
-    :param storage_class: name and settings of its class of volumes.
-    """
-
-    number: int
-    old_betas: bool
-    storage_class: dict[str, Any]
-
-
-FLAVOURS = {
-    "source": Flavour(
-        number=1,
-        old_betas=True,
-        storage_class={
-            "metadata": {
-                "name": "gp2",
-                "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
-            },
-            "volumeBindingMode": "WaitForFirstConsumer",
-        },
-    ),
-    "target": Flavour(
-        number=2,
-        old_betas=False,
-        # Not the default: a claim whose class nobody mapped must not find a volume by accident.
-        storage_class={"metadata": {"name": "alicloud-disk-essd"}, "volumeBindingMode": "Immediate"},
-    ),
-}
 
 
 class LabCluster:
@@ -92,13 +58,11 @@ class LabCluster:
 
     @property
     def volumes(self) -> Path:
-        """The folder on this machine that holds the cluster's volumes, each named as in its PersistentVolume."""
+        """The folder on this machine that holds the volumes, named as in their PersistentVolumes."""
         return self.layout.data / "volumes"
 
-    def api_client(self) -> Any:
-        """Return a new ``kubernetes.client.ApiClient`` of the administrator."""
-        from kubernetes import config
-
+    def api_client(self) -> client.ApiClient:
+        """Return a new client of the administrator; close it, or use it as a context manager."""
         return config.new_client_from_config(str(self.kubeconfig))
 
     def _daemon(self, part: str) -> Daemon:
@@ -138,15 +102,9 @@ class LabCluster:
         holder = self.daemons["node"].pid
         if holder is None:
             raise LabError(f"the node of {self.name} doesn't run: start it (`Lab.up()`) before its {part}")
-        # The controller manager makes the folders of volumes, so it must see the node's mounts; its API server
-        # is reached from the machine's own network.
+        # The controller manager makes the folders of volumes, so it must see the node's mounts; its API
+        # server is reached from the machine's own network.
         return node.inside(holder, *command, network=part != "controller-manager")
-
-    def start_control_plane(self) -> None:
-        """Start etcd and the API server, and wait until the API serves."""
-        self.layout.prepare()
-        self.start("etcd", wait=True)
-        self.start("apiserver", wait=False)
 
     def start(self, part: str, *, wait: bool = True) -> None:
         """Start one part unless it runs.
@@ -211,49 +169,9 @@ class LabCluster:
         self.daemons["apiserver"].wait_ready()
         for part in ("controller-manager", "scheduler", "kubelet", "kube-proxy"):
             self.start(part, wait=False)
-        self._apply_storage_class()
+        make_storage_class(self.kubeconfig, self.flavour.storage_class)
         self.daemons["kubelet"].wait_ready()
-        self.wait_node_ready()
-
-    def wait_node_ready(self, timeout_seconds: float = 60.0) -> None:
-        """Wait until the node takes pods and pods get their account's token."""
-        from kubernetes import client
-
-        with self.api_client() as api:
-            core = client.CoreV1Api(api)
-
-            def takes_pods() -> bool:
-                nodes = core.list_node().items
-                conditions = {
-                    item.type: item.status for found in nodes for item in found.status.conditions or []
-                }
-                tainted = any(found.spec.taints for found in nodes)
-                accounts = core.list_namespaced_service_account("default").items
-                return (
-                    conditions.get("Ready") == "True"
-                    and not tainted
-                    and any(item.secrets for item in accounts)
-                )
-
-            wait_until(takes_pods, f"node of {self.name} to take pods", timeout_seconds)
-
-    def _apply_storage_class(self) -> None:
-        from kubernetes import client
-        from kubernetes.client.exceptions import ApiException
-
-        body = {
-            "apiVersion": "storage.k8s.io/v1",
-            "kind": "StorageClass",
-            "provisioner": "kubernetes.io/host-path",
-            "reclaimPolicy": "Delete",
-            **self.flavour.storage_class,
-        }
-        with self.api_client() as api:
-            try:
-                client.StorageV1Api(api).create_storage_class(body)
-            except ApiException as error:
-                if error.status != 409:
-                    raise
+        wait_for_node(self.kubeconfig, self.name)
 
     def import_image(self, archive: Path, names: Sequence[str]) -> None:
         """Make an image known to the node under these full names; nothing happens if it is known already.
@@ -270,15 +188,3 @@ def _in_own_network(pid: int) -> bool:
     return (
         Path(f"/proc/{pid}/ns/net").readlink() != own and Path(f"/proc/{pid}/exe").readlink().name == "pause"
     )
-
-
-def wait_until(condition: Callable[[], bool], what: str, timeout_seconds: float) -> None:
-    """Wait for a condition.
-
-    :raises LabError: it isn't met in time.
-    """
-    deadline = time.monotonic() + timeout_seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise LabError(f"waited {timeout_seconds:.0f} s for the {what}")
-        time.sleep(0.1)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tests.lab.layout import API_PORT, Layout
 
-# The beta APIs that were gone by Kubernetes 1.25 and have a stable version in 1.20; a modern target serves none.
+# The beta APIs that were gone by Kubernetes 1.25 and have a stable version in 1.20; a modern target serves
+# none.
 OLD_BETAS = (
     "admissionregistration.k8s.io/v1beta1",
     "apiextensions.k8s.io/v1beta1",
@@ -49,7 +50,7 @@ def etcd_ready(layout: Layout) -> bool:
         with urllib.request.urlopen(
             f"http://127.0.0.1:{layout.instance.ports[f'{layout.name}-etcd']}/health", timeout=2
         ) as got:
-            return json.load(got).get("health") == "true"
+            return bool(json.load(got).get("health") == "true")
     except (OSError, ValueError):
         return False
 
@@ -89,7 +90,7 @@ def apiserver_ready(layout: Layout) -> bool:
     context = ssl.create_default_context(cafile=str(layout.pki / "ca.crt"))
     try:
         with urllib.request.urlopen(f"{layout.api_address}/readyz", timeout=2, context=context) as got:
-            return got.status == 200
+            return bool(got.status == 200)
     except OSError:
         return False
 

@@ -1,8 +1,8 @@
 """A server of the lab: started in its own session, found again by any later process, stopped for certain.
 
 The pid file holds the first line of ``/proc/PID/stat``, written by the process itself before it becomes the
-server: the start time in it tells the server from a later process with the same number, and there is no moment
-at which the server runs and the file doesn't exist.
+server: the start time in it tells the server from a later process with the same number, and there is no
+moment at which the server runs and the file doesn't exist.
 """
 
 from __future__ import annotations
@@ -117,7 +117,8 @@ class Daemon:
                 return
             if time.monotonic() > deadline:
                 raise LabError(
-                    f"{self.name} isn't ready after {timeout_seconds:.0f} s; log: {self.log}\n{self.last_lines()}"
+                    f"{self.name} isn't ready after {timeout_seconds:.0f} s; log: {self.log}\n"
+                    f"{self.last_lines()}"
                 )
             time.sleep(READY_PAUSE_SECONDS)
 

@@ -1,8 +1,8 @@
 """The five Kubernetes servers, and the pause program, built once from Debian's source package.
 
 Go's GOPATH mode is used: the tarball holds ``vendor/``, and module mode wants to change go.mod. The generated
-OpenAPI definitions are not in it and are made first. Cloud providers and the Docker shim are left out by build
-tags, which halves the build; nodes here use containerd, and volumes are folders.
+OpenAPI definitions are not in it and are made first. Cloud providers and the Docker shim are left out by
+build tags, which halves the build; nodes here use containerd, and volumes are folders.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ PACKAGES_ROUGHLY = 1850
 _STAMP = "-X k8s.io/kubernetes/vendor/k8s.io/component-base/version.git"
 LINK_FLAGS = f"-s -w {_STAMP}Version={VERSION} {_STAMP}Major=1 {_STAMP}Minor=20 {_STAMP}TreeState=clean"
 OPENAPI_PACKAGE = "k8s.io/kubernetes/pkg/generated/openapi"
+OPENAPI_TAG = b"+k8s:openapi-gen="
 NOT_IN_OPENAPI = {
     "code-generator",
     "sample-apiserver",
@@ -87,12 +88,13 @@ def _build(folder: Path, progress: Progress, log: Path) -> None:
     download = work / "download"
     download.mkdir(parents=True)
     environment = {
-        **{"GOPATH": str(gopath), "GO111MODULE": "off", "CGO_ENABLED": "0", "GOFLAGS": ""},
-        **{
-            "GOCACHE": str(work / "cache"),
-            "GOTMPDIR": str(work),
-            "PATH": f"{GO.parent}:{os.environ['PATH']}",
-        },
+        "GOPATH": str(gopath),
+        "GO111MODULE": "off",
+        "CGO_ENABLED": "0",
+        "GOFLAGS": "",
+        "GOCACHE": str(work / "cache"),
+        "GOTMPDIR": str(work),
+        "PATH": f"{GO.parent}:{os.environ['PATH']}",
     }
     with progress.step("downloading and unpacking Debian's source package of Kubernetes"):
         found = download_kubernetes(download, log)
@@ -148,13 +150,15 @@ def _openapi_command(work: Path, tree: Path) -> list[str]:
 
 def _openapi_packages(tree: Path) -> list[str]:
     """Return every package that asks for OpenAPI definitions by its tag."""
-    found = []
-    for below, prefix in ((tree / "staging/src", "k8s.io/kubernetes/vendor"), (tree, "k8s.io/kubernetes")):
-        where = below / "k8s.io" if prefix.endswith("vendor") else below / "pkg"
-        tagged = {path.parent for path in where.rglob("*.go") if b"+k8s:openapi-gen=" in path.read_bytes()}
-        for package in sorted(package.relative_to(below) for package in tagged):
-            if not NOT_IN_OPENAPI & set(package.parts) and not any(
-                "example" in part for part in package.parts
-            ):
-                found.append(f"{prefix}/{package}")
-    return found
+    found = _tagged(tree / "staging/src", "k8s.io", "k8s.io/kubernetes/vendor")
+    return found + _tagged(tree, "pkg", "k8s.io/kubernetes")
+
+
+def _tagged(root: Path, below: str, prefix: str) -> list[str]:
+    sources = (root / below).rglob("*.go")
+    packages = {path.parent.relative_to(root) for path in sources if OPENAPI_TAG in path.read_bytes()}
+    return [
+        f"{prefix}/{package}"
+        for package in sorted(packages)
+        if not NOT_IN_OPENAPI & set(package.parts) and "example" not in str(package)
+    ]

@@ -1,6 +1,7 @@
 """Debian's source package of Kubernetes: its version, and its tree unpacked.
 
-The machine's own apt configuration stays as it is: a sources list and package lists of our own are used beside it.
+The machine's own apt configuration stays as it is: a sources list and package lists of our own are used
+beside it.
 """
 
 from __future__ import annotations
@@ -51,8 +52,9 @@ def download_kubernetes(folder: Path, log: Path) -> str:
 def replace_reflection(tree: Path, work: Path, log: Path) -> None:
     """Put Debian's version of the library ``reflect2`` in place of the vendored one.
 
-    The vendored 1.0.1 doesn't know the maps of Go 1.18 and later: an API server that was built with it dies of a
-    segmentation fault as soon as somebody makes a custom resource. 1.0.2 is the same library made to fit.
+    The vendored 1.0.1 doesn't know the maps of Go 1.18 and later: an API server that was built with it dies
+    of a segmentation fault as soon as somebody makes a custom resource. 1.0.2 is the same library made to
+    fit.
     """
     folder = work / "reflect2"
     folder.mkdir(parents=True)

@@ -5,22 +5,18 @@ Any process may attach to a lab that runs: everything that one must know is in f
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab import network
-from tests.lab.base_image import base_folder
+from tests.lab.bringup import Wanted, bring_up
 from tests.lab.cache import cache_root, file_lock
 from tests.lab.cluster import LabCluster
 from tests.lab.errors import LabError, PreflightError
-from tests.lab.instance import LOG_ROOT, RUN_ROOT, Instance, boot_id, check_name, load_instance, make_instance
-from tests.lab.kubernetes_build import cache_key, kubernetes_binaries
-from tests.lab.leftovers import remove_instance, remove_nameless_interfaces
-from tests.lab.mover_image import MOVER_IMAGE, mover_archive
-from tests.lab.packages import BUILD_PACKAGES, NODE_PACKAGES, S3_PACKAGES, install_packages
+from tests.lab.instance import LOG_ROOT, RUN_ROOT, Instance, check_name, load_instance
+from tests.lab.kubernetes_build import cache_key
+from tests.lab.leftovers import remove_instance
+from tests.lab.mover_image import mover_archive
 from tests.lab.preflight import preflight
 from tests.lab.progress import Progress
 from tests.lab.recipes import build_recipe
@@ -58,16 +54,18 @@ class Lab:
         clusters: Sequence[str] = CLUSTERS,
         with_s3: bool = True,
         with_mover: bool = True,
+        images: Mapping[str, Path] | None = None,
         say: Callable[[str], None] | None = None,
     ) -> Lab:
         """Bring the lab up, or make whole what is there, and return it.
 
-        Harmless if it runs; two processes that call it at once wait for each other. The first time on a machine
-        installs packages and builds Kubernetes.
+        Harmless if it runs; two processes that call it at once wait for each other. The first time on a
+        machine installs packages and builds Kubernetes.
 
         :param clusters: which clusters to start.
         :param with_s3: whether to start the S3 server.
         :param with_mover: whether to import the mover's image, as of the checkout's present code.
+        :param images: name -> recipe folder of images to build meanwhile, for a later ``build_image``.
         :param say: takes lines of progress; prints them if missing.
         :raises PreflightError: this machine can't run it; nothing was changed.
         :raises LabError: something failed to start; the message names its log.
@@ -77,7 +75,7 @@ class Lab:
             raise PreflightError(missing)
         lab = cls(name)
         with Progress(say) as progress, file_lock(lab._lock):
-            lab._bring_up(progress, clusters, with_s3=with_s3, with_mover=with_mover)
+            bring_up(name, Wanted(clusters, images or {}, s3=with_s3, mover=with_mover), progress, lab.logs)
         return lab
 
     @property
@@ -152,48 +150,3 @@ class Lab:
             with progress.step(f"taking lab {self.name!r} down"):
                 killed = remove_instance(self.name)
             progress.say(f"{killed} processes ended; logs stay in {self.logs}")
-
-    def _bring_up(
-        self, progress: Progress, clusters: Sequence[str], *, with_s3: bool, with_mover: bool
-    ) -> None:
-        begun = time.monotonic()
-        log = self.logs / "setup.log"
-        instance = load_instance(self.name)
-        if instance and instance.boot != boot_id():
-            progress.say("the machine was restarted since: what the lab left is removed")
-            remove_instance(self.name)
-            instance = None
-        with ThreadPoolExecutor(max_workers=8, thread_name_prefix="lab") as pool:
-            install_packages(BUILD_PACKAGES, progress, log)
-            binaries = pool.submit(kubernetes_binaries, progress, log)
-            base = pool.submit(base_folder, progress, self.logs / "base.log")
-            install_packages([*NODE_PACKAGES, *(S3_PACKAGES if with_s3 else ())], progress, log)
-            if instance is None:
-                remove_nameless_interfaces()
-                instance = make_instance(self.name)
-            network.make_host_address(instance)
-            started: list[Future[None]] = []
-            if with_s3:
-                started.append(pool.submit(self._start_s3, progress))
-            mover = pool.submit(self._build_mover, base, progress) if with_mover else None
-            binaries.result()
-            started += [pool.submit(self._start_cluster, name, mover, progress) for name in clusters]
-            for each in started:
-                each.result()
-        progress.say(f"lab {self.name!r} is up after {time.monotonic() - begun:.0f} s")
-
-    def _start_s3(self, progress: Progress) -> None:
-        with progress.step("starting S3 (Ceph)"):
-            self.s3.start_all()
-
-    def _build_mover(self, base: Future[Path], progress: Progress) -> Path:
-        base.result()
-        return mover_archive(progress, self.logs / "images.log")
-
-    def _start_cluster(self, name: str, mover: Future[Path] | None, progress: Progress) -> None:
-        cluster = self.cluster(name)
-        with progress.step(f"starting cluster {name}"):
-            cluster.start_all()
-        if mover:
-            with progress.step(f"importing the mover's image into {name}"):
-                cluster.import_image(mover.result(), [MOVER_IMAGE])

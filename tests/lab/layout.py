@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 from dataclasses import dataclass
@@ -141,9 +142,7 @@ class Layout:
         write_file(self.pki / "tokens.csv", "\n".join(lines) + "\n", mode=0o600)
 
     def _kubeconfig(self, account: str, token: str) -> dict[str, Any]:
-        from base64 import b64encode
-
-        authority = b64encode((self.pki / "ca.crt").read_bytes()).decode()
+        authority = base64.b64encode((self.pki / "ca.crt").read_bytes()).decode()
         server = {"server": self.api_address, "certificate-authority-data": authority}
         return {
             "apiVersion": "v1",

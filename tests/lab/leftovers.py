@@ -8,8 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.lab import network, node
-from tests.lab.cgroups import groups_like, kill_group, pids_in, remove_group
-from tests.lab.instance import DATA_ROOT, PREFIX, RUN_ROOT, Instance, load_instance
+from tests.lab.cgroups import groups_like, kill_group, make_group, pids_in, remove_group
+from tests.lab.instance import DATA_ROOT, PREFIX, RUN_ROOT, load_instance
+from tests.lab.tools import output_of
 
 
 def leftovers(name: str) -> list[str]:
@@ -37,13 +38,14 @@ def remove_instance(name: str) -> int:
     killed = kill_group(group)
     remove_group(group)
     for where in reversed(_mounts(name)):
-        network.output_of(["umount", "--lazy", where])
+        output_of(["umount", "--lazy", where])
     if instance:
         for interface in network.lab_interfaces(instance.slot):
             network.remove_interface(interface)
         node.remove_mount_points(instance.made_folders)
     for root in (DATA_ROOT, RUN_ROOT):
-        shutil.rmtree(root / name, ignore_errors=False) if (root / name).exists() else None
+        if (root / name).exists():
+            shutil.rmtree(root / name)
     return killed
 
 
@@ -59,8 +61,6 @@ def remove_nameless_interfaces() -> None:
 
 
 def _move_into(pid: int, group: str) -> None:
-    from tests.lab.cgroups import make_group
-
     for folder in make_group(group):
         (folder / "cgroup.procs").write_text(str(pid), encoding="ascii")
 

@@ -1,4 +1,4 @@
-"""The mover's image, made as the Dockerfile makes it: Python, the locked dependencies, and the vault program."""
+"""The mover's image, made as the Dockerfile makes it: Python, locked dependencies, the vault program."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _libraries_layer(progress: Progress, log: Path) -> Layer:
                 "install",
                 "--no-config",
                 "--target",
-                target,
+                str(target),
                 "--link-mode=copy",
             ),
             *(
@@ -81,14 +81,14 @@ def _libraries_layer(progress: Progress, log: Path) -> Layer:
                 "--no-deps",
                 "--require-hashes",
                 "-r",
-                lock,
+                str(lock),
             ),
         ]
         with progress.step("installing the mover's locked dependencies"):
             run_tool(command, log=log)
             compiler = [sys.executable, "-m", "compileall", "-q", "-j0", "--invalidation-mode=unchecked-hash"]
             if sys.version_info[:2] == (3, 11):  # byte code of another version would only take space
-                run_tool([*compiler, "-s", target, "-p", f"/{SITE}", target], log=log)
+                run_tool([*compiler, "-s", str(target), "-p", f"/{SITE}", str(target)], log=log)
             write_layer(folder / "layer.tar", lambda tar: add_tree(tar, target, prefix=SITE))
 
     key = fingerprint(lock.read_text(encoding="utf-8"), PYTHON)

@@ -1,12 +1,13 @@
 """The lab's network: one bridge that carries the host address, and one wire to each node.
 
-Everything hangs on interfaces that the lab made; routes and addresses vanish with them. Nothing is forwarded to
-the outside, so the machine's own forwarding and firewall stay as they are.
+Everything hangs on interfaces that the lab made; routes and addresses vanish with them. Nothing is
+forwarded to the outside, so the machine's own forwarding and firewall stay as they are.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -71,13 +72,6 @@ def remove_interface(name: str) -> None:
 
 def lab_interfaces(slot: int | None = None) -> list[str]:
     """Return the names of the lab's interfaces: those of one lab, or of all."""
-    stem = PREFIX if slot is None else f"{PREFIX}{slot}"
-    found = []
-    for entry in Path("/sys/class/net").iterdir():
-        rest = entry.name.removeprefix(stem)
-        if rest != entry.name and (
-            rest.rstrip("st").isdigit() or (slot is not None and rest in {"", "s", "t"})
-        ):
-            if slot is None or rest in {"", "s", "t"}:
-                found.append(entry.name)
-    return sorted(found)
+    number = r"\d+" if slot is None else str(slot)
+    name = re.compile(rf"{PREFIX}{number}[st]?")
+    return sorted(entry.name for entry in Path("/sys/class/net").iterdir() if name.fullmatch(entry.name))

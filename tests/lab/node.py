@@ -1,8 +1,9 @@
 """A node: namespaces of its own, and in them containerd, kubelet and kube-proxy.
 
-A node has its own network, so that two kube-proxies don't fight over one machine's chains, and its own mounts, so
-that the folders which kubelet, containerd and the volume provisioner hard-code are different folders for each
-cluster, and every mount is gone when the node's last process is. A tiny process holds the namespaces open.
+A node has its own network, so that two kube-proxies don't fight over one machine's chains, and its own
+mounts, so that the folders which kubelet, containerd and the volume provisioner hard-code are different
+folders for each cluster, and every mount is gone when the node's last process is. A tiny process holds the
+namespaces open.
 """
 
 from __future__ import annotations
@@ -163,7 +164,7 @@ def kubelet_ready(layout: Layout) -> bool:
         with urllib.request.urlopen(
             f"http://{layout.node_end}:{KUBELET_HEALTH_PORT}/healthz", timeout=2
         ) as got:
-            return got.status == 200
+            return bool(got.status == 200)
     except OSError:
         return False
 

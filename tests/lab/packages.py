@@ -22,7 +22,8 @@ NODE_PACKAGES = (
 )
 S3_PACKAGES = ("ceph-mon", "ceph-osd", "radosgw", "ceph-common")
 LOCK_PATIENCE = ("-o", "DPkg::Lock::Timeout=600")
-# Packages whose services Debian starts by itself where systemd runs; the lab starts its own on other addresses.
+# Packages whose services Debian starts by itself where systemd runs; the lab starts its own on other
+# addresses.
 UNWANTED_SERVICES = ("etcd.service", "containerd.service")
 
 
@@ -95,6 +96,7 @@ def debian_mirror(codename: str = "bookworm") -> str:
     found = output_of(["apt-get", "indextargets", "--format", "$(REPO_URI)", *wanted]).split()
     if not found:
         raise LabError(
-            f"apt knows no mirror of Debian {codename} main: add one to /etc/apt/sources.list.d, run apt-get update"
+            f"apt knows no mirror of Debian {codename} main: "
+            "add one to /etc/apt/sources.list.d and run apt-get update"
         )
     return found[0]

@@ -19,7 +19,7 @@ MEMORY_GIGABYTES = 5
 
 
 def preflight() -> list[str]:
-    """Return one sentence for each thing that this machine lacks; an empty list means that the lab can run."""
+    """Return one sentence for each thing that this machine lacks; an empty list: the lab can run."""
     missing = _system()
     if os.geteuid() != 0:
         missing.append("root: the lab makes network namespaces, mounts and control groups; run it with sudo")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Self
 
 HEARTBEAT_SECONDS = 10.0
 
@@ -28,7 +29,7 @@ class Progress:
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="lab-progress", daemon=True)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

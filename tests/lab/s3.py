@@ -1,4 +1,4 @@
-"""The lab's S3 server: Ceph's gateway on the host address, plain and over TLS with an authority of its own."""
+"""The lab's S3 server: Ceph's gateway on the host address, plain and over TLS with its own authority."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import secrets
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+
+import boto3
+from botocore.config import Config
 
 from tests.lab.ceph import HTTP_PORT, HTTPS_PORT, Ceph
 from tests.lab.certificates import make_certificates
@@ -68,10 +72,10 @@ class LabS3:
         """The secret key that belongs to ``access_key``."""
         return self._keys["secret"]
 
-    def _daemon(self, part: str, command: object) -> Daemon:
+    def _daemon(self, part: str, command: Callable[[], list[str]]) -> Daemon:
         return Daemon(
             name=f"s3 {part}",
-            command=command,  # type: ignore[arg-type]
+            command=command,
             log=self.ceph.logs / f"{part}.log",
             pid_file=self.ceph.run / f"{part}.pid",
             group=f"{self.instance.cgroup}/daemons",
@@ -124,9 +128,6 @@ class LabS3:
 
     def make_bucket(self, name: str) -> None:
         """Make a bucket unless it is there."""
-        import boto3
-        from botocore.config import Config
-
         client = boto3.client(
             "s3",
             endpoint_url=self.endpoint,

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from tests.lab.errors import LabError
 
-# A process and mount namespace of its own: whatever kills us also kills every descendant of the tool, and what
-# it mounted is gone with it. A half-made folder can then always be deleted without deleting through a mount.
+# A process and mount namespace of its own: whatever kills us also kills every descendant of the tool, and
+# what it mounted is gone with it. A half-made folder can then always be deleted without deleting through a
+# mount.
 ISOLATED = (
     *("setpriv", "--pdeathsig", "KILL"),
     *(
@@ -74,13 +75,23 @@ def run_tool(
         raise LabError(f"{words[0]} ended with status {process.returncode}; log: {log}\n{''.join(last)}")
 
 
-def output_of(command: Sequence[str | Path]) -> str:
+def output_of(command: Sequence[str | Path], *, timeout_seconds: float = 120) -> str:
     """Return what a quick command prints.
 
-    :raises LabError: it failed; the message holds what it wrote to standard error.
+    :raises LabError: it failed, or hangs; the message holds what it wrote to standard error.
     """
     words = [str(word) for word in command]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    try:
+        done = subprocess.run(
+            words,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=timeout_seconds,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"{' '.join(words)} hangs: ended after {timeout_seconds:.0f} s") from error
     if done.returncode:
         raise LabError(f"{' '.join(words)} ended with status {done.returncode}: {done.stderr.strip()}")
     return done.stdout
