@@ -51,7 +51,7 @@ def _by_itself(manifest: Manifest) -> bool:
     if kind == "ServiceAccount":
         return bool(name == "default")
     if kind == "ConfigMap":
-        return name in {"kube-root-ca.crt", "openshift-service-ca.crt"}
+        return bool(name in {"kube-root-ca.crt", "openshift-service-ca.crt"})
     if kind == "Secret":
         return bool(name.startswith("default-token-"))
-    return kind == "Endpoints"
+    return bool(kind == "Endpoints")

@@ -148,7 +148,7 @@ class _Rollback:
     def _reason_to_keep(self, reference: ObjectReference) -> str | None:
         if self.keep_claims and reference.group_kind == ("", "PersistentVolumeClaim"):
             return "claims are kept"
-        if reference.group_kind == ("", "Namespace") or reference.group_kind == CUSTOM_RESOURCE_DEFINITION:
+        if reference.group_kind in {("", "Namespace"), CUSTOM_RESOURCE_DEFINITION}:
             content = foreign_content(self.cluster, self.served, reference)
             if content:
                 return f"holds {', '.join(content[:5])}" + (" and more" if len(content) > 5 else "")

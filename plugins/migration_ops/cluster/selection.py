@@ -28,7 +28,7 @@ NEVER_CAPTURED = (
     "csinodes.storage.k8s.io", "csidrivers.storage.k8s.io", "csistoragecapacities.storage.k8s.io",
     "volumeattachments.storage.k8s.io", "certificatesigningrequests.certificates.k8s.io",
     "runtimes.node.k8s.io", "*.metrics.k8s.io", "*.custom.metrics.k8s.io", "*.external.metrics.k8s.io",
-    "*.authentication.k8s.io", "*.authorization.k8s.io", "*.flowcontrol.apiserver.k8s.io",
+    "*.flowcontrol.apiserver.k8s.io",
     "*.internal.apiserver.k8s.io", "podsecuritypolicies.extensions", "ipaddresses.networking.k8s.io",
     "servicecidrs.networking.k8s.io", "volumesnapshotcontents.snapshot.storage.k8s.io",
     "volumesnapshots.snapshot.storage.k8s.io", "*.velero.io", "*.csdr.alibabacloud.com",
