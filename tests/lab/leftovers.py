@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.lab import network, node
 from tests.lab.cgroups import groups_like, kill_group, make_group, pids_in, remove_group
-from tests.lab.instance import DATA_ROOT, PREFIX, RUN_ROOT, load_instance
+from tests.lab.instance import DATA_ROOT, PREFIX, RUN_ROOT, Instance, load_instance
 from tests.lab.tools import output_of
 
 
@@ -42,11 +42,25 @@ def remove_instance(name: str) -> int:
     if instance:
         for interface in network.lab_interfaces(instance.slot):
             network.remove_interface(interface)
-        node.remove_mount_points(instance.made_folders)
+        _give_up_mount_points(instance)
     for root in (DATA_ROOT, RUN_ROOT):
         if (root / name).exists():
             shutil.rmtree(root / name)
     return killed
+
+
+def _give_up_mount_points(instance: Instance) -> None:
+    """Remove the mount points that the lab made, or leave that to another lab that uses them.
+
+    Removing a folder unmounts what another mount namespace has mounted on it.
+    """
+    for path in RUN_ROOT.glob("*/instance.json"):
+        other = load_instance(path.parent.name)
+        if other and other.name != instance.name:
+            other.made_folders = sorted({*other.made_folders, *instance.made_folders})
+            other.save()
+            return
+    node.remove_mount_points(instance.made_folders)
 
 
 def remove_nameless_interfaces() -> None:

@@ -72,6 +72,11 @@ class LabS3:
         """The secret key that belongs to ``access_key``."""
         return self._keys["secret"]
 
+    @property
+    def _complete(self) -> Path:
+        """Is there when the store has its user: a start that was killed before begins anew."""
+        return self.ceph.data / "complete"
+
     def _daemon(self, part: str, command: Callable[[], list[str]]) -> Daemon:
         return Daemon(
             name=f"s3 {part}",
@@ -87,11 +92,12 @@ class LabS3:
         The store lives in memory: if the storage daemon died, its content is gone and all is made anew.
         """
         make_certificates(self.ceph.data / "pki", "lab s3", [self.instance.host_address, "localhost"])
-        if not self.daemons["storage"].running:
+        if not (self.daemons["storage"].running and self._complete.exists()):
             self._start_afresh()
         self.start()
 
     def _start_afresh(self) -> None:
+        self._complete.unlink(missing_ok=True)
         for daemon in self.daemons.values():
             daemon.stop(hard=True)
         for store in ("mon", "osd"):
@@ -100,6 +106,7 @@ class LabS3:
         self.daemons["monitor"].start()
         self.daemons["storage"].start()
         self.ceph.make_user(self.access_key, self.secret_key)
+        self._complete.touch()
 
     def start(self) -> None:
         """Start the gateway unless it runs, and wait until it answers."""
