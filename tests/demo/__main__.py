@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -60,14 +61,13 @@ def up(workspace: Workspace, progress: Progress) -> None:
     stop_all(workspace)
     workspace.clear()
     stack = AirflowStack(workspace, progress)
-    with ThreadPoolExecutor(max_workers=1) as threads:
-        # Airflow needs no cluster to start: it does so while those come up and the shop opens.
-        airflow = threads.submit(_timed, stack, progress)
-        ground = _ground(progress)
-        scenario = Scenario(ground, workspace, progress)
-        scenario.steps.append(Step("start two clusters and S3", progress.seconds))
-        scenario.open_shop()
-        scenario.steps.append(airflow.result())
+    # Airflow needs no cluster to start: it does so while those come up and the shop opens.
+    airflow = ThreadPoolExecutor(max_workers=1).submit(_timed, stack, progress)
+    ground = _ground(workspace, progress)
+    scenario = Scenario(ground, workspace, progress)
+    scenario.steps.append(Step("start two clusters and S3", progress.seconds))
+    scenario.open_shop()
+    scenario.steps.append(airflow.result())
     scenario.migrate()
     verify(scenario)
     _print_table(scenario)
@@ -106,9 +106,10 @@ def down(workspace: Workspace, progress: Progress) -> None:
         AirflowStack(workspace, progress).stop()
         stop_all(workspace)
         metadata_database.remove(workspace)
-    if is_foreign():
+    clusters_of_ones_own = workspace.facts().get("foreign")
+    if isinstance(clusters_of_ones_own, dict):
         with progress.phase("remove the shop from the clusters"):
-            ground = foreign_ground()
+            ground = foreign_ground(clusters_of_ones_own)
             deployment.remove((ground.source, ground.target), progress)
             ground.close()
     else:
@@ -118,9 +119,11 @@ def down(workspace: Workspace, progress: Progress) -> None:
     print("DEMO REMOVED")
 
 
-def _ground(progress: Progress) -> Ground:
+def _ground(workspace: Workspace, progress: Progress) -> Ground:
     if is_foreign():
-        return foreign_ground()
+        settings = {name: value for name, value in os.environ.items() if name.startswith("DEMO_")}
+        workspace.remember(foreign=settings)  # for `down`, which may be typed in another shell
+        return foreign_ground(settings)
     with progress.phase("lab: two Kubernetes clusters and an S3 server"):
         return lab_ground(Lab.up())
 
@@ -140,4 +143,7 @@ def _print_table(scenario: Scenario) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # not sys.exit: after a failure it would wait for the thread that starts Airflow
