@@ -43,7 +43,8 @@ def point(*claims, kind="full"):
         finished=NOON + timedelta(minutes=1),
         cluster=SourceCluster(name="source", identity="uid", version="v1.20.2"),
         volumes=[
-            VolumeRecord(namespace="shop", claim=name, snapshot_id=f"snap-{name}", bytes=10) for name in claims
+            VolumeRecord(namespace="shop", claim=name, snapshot_id=f"snap-{name}", bytes=10)
+            for name in claims
         ],
     )
 
@@ -154,5 +155,5 @@ def test_volumes_are_restored_into_the_mapped_namespaces_claims():
 
 
 def test_a_volume_without_a_claim_in_the_target_stops_the_migration():
-    with pytest.raises(MigrationError, match="shop/data .* has no claim shop-prod/data"):
+    with pytest.raises(MigrationError, match=r"shop/data .* has no claim shop-prod/data"):
         restore_tasks(plan(namespaces={"shop": "shop-prod"}), point("data"), [pvc("shop", "data")])

@@ -1,0 +1,142 @@
+"""The runbooks' DAGs load, survive Airflow's serialisation, and obey the house's rules."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+from airflow._shared.module_loading import find_path_from_directory
+from airflow.dag_processing.dagbag import DagBag
+from airflow.plugins_manager import AirflowPlugin
+from airflow.serialization.serialized_objects import DagSerialization
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+EXPECTED = {"shop.connect", "shop.backup", "shop.cutover", "shop.rollback"}
+
+
+@pytest.fixture(scope="module")
+def bag():
+    return DagBag(REPOSITORY / "dags")
+
+
+def test_every_dag_of_the_example_plan_loads(bag):
+    assert bag.import_errors == {}
+    assert set(bag.dags) == EXPECTED
+
+
+@pytest.mark.parametrize("dag_id", sorted(EXPECTED))
+def test_a_dag_survives_serialisation(bag, dag_id):
+    again = DagSerialization.from_dict(DagSerialization.to_dict(bag.dags[dag_id]))
+    assert set(again.task_dict) == set(bag.dags[dag_id].task_dict)
+
+
+@pytest.mark.parametrize("dag_id", sorted(EXPECTED))
+def test_a_dag_documents_itself_runs_once_at_a_time_and_retries_its_steps(bag, dag_id):
+    dag = bag.dags[dag_id]
+    assert "Plan **shop**" in dag.doc_md
+    assert "shop" in dag.tags
+    assert dag.max_active_runs == 1
+    assert not dag.catchup
+    gates = {task.task_id for task in dag.tasks if task.task_type == "ApprovalGate"}
+    for task in dag.tasks:
+        assert task.retries == (0 if task.task_id in gates else 2), task.task_id
+
+
+def test_nothing_destructive_runs_by_a_schedule(bag):
+    for dag_id in ("shop.cutover", "shop.rollback"):
+        assert set(bag.dags[dag_id].allowed_run_types) == {"manual", "operator_triggered"}
+
+
+@pytest.mark.parametrize(("dag_id", "gate"), [("shop.cutover", "approve"), ("shop.rollback", "approve")])
+def test_nothing_but_looking_comes_before_the_approval(bag, dag_id, gate):
+    looking = {"prepare", "choose"}
+    assert set(bag.dags[dag_id].task_dict[gate].get_flat_relative_ids(upstream=True)) <= looking
+    others = set(bag.dags[dag_id].task_dict) - looking - {gate}
+    assert set(bag.dags[dag_id].task_dict[gate].get_flat_relative_ids(upstream=False)) == others
+
+
+def test_pods_find_their_data(bag):
+    """Volumes are filled after their claims exist and before any workload does."""
+    cutover = bag.dags["shop.cutover"].task_dict
+    assert "claims" in cutover["restore"].get_flat_relative_ids(upstream=True)
+    assert "restore" in cutover["resources"].get_flat_relative_ids(upstream=True)
+    assert "final.commit" in cutover["adapt"].get_flat_relative_ids(upstream=True)
+
+
+def test_movers_are_bounded_in_each_cluster(bag):
+    assert bag.dags["shop.backup"].task_dict["volume"].max_active_tis_per_dagrun == 4
+    assert bag.dags["shop.cutover"].task_dict["restore"].max_active_tis_per_dagrun == 4
+
+
+def test_an_approval_waits_as_long_as_the_plan_says(bag):
+    gate = bag.dags["shop.cutover"].task_dict["approve"]
+    assert gate.response_timeout == timedelta(hours=4)
+    assert gate.assigned_users == [{"id": "admin", "name": "admin"}]
+    assert gate.defaults == ["Reject"]
+
+
+def test_a_plan_without_target_gets_no_cutover(tmp_path, monkeypatch):
+    text = (REPOSITORY / "include" / "plans" / "shop.yaml").read_text(encoding="utf-8")
+    protected = "\n".join(line for line in text.splitlines() if not line.startswith("target:"))
+    (tmp_path / "shop.yaml").write_text(protected, encoding="utf-8")
+    monkeypatch.setenv("MIGRATION_OPS_PLANS", str(tmp_path))
+    assert set(DagBag(REPOSITORY / "dags").dags) == {"shop.connect", "shop.backup"}
+
+
+def test_a_broken_plan_is_an_import_error_with_line_and_field(tmp_path, monkeypatch):
+    (tmp_path / "bad.yaml").write_text("apiVersion: migration-ops/v1\nname: Bad!\n", encoding="utf-8")
+    monkeypatch.setenv("MIGRATION_OPS_PLANS", str(tmp_path))
+    errors = DagBag(REPOSITORY / "dags").import_errors
+    assert len(errors) == 4
+    assert all("bad.yaml:2: name: " in error for error in errors.values())
+
+
+def test_fifty_plans_are_parsed_quickly_and_without_network(tmp_path, monkeypatch):
+    text = (REPOSITORY / "include" / "plans" / "shop.yaml").read_text(encoding="utf-8")
+    for number in range(50):
+        (tmp_path / f"{number}.yaml").write_text(text.replace("name: shop ", f"name: shop-{number} "))
+    monkeypatch.setenv("MIGRATION_OPS_PLANS", str(tmp_path))
+
+    def refuse(*_arguments):
+        raise AssertionError("a DAG file opened a connection while it was parsed")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    began = time.monotonic()
+    bag = DagBag(REPOSITORY / "dags")
+    assert time.monotonic() - began < 10
+    assert bag.import_errors == {}
+    assert len(bag.dags) == 200
+
+
+def test_a_dag_file_imports_no_client_of_cluster_or_store():
+    clients = ["kubernetes", "kubernetes_asyncio", "boto3", "obstore", "migration_ops.cluster"]
+    code = (
+        "import sys, runpy; runpy.run_path(sys.argv[1]); "
+        f"print([name for name in {[*clients, 'migration_ops.vault']} if name in sys.modules])"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code, REPOSITORY / "dags" / "cutover.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_airflow_loads_nothing_from_the_plugins_folder_by_itself(tmp_path):
+    shutil.copytree(
+        REPOSITORY / "plugins", tmp_path / "plugins", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    found = find_path_from_directory(tmp_path / "plugins", ".airflowignore")
+    assert [path for path in found if Path(path).suffix == ".py"] == []
+
+
+def test_the_plugin_comes_once_by_the_installed_distribution():
+    (entry,) = entry_points(group="airflow.plugins", name="migration_ops")
+    assert issubclass(entry.load(), AirflowPlugin)
+    (provider,) = entry_points(
+        group="apache_airflow_provider", name="provider_info", module="migration_ops.provider_info"
+    )
+    (connection_type,) = provider.load()()["connection-types"]
+    assert connection_type["connection-type"] == "migration_ops_vault"

@@ -1,0 +1,168 @@
+"""A mover's task waits in the triggerer, finds its Job again, and deletes it only when all is known."""
+
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import TaskDeferred
+from airflow.triggers.base import BaseTrigger
+
+from migration_ops.mover import Credentials, MoverFailedError, MoverNotStartedError
+from migration_ops.mover.submission import Submission
+from migration_ops.operators.base import RetryUnlessHopeless
+from migration_ops.operators.mover import BackupVolumeOperator, ProbeVaultOperator, RestoreVolumeOperator
+from migration_ops.triggers.mover import MoverTrigger
+
+WAITING = {"namespace": "shop", "name": "mover-x", "uid": "u", "start_deadline": 1.0, "deadline": 2.0e9}
+VOLUME = {
+    "namespace": "shop",
+    "claim": "data",
+    "point": "p1",
+    "consistency": "live",
+    "parent": "abc",
+    "node": "node-1",
+    "storage_class": "gp2",
+    "capacity": "1Gi",
+    "volume_mode": "Filesystem",
+}
+
+
+@pytest.fixture
+def world(monkeypatch):
+    """Submissions and removals as they happen, instead of a cluster and a vault."""
+    happened = SimpleNamespace(submitted=[], removed=[])
+
+    def submit(_api, spec, credentials):
+        happened.submitted.append((spec, credentials))
+        return Submission(spec.namespace, spec.name, "uid-1", adopted=len(happened.submitted) > 1)
+
+    monkeypatch.setattr("migration_ops.mover.submission.submit", submit)
+    monkeypatch.setattr(
+        "migration_ops.mover.submission.remove",
+        lambda _api, namespace, name: happened.removed.append((namespace, name)),
+    )
+    return happened
+
+
+@pytest.fixture
+def context(store):
+    return {
+        "dag_run": SimpleNamespace(dag_id="shop.backup", run_id="manual__1"),
+        "task_state_store": store,
+    }
+
+
+def connected(operator):
+    """An operator whose hooks lead nowhere."""
+    for side in ("source", "target"):
+        operator.__dict__[f"{side}_hook"] = SimpleNamespace(
+            api_client=None, conn_id=f"shop_{side}", cluster_name=side
+        )
+    operator.__dict__["vault_hook"] = SimpleNamespace(
+        credentials=lambda: Credentials({"RESTIC_PASSWORD": "hunter2"})
+    )
+    return operator
+
+
+@pytest.fixture
+def backup(plan):
+    return connected(BackupVolumeOperator(task_id="volume", plan=plan, volume=VOLUME))
+
+
+def deferral(operator, context):
+    with pytest.raises(TaskDeferred) as caught:
+        operator.execute(context)
+    return caught.value
+
+
+def test_a_backup_starts_a_read_only_mover_on_the_claims_node(world, backup, context):
+    deferral(backup, context)
+    ((spec, _),) = world.submitted
+    assert (spec.namespace, spec.claim, spec.node, spec.writable) == ("shop", "data", "node-1", False)
+    assert "--parent" in spec.command
+    assert {"plan=shop", "point=p1", "content=volume", "namespace=shop", "claim=data"} <= set(spec.command)
+
+
+def test_a_restore_starts_a_writable_mover_that_reads_again(world, plan, context):
+    volume = {"namespace": "shop-prod", "claim": "data", "snapshot_id": "abc"}
+    deferral(connected(RestoreVolumeOperator(task_id="r", plan=plan, volume=volume)), context)
+    ((spec, _),) = world.submitted
+    assert (spec.namespace, spec.writable) == ("shop-prod", True)
+    assert {"--delete", "--verify"} <= set(spec.command)
+
+
+def test_a_probe_mounts_nothing(world, plan, context):
+    deferral(connected(ProbeVaultOperator(task_id="p", plan=plan, side="target")), context)
+    ((spec, _),) = world.submitted
+    assert (spec.claim, spec.namespace, spec.command[0]) == (None, "default", "probe")
+
+
+def test_every_try_asks_for_the_same_job(world, backup, context):
+    deferral(backup, context)
+    deferral(backup, context)
+    first, second = (spec for spec, _ in world.submitted)
+    assert first == second
+
+
+def test_the_mover_is_known_before_the_task_waits_and_no_secret_goes_with_it(world, backup, context, store):
+    waiting = deferral(backup, context)
+    assert store.values["mover"]["item"] == "shop/data"
+    assert store.values["mover"]["uid"] == "uid-1"
+    assert "hunter2" not in repr(waiting.trigger.serialize()) + repr(waiting.kwargs) + repr(store.values)
+    assert waiting.timeout is not None
+
+
+def test_progress_is_written_down_and_the_task_waits_on(world, backup, context, store):
+    progress = {"message_type": "status", "percent_done": 0.5}
+    event = {"phase": "progress", "progress": progress, "node": "node-1", "logged_until": "t1"}
+    with pytest.raises(TaskDeferred) as caught:
+        backup.resume_with(context, event, WAITING, 15.0)
+    assert store.values["progress"]["percent_done"] == 0.5
+    assert caught.value.trigger.logged_until == "t1"
+    assert caught.value.kwargs["report_after"] > 15.0
+    assert world.removed == []
+
+
+def test_the_result_is_the_volumes_record_and_then_the_job_goes(world, backup, context):
+    summary = {"snapshot_id": "snap", "total_bytes_processed": 10, "data_added_packed": 3}
+    record = backup.resume_with(context, {"phase": "succeeded", "summary": summary}, WAITING, 15.0)
+    assert (record["snapshot_id"], record["bytes"], record["added_bytes"]) == ("snap", 10, 3)
+    assert record["consistency"] == "live"
+    assert world.removed == [("shop", "mover-x")]
+
+
+def test_a_mover_that_vanished_after_its_work_is_found_in_the_vault(world, backup, context, monkeypatch):
+    snapshot = SimpleNamespace(id="snap", summary={"total_bytes_processed": 7})
+    monkeypatch.setattr(
+        "migration_ops.migration.vault_records.find_volume_snapshot", lambda *_arguments: snapshot
+    )
+    backup.__dict__["repository"] = None
+    record = backup.resume_with(context, {"phase": "gone"}, WAITING, 15.0)
+    assert (record["snapshot_id"], record["bytes"]) == ("snap", 7)
+
+
+def test_a_failed_mover_stays_for_the_retry_to_judge(world, backup, context):
+    event = {"phase": "failed", "reason": "exit code 1: no space", "retryable": True}
+    with pytest.raises(MoverFailedError, match="no space") as caught:
+        backup.resume_with(context, event, WAITING, 15.0)
+    assert caught.value.retryable
+    assert world.removed == []
+
+
+def test_a_mover_that_does_not_start_says_why(world, backup, context):
+    event = {"phase": "not_started", "reason": "ImagePullBackOff: no such image"}
+    with pytest.raises(MoverNotStartedError, match="ImagePullBackOff"):
+        backup.resume_with(context, event, WAITING, 15.0)
+
+
+def test_only_errors_that_may_go_away_are_retried():
+    policy = RetryUnlessHopeless()
+    hopeless = policy.evaluate(MoverFailedError("wrong password", retryable=False), 1, 2)
+    assert hopeless.action.value == "fail"
+    assert policy.evaluate(MoverFailedError("busy"), 1, 2).action.value == "default"
+    assert policy.evaluate(OSError("network"), 1, 2).action.value == "default"
+
+
+def test_an_airflow_worker_that_is_drained_leaves_the_mover_alone():
+    assert BackupVolumeOperator.on_kill is BaseOperator.on_kill
+    assert MoverTrigger.on_kill is BaseTrigger.on_kill

@@ -1,0 +1,126 @@
+"""Triggers only wait: bounded, restartable anywhere, deaf to passing failures."""
+
+import asyncio
+import time
+
+import pytest
+from airflow.sdk.module_loading import import_string
+
+from migration_ops.mover import Observation
+from migration_ops.triggers import mover as mover_module
+from migration_ops.triggers.mover import MoverTrigger
+from migration_ops.triggers.readiness import ReadinessTrigger
+
+PROGRESS = {"message_type": "status", "percent_done": 0.5}
+
+
+def trigger(**changes):
+    now = time.time()
+    settings = {
+        "conn_id": "c",
+        "namespace": "shop",
+        "name": "mover-x",
+        "uid": "u",
+        "start_deadline": now + 60,
+        "deadline": now + 60,
+        "report_after_seconds": 60.0,
+    }
+    return MoverTrigger(**settings | changes)
+
+
+def event_of(waiting, looks):
+    """What the trigger says when its looks at the cluster see this, one after the other."""
+    seen = iter(looks)
+
+    async def look(_hook, progress):
+        found = next(seen)
+        if isinstance(found, Exception):
+            raise found
+        return found if isinstance(found, tuple) else (found, progress)
+
+    async def first():
+        return (await anext(waiting.run())).payload
+
+    waiting._look = look
+    return asyncio.run(first())
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    async def at_once(_seconds):
+        return None
+
+    monkeypatch.setattr(mover_module.asyncio, "sleep", at_once)
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [trigger(logged_until="t"), ReadinessTrigger(conn_id="c", objects=[{"kind": "Pod"}], deadline=1.5)],
+)
+def test_another_triggerer_can_go_on(waiting):
+    path, arguments = waiting.serialize()
+    again = import_string(path)(**arguments)
+    assert type(again) is type(waiting)
+    assert again.serialize() == (path, arguments)
+
+
+def test_the_end_of_the_mover_is_told_with_its_summary():
+    done = Observation("succeeded", summary={"snapshot_id": "x"})
+    event = event_of(trigger(), [Observation("waiting", "starting"), Observation("running"), done])
+    assert (event["phase"], event["summary"]) == ("succeeded", {"snapshot_id": "x"})
+
+
+def test_a_failure_is_told_with_its_reason():
+    event = event_of(trigger(), [Observation("failed", "exit code 12", retryable=False)])
+    assert (event["phase"], event["reason"], event["retryable"]) == ("failed", "exit code 12", False)
+
+
+def test_an_api_server_that_is_away_for_a_while_is_waited_for():
+    event = event_of(trigger(), [OSError("refused"), OSError("refused"), Observation("succeeded")])
+    assert event["phase"] == "succeeded"
+
+
+def test_an_api_server_that_stays_away_ends_the_wait(monkeypatch):
+    monkeypatch.setattr(mover_module, "_UNREACHABLE_SECONDS", -1)
+    assert event_of(trigger(), [OSError("refused")])["phase"] == "unreachable"
+
+
+def test_a_pod_that_does_not_start_is_told_with_what_it_waits_for():
+    event = event_of(trigger(start_deadline=0.0), [Observation("waiting", "Unschedulable: no node")])
+    assert (event["phase"], event["reason"]) == ("not_started", "Unschedulable: no node")
+
+
+def test_a_mover_that_runs_for_too_long_is_told():
+    assert event_of(trigger(deadline=0.0), [Observation("running")])["phase"] == "timeout"
+
+
+def test_progress_is_handed_over_after_a_while():
+    event = event_of(trigger(report_after_seconds=-1.0), [(Observation("running"), PROGRESS)])
+    assert (event["phase"], event["progress"]) == ("progress", PROGRESS)
+
+
+def ready_event(monkeypatch, looks, deadline):
+    seen = iter(looks)
+
+    async def look(_seconds):
+        found = next(seen)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def first():
+        waiting = ReadinessTrigger(conn_id="c", objects=[], deadline=deadline)
+        waiting._look = look
+        return (await anext(waiting.run())).payload
+
+    return asyncio.run(first())
+
+
+def test_readiness_is_waited_for(monkeypatch):
+    looks = [(False, ["db: not scheduled"]), OSError("refused"), (True, [])]
+    assert ready_event(monkeypatch, looks, time.time() + 60) == {"ready": True, "reasons": []}
+
+
+def test_what_is_not_ready_in_time_is_named(monkeypatch):
+    event = ready_event(monkeypatch, [(False, ["db: image can't be pulled"])], 0.0)
+    assert event == {"ready": False, "reasons": ["db: image can't be pulled"]}

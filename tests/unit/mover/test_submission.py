@@ -1,0 +1,103 @@
+"""Starting a mover may be done again at any time: it is found, never doubled."""
+
+from dataclasses import replace
+
+import pytest
+
+from migration_ops.mover import Credentials, MoverConflictError, MoverError, MoverSpec
+from migration_ops.mover.submission import remove, submit
+
+CREDENTIALS = Credentials({"RESTIC_PASSWORD": "hunter2"})
+SPEC = MoverSpec(
+    plan="shop",
+    run="r",
+    action="backup",
+    namespace="shop",
+    claim="data",
+    command=("backup",),
+    image="mover:1",
+)
+
+
+def the_job(api):
+    (job,) = api.of_kind("jobs")
+    return job
+
+
+def condition(kind):
+    return {"conditions": [{"type": kind, "status": "True"}]}
+
+
+def test_the_secret_exists_and_is_owned_before_the_mover_wakes_up(api):
+    started = submit(api.api_client, SPEC, CREDENTIALS)
+    assert not started.adopted
+    assert [method for method, _ in api.requests] == ["POST", "POST", "PATCH"]
+    (secret,) = api.of_kind("secrets")
+    assert secret["metadata"]["ownerReferences"][0]["uid"] == started.uid
+    assert the_job(api)["spec"]["parallelism"] == 1
+
+
+def test_a_second_try_finds_the_running_mover(api):
+    first = submit(api.api_client, SPEC, CREDENTIALS)
+    second = submit(api.api_client, SPEC, CREDENTIALS)
+    assert second == replace(first, adopted=True)
+    assert len(api.of_kind("jobs")) == 1
+
+
+def test_a_try_that_died_before_waking_the_mover_is_completed(api):
+    submit(api.api_client, SPEC, CREDENTIALS)
+    the_job(api)["spec"]["parallelism"] = 0
+    for path in [path for path in api.objects if "/secrets/" in path]:
+        del api.objects[path]
+    assert submit(api.api_client, SPEC, CREDENTIALS).adopted
+    assert the_job(api)["spec"]["parallelism"] == 1
+    assert len(api.of_kind("secrets")) == 1
+
+
+def test_a_mover_that_succeeded_is_not_started_again(api):
+    first = submit(api.api_client, SPEC, CREDENTIALS)
+    the_job(api)["status"] = condition("Complete")
+    assert submit(api.api_client, SPEC, CREDENTIALS) == replace(first, adopted=True)
+
+
+def test_a_mover_that_failed_is_replaced(api):
+    first = submit(api.api_client, SPEC, CREDENTIALS)
+    the_job(api)["status"] = condition("Failed")
+    second = submit(api.api_client, SPEC, CREDENTIALS)
+    assert not second.adopted
+    assert second.uid != first.uid
+
+
+def test_a_mover_with_other_work_under_the_same_name_is_replaced(api):
+    submit(api.api_client, SPEC, CREDENTIALS)
+    second = submit(api.api_client, replace(SPEC, command=("backup", "--parent", "x")), CREDENTIALS)
+    assert not second.adopted
+    assert the_job(api)["spec"]["template"]["spec"]["containers"][0]["args"] == ["backup", "--parent", "x"]
+
+
+def test_a_strangers_job_is_left_alone(api):
+    submit(api.api_client, SPEC, CREDENTIALS)
+    the_job(api)["metadata"]["labels"] = {"app": "somebody-elses"}
+    with pytest.raises(MoverConflictError, match="isn't a mover of ours"):
+        submit(api.api_client, SPEC, CREDENTIALS)
+    assert len(api.of_kind("jobs")) == 1
+
+
+def test_an_api_server_that_restarts_is_asked_again(api):
+    api.answers.extend([503, 429, 500])
+    assert not submit(api.api_client, SPEC, CREDENTIALS).adopted
+
+
+def test_a_refusal_carries_the_servers_words_and_is_not_retried(api):
+    api.answers.append(403)
+    with pytest.raises(MoverError, match="as the test says") as caught:
+        submit(api.api_client, SPEC, CREDENTIALS)
+    assert caught.value.retryable is False
+    assert len(api.requests) == 1
+
+
+def test_removing_a_mover_twice_is_harmless(api):
+    job = submit(api.api_client, SPEC, CREDENTIALS)
+    remove(api.api_client, job.namespace, job.name)
+    remove(api.api_client, job.namespace, job.name)
+    assert api.of_kind("jobs") == []
