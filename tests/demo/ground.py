@@ -103,8 +103,12 @@ class Ground:
         self.target.close()
 
     def provide_images(self, say: Callable[[str], None]) -> None:
-        """Bring the shop's and the mover's images into the lab; other clusters have to hold them already."""
+        """Bring the shop's and the mover's images into the lab; of other clusters say what they must hold."""
         if self.lab is None:
+            for cluster, registry in ((self.source, SOURCE_REGISTRY), (self.target, TARGET_REGISTRY)):
+                names = ", ".join([*image_names(registry), MOVER_IMAGE])
+                say(f"  nodes of the {cluster.name} must hold or be able to pull: {names}")
+            say(f"  the shop's image is built from {IMAGE_FOLDER}/Containerfile, the mover's from Dockerfile")
             return
         shop = self.lab.build_image(IMAGE_FOLDER, SHOP_IMAGE, say=say)
         mover = self.lab.build_mover(say=say)
