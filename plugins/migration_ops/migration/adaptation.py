@@ -18,7 +18,7 @@ RULES_FOLDER_VARIABLE = "MIGRATION_OPS_RULES"
 
 def selection(plan: Plan) -> Selection:
     """What the plan takes of its source."""
-    from migration_ops.cluster import Selection  # noqa: PLC0415 - plans are read where clusters aren't
+    from migration_ops.cluster import Selection
 
     select = plan.select
     return Selection(
@@ -41,7 +41,7 @@ def rule_parameters(
     :param target_version: the target's own version; the plan's wins where it names one.
     :param target_apis: what the target serves.
     """
-    from migration_ops.transform import Parameters  # noqa: PLC0415 - as above
+    from migration_ops.transform import Parameters
 
     wanted = plan.target.version if plan.target else None
     return Parameters(
@@ -66,7 +66,7 @@ def adapt(
 
     :raises TransformError: if a rule set is missing or wrong.
     """
-    from migration_ops.transform import load_rule_sets, transform  # noqa: PLC0415 - as above
+    from migration_ops.transform import load_rule_sets, transform
 
     folder = os.environ.get(RULES_FOLDER_VARIABLE)
     rule_sets = load_rule_sets(plan.transform.rules, search_path=Path(folder) if folder else None)

@@ -7,7 +7,7 @@ path into the target. An application may still be warming up: each is asked agai
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 from tenacity import RetryError, Retrying, retry_if_not_result, stop_after_delay, wait_fixed
@@ -15,15 +15,10 @@ from tenacity import RetryError, Retrying, retry_if_not_result, stop_after_delay
 from migration_ops.cluster import Cluster, ClusterError
 from migration_ops.migration.errors import MigrationError
 from migration_ops.migration.plan_sections import ExecProbe, HttpProbe, Probe
+from migration_ops.migration.pod_exec import find_pod, run_in_pod
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
-
-_PATHS = {
-    "deployment": "/apis/apps/v1/namespaces/{}/deployments/{}",
-    "statefulset": "/apis/apps/v1/namespaces/{}/statefulsets/{}",
-    "daemonset": "/apis/apps/v1/namespaces/{}/daemonsets/{}",
-}
 
 
 class ProbeResult(BaseModel):
@@ -97,9 +92,8 @@ def _ask_http(cluster: Cluster, probe: HttpProbe, namespace: str) -> str:
 
 def _ask_exec(cluster: Cluster, api_client: ApiClient, probe: ExecProbe, namespace: str) -> str:
     """What is wrong with the command's outcome; nothing if it is right."""
-    code, output = run_in_pod(
-        api_client, namespace, _pod(cluster, namespace, probe.pod), probe.command, probe.container
-    )
+    pod = find_pod(cluster, namespace, probe.pod)
+    code, output = run_in_pod(api_client, namespace, pod, probe.command, container=probe.container)
     if code != 0:
         return f"exit code {code}: {output[-500:].strip()}"
     return (
@@ -107,58 +101,3 @@ def _ask_exec(cluster: Cluster, api_client: ApiClient, probe: ExecProbe, namespa
         if probe.contains is None or probe.contains in output
         else f"{probe.contains!r} isn't in the output"
     )
-
-
-def _pod(cluster: Cluster, namespace: str, name: str) -> str:
-    """A running pod: the one of that name, or one of the workload `kind/name`."""
-    kind, slash, workload = name.partition("/")
-    if not slash:
-        return name
-    if kind.lower() not in _PATHS:
-        raise MigrationError(f"{name}: pods are found for {', '.join(_PATHS)}; name one of these, or a pod")
-    found = cluster.get(_PATHS[kind.lower()].format(namespace, workload))
-    labels = found["spec"]["selector"].get("matchLabels") or {}
-    selector = ",".join(f"{key}={value}" for key, value in labels.items())
-    pods = cluster.get(f"/api/v1/namespaces/{namespace}/pods", query={"labelSelector": selector})["items"]
-    running = sorted(pod["metadata"]["name"] for pod in pods if pod["status"].get("phase") == "Running")
-    if not running:
-        raise MigrationError(f"no pod of {name} in {namespace} is running")
-    return str(running[0])
-
-
-def run_in_pod(
-    api_client: ApiClient, namespace: str, pod: str, command: list[str], container: str | None = None
-) -> tuple[int, str]:
-    """Run a command in a container and return exit code and output.
-
-    :raises MigrationError: if the API server doesn't let us.
-    """
-    from kubernetes import client  # noqa: PLC0415 - only who has such a probe pays for it
-    from kubernetes.client.exceptions import ApiException  # noqa: PLC0415
-    from kubernetes.stream import stream  # noqa: PLC0415
-
-    # `stream` turns its client into one that speaks websockets only: give it one of its own.
-    own: Any = client.ApiClient(api_client.configuration)
-    own.default_headers = dict(api_client.default_headers)
-    options = {"container": container} if container else {}
-    try:
-        session = stream(
-            client.CoreV1Api(own).connect_get_namespaced_pod_exec,
-            pod,
-            namespace,
-            command=command,
-            stdin=False,
-            stdout=True,
-            stderr=True,
-            tty=False,
-            _preload_content=False,
-            _request_timeout=60,
-            **options,
-        )
-        session.run_forever(timeout=60)
-        output = str(session.read_all())
-        code = session.returncode
-        session.close()
-    except ApiException as error:
-        raise MigrationError(f"exec in {namespace}/{pod}: {error.reason}") from error
-    return (0 if code is None else int(code)), output

@@ -57,7 +57,7 @@ class ClusterState(BaseModel):
 
 def check_source(plan: Plan, source: Cluster) -> ClusterState:
     """Look at the cluster that the applications leave."""
-    from migration_ops.cluster import capture, source_permissions  # noqa: PLC0415 - plans are read elsewhere too
+    from migration_ops.cluster import capture, source_permissions
 
     chosen = selection(plan)
     found = capture(source, chosen)
@@ -84,7 +84,7 @@ def check_source(plan: Plan, source: Cluster) -> ClusterState:
 
 def check_target(plan: Plan, target: Cluster) -> ClusterState:
     """Look at the cluster that the applications move to."""
-    from migration_ops.cluster import target_permissions  # noqa: PLC0415 - as above
+    from migration_ops.cluster import target_permissions
 
     state = _state("target", target, target_permissions(sorted(plan.namespaces.values()) or [""]))
     missing = sorted(set(plan.transform.storage_classes.values()) - set(state.storage_classes))
@@ -97,7 +97,7 @@ def check_target(plan: Plan, target: Cluster) -> ClusterState:
 
 
 def _state(side: str, cluster: Cluster, needed: Iterable[Permission]) -> ClusterState:
-    from migration_ops.cluster import check_permissions, storage_classes  # noqa: PLC0415 - as above
+    from migration_ops.cluster import check_permissions, storage_classes
 
     answers = check_permissions(cluster, needed)
     return ClusterState(

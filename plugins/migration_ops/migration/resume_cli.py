@@ -40,14 +40,18 @@ def resume(
     plan_path: Path, kubeconfig: Path, context: str | None, repo: str | None, password_file: Path | None
 ) -> None:
     """Bring quiesced workloads of the source back, from what is recorded on them and in the vault."""
-    from migration_ops.cluster import Cluster, ClusterError  # noqa: PLC0415 - `--help` needs no clients
-    from migration_ops.migration.stopping import resume_source  # noqa: PLC0415
-    from migration_ops.vault import VaultError  # noqa: PLC0415
+    from kubernetes import config
+
+    from migration_ops.cluster import Cluster, ClusterError
+    from migration_ops.migration.stopping import resume_source
+    from migration_ops.vault import VaultError
 
     try:
         plan = load_plan(plan_path)
         journal = _journal(plan, repo, password_file) if repo else None
-        result = resume_source(plan, Cluster.from_kubeconfig(kubeconfig, context), journal)
+        source = Cluster.from_kubeconfig(kubeconfig, context)
+        client = config.new_client_from_config(str(kubeconfig), context, persist_config=False)
+        result = resume_source(plan, source, client, journal=journal, say=click.echo)
     except PlanError as error:
         for line in error.lines():
             click.echo(line, err=True)
@@ -61,8 +65,8 @@ def resume(
 
 
 def _journal(plan: Plan, repo: str, password_file: Path | None) -> Journal:
-    from migration_ops.migration.journal import Journal  # noqa: PLC0415 - as above
-    from migration_ops.vault import StoreSettings, open_repository  # noqa: PLC0415
+    from migration_ops.migration.journal import Journal
+    from migration_ops.vault import StoreSettings, open_repository
 
     if password_file:
         password = password_file.read_text(encoding="utf-8").rstrip("\n")

@@ -21,30 +21,45 @@ from migration_ops.cluster.marks import run_selector
 from migration_ops.cluster.waves import wave_of
 from migration_ops.migration.adaptation import selection
 from migration_ops.migration.errors import MigrationError
+from migration_ops.migration.exec_hooks import run_hooks
 from migration_ops.migration.journal import QUIESCE_BEGUN
 
 if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
     from migration_ops.cluster import ApiResource, Cluster, ResumeResult
     from migration_ops.migration.journal import Journal
     from migration_ops.migration.plan import Plan
 
 
 def stop_source(
-    plan: Plan, source: Cluster, run: str, on_record: Callable[[QuiesceRecord], None]
+    plan: Plan,
+    source: Cluster,
+    api_client: ApiClient,
+    run: str,
+    *,
+    on_record: Callable[[QuiesceRecord], None],
+    say: Callable[[str], None],
 ) -> QuiesceRecord:
-    """Stop the workloads of the plan's namespaces, wave by wave.
+    """Stop the workloads of the plan's namespaces, wave by wave, with the plan's hooks around it.
 
     Returns when no pod holds a volume of theirs any more.
 
+    :param api_client: a client of the same cluster, for hooks.
     :param on_record: called with what will be stopped and what it is, before the first stop: store it.
+    :param say: told of each hook and wave.
+    :raises MigrationError: if a hook fails.
     :raises ClusterError: if something can't be stopped in time; what was stopped can be resumed.
     """
     chosen = selection(plan)
     found = capture(source, chosen)
-    namespaces = {str(one.manifest["metadata"].get("namespace") or "") for one in found.objects} - {""}
-    return quiesce(
+    namespaces = sorted(
+        {str(one.manifest["metadata"].get("namespace") or "") for one in found.objects} - {""}
+    )
+    run_hooks(plan, source, api_client, place="before", step="quiesce", namespaces=namespaces, say=say)
+    record = quiesce(
         source,
-        sorted(namespaces),
+        namespaces,
         plan=plan.name,
         run=run,
         claims=found.claims,
@@ -52,23 +67,44 @@ def stop_source(
         selection=chosen,
         timeout=plan.quiesce.timeout.total_seconds(),
         on_record=on_record,
+        on_wave=lambda number, objects: say(f"wave {number} is stopped: {', '.join(objects)}"),
     )
+    run_hooks(plan, source, api_client, place="after", step="quiesce", namespaces=namespaces, say=say)
+    return record
 
 
-def resume_source(plan: Plan, source: Cluster, journal: Journal | None = None) -> ResumeResult:
+def resume_source(
+    plan: Plan,
+    source: Cluster,
+    api_client: ApiClient,
+    *,
+    journal: Journal | None = None,
+    say: Callable[[str], None],
+) -> ResumeResult:
     """Bring quiesced workloads back to what they were, and wait until they are ready.
 
+    :param api_client: a client of the same cluster, for hooks.
     :param journal: gives back what objects were that lost their annotations.
+    :param say: told of each hook and wave.
     :raises MigrationError: if something could not be brought back; names it with what is known of it.
     """
     event = journal.last(QUIESCE_BEGUN) if journal else None
     record = QuiesceRecord.from_dict(event.data) if event and event.data else None
-    result = resume(source, plan.name, record=record, timeout=plan.restore.ready_timeout.total_seconds())
+    namespaces = list(record.namespaces) if record else selection(plan).literal_namespaces() or []
+    run_hooks(plan, source, api_client, place="before", step="resume", namespaces=namespaces, say=say)
+    result = resume(
+        source,
+        plan.name,
+        record=record,
+        timeout=plan.restore.ready_timeout.total_seconds(),
+        on_wave=lambda number, objects: say(f"wave {number} is started: {', '.join(objects)}"),
+    )
     if not result.complete:
         raise MigrationError(
             f"resumed {len(result.resumed)} objects of {source.name}, but not all is as it was:\n"
             + "\n".join((*result.problems, *result.not_ready))
         )
+    run_hooks(plan, source, api_client, place="after", step="resume", namespaces=namespaces, say=say)
     return result
 
 

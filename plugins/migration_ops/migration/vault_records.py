@@ -31,7 +31,7 @@ def commit_restore_point(repository: Repository, point: RestorePoint, capture: C
 
     :return: the snapshot's id.
     """
-    from migration_ops.cluster import write_capture  # noqa: PLC0415 - reading points needs no cluster
+    from migration_ops.cluster import write_capture
 
     with tempfile.TemporaryDirectory(prefix="migration-ops-") as name:
         folder = Path(name)
@@ -79,7 +79,7 @@ def find_volume_snapshot(
 
 def captured_objects(repository: Repository, point: RestorePoint) -> list[dict[str, Any]]:
     """The objects of a restore point, as the source said them."""
-    from migration_ops.cluster import read_capture  # noqa: PLC0415 - as above
+    from migration_ops.cluster import read_capture
 
     with tempfile.TemporaryDirectory(prefix="migration-ops-") as name:
         restore(repository, point.resources_snapshot, name)

@@ -89,11 +89,12 @@ def _observe_pod(pod: dict[str, Any]) -> Observation:
 def _ended(ended: dict[str, Any], pod: str, node: str | None) -> Observation:
     code = int(ended.get("exitCode") or 0)
     text = str(ended.get("message") or "")
-    message = parse_message(text.strip().splitlines()[-1] if text.strip() else "") or parse_message(text)
+    last_line = text.strip().splitlines()[-1] if text.strip() else ""
+    message = parse_message(last_line) or parse_message(text)
     summary = message if message and message["message_type"] == "summary" else None
     if code == 0 or (code == INCOMPLETE_EXIT_CODE and summary):
         return Observation("succeeded", "", pod, node, code, summary)
-    detail = problem_text(message) if message and summary is None else text.strip()[-1000:]
+    detail = problem_text(message) if message and summary is None else last_line[-1000:]
     memory = " (raise movers.limits.memory in the plan)" if ended.get("reason") == "OOMKilled" else ""
     reason = f"{ended.get('reason') or 'Error'}, exit code {code}{memory}: {detail or 'no message'}"
     return Observation("failed", reason, pod, node, code, summary, retryable=code not in HOPELESS_EXIT_CODES)

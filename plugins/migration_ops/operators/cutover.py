@@ -54,7 +54,9 @@ class QuiesceOperator(MigrationOperator):
             if earlier is None:
                 self.journal.write(run, QUIESCE_BEGUN, began=began, data=record.as_dict())
 
-        record = stop_source(self.the_plan, self.source, run, note)
+        record = stop_source(
+            self.the_plan, self.source, self.source_hook.api_client, run, on_record=note, say=self.log.info
+        )
         event = self.journal.write(run, QUIESCED, began=began, data=record.as_dict())
         for warning in record.warnings:
             self.log.warning("%s", warning)
@@ -72,7 +74,9 @@ class ResumeOperator(MigrationOperator):
         """Start them in reverse order; does nothing to a workload that runs."""
         from migration_ops.migration.stopping import resume_source
 
-        result = resume_source(self.the_plan, self.source, self.journal)
+        result = resume_source(
+            self.the_plan, self.source, self.source_hook.api_client, journal=self.journal, say=self.log.info
+        )
         resumed = list(result.resumed)
         self.journal.write(self.run_key(context), "resumed", data={"workloads": resumed})
         self.log.info("Resumed %s", ", ".join(resumed) or "nothing: no workload was quiesced")
