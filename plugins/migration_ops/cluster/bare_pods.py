@@ -14,7 +14,7 @@ from migration_ops.cluster.exclusions import OWN_LABEL
 from migration_ops.cluster.kinds import Discovery
 from migration_ops.cluster.listing import list_objects
 from migration_ops.cluster.marks import FIELD_MANAGER, label_value
-from migration_ops.cluster.reference import Manifest, reference_of
+from migration_ops.cluster.reference import Manifest, labels_of, reference_of
 from migration_ops.cluster.stripping import strip_for_apply
 from migration_ops.cluster.suspension import QUIESCED_BY
 
@@ -69,6 +69,17 @@ def remove_bare_pods(
             continue
 
 
+def packed_pod(secret: Manifest) -> Manifest | None:
+    """Return the pod that a Secret of ours holds; ``None`` for any other Secret.
+
+    :param secret: as listed.
+    """
+    if labels_of(secret).get(OWN_LABEL) != COMPONENT:
+        return None
+    pod: Manifest = orjson.loads(zlib.decompress(base64.b64decode(secret["data"]["pod"])))
+    return pod | {"apiVersion": "v1", "kind": "Pod"}
+
+
 def written_down(
     cluster: Cluster, served: Discovery, namespaces: Iterable[str] | None = None, plan: str | None = None
 ) -> list[tuple[Manifest, Manifest]]:
@@ -86,8 +97,9 @@ def written_down(
     found: list[tuple[Manifest, Manifest]] = []
     for namespace in [None] if namespaces is None else list(namespaces):
         for secret in list_objects(cluster, secrets, namespace, label_selector=selector):
-            packed = base64.b64decode(secret["data"]["pod"])
-            found.append((secret, orjson.loads(zlib.decompress(packed))))
+            pod = packed_pod(secret)
+            if pod is not None:
+                found.append((secret, pod))
     return found
 
 
@@ -105,7 +117,7 @@ def bring_back(cluster: Cluster, served: Discovery, plan: str) -> list[str]:
         return made
     for secret, pod in written_down(cluster, served, plan=plan):
         namespace = pod["metadata"]["namespace"]
-        clean = strip_for_apply(pod) | {"apiVersion": "v1", "kind": "Pod"}
+        clean = strip_for_apply(pod)
         try:
             cluster.request(
                 "POST", resource.path(namespace), body=clean, what=f"make {reference_of(pod)} again"

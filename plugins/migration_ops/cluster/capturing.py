@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
+from migration_ops.cluster.bare_pods import packed_pod
 from migration_ops.cluster.claims import Claim, PodMounts, list_claims
 from migration_ops.cluster.closure_walk import Walk
 from migration_ops.cluster.connection import Cluster
@@ -214,6 +215,9 @@ class _Reader:
         reference = ObjectReference.of(manifest)
         if reference.group_kind == ("", "Pod"):
             self.mounts.append(PodMounts.of(manifest))
+        if reference.group_kind == ("", "Secret") and (pod := packed_pod(manifest)) is not None:
+            pod["metadata"].pop("managedFields", None)
+            self._sort_in(pod, namespaces)  # stopped by us: still part of the application
         reason = reason_to_leave(manifest)
         if reason is not None:
             if reference.namespace or not reason.startswith(("every", "belongs", "served")):

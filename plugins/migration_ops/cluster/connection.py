@@ -63,7 +63,7 @@ class Cluster:
     """
 
     def __init__(self, api_client: ApiClient, name: str, *, retry_seconds: float = 150.0) -> None:
-        from kubernetes.client import rest  # noqa: PLC0415 (a second of import that DAG parsing need not pay)
+        from kubernetes.client import rest
 
         self.name = name
         self.retry_seconds = retry_seconds
@@ -93,7 +93,7 @@ class Cluster:
         :param retry_seconds: see the class.
         :raises KubeconfigError: when the kubeconfig cannot be used.
         """
-        from kubernetes import client, config  # noqa: PLC0415 (as above)
+        from kubernetes import client, config
 
         settings = client.Configuration()
         try:
@@ -257,7 +257,7 @@ class Cluster:
         """Return how far the server's clock is ahead of ours, in seconds (to within one)."""
         response = self._pool.request("GET", f"{self._host}/version", retries=False, timeout=5.0)
         stamp = response.headers.get("Date", "")
-        from email.utils import parsedate_to_datetime  # noqa: PLC0415 (used here only)
+        from email.utils import parsedate_to_datetime
 
         return parsedate_to_datetime(stamp).timestamp() - time.time() if stamp else 0.0
 

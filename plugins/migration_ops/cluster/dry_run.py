@@ -7,7 +7,6 @@ checked against that definition.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Sequence
 
@@ -16,7 +15,7 @@ from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.definitions import CUSTOM_RESOURCE_DEFINITION
 from migration_ops.cluster.kinds import Discovery
 from migration_ops.cluster.listing import list_objects
-from migration_ops.cluster.reference import Manifest, ObjectReference
+from migration_ops.cluster.reference import Manifest, ObjectReference, copy_of
 
 STAND_IN = "default"
 """The one namespace that every cluster has."""
@@ -78,7 +77,7 @@ class DryRun:
             return manifest
         # Another name, so that it never meets an object that is really there; a digest keeps it short.
         digest = hashlib.sha256(str(reference).encode()).hexdigest()[:10]
-        other = copy.deepcopy(manifest)
+        other = copy_of(manifest)
         other["metadata"]["namespace"] = STAND_IN
         other["metadata"]["name"] = f"{reference.name[:40].rstrip('-.')}-{digest}"
         return other

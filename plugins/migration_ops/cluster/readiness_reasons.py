@@ -17,6 +17,9 @@ MAX_REASONS = 6
 # A container that waits for one of these is on its way, and says nothing about a cause.
 _HARMLESS = frozenset({"ContainerCreating", "PodInitializing"})
 
+# Warnings that pods of a perfectly good cluster may carry for ever.
+_NOISE = frozenset({"MissingClusterDNS", "DNSConfigForming", "FailedToUpdateEndpoint"})
+
 
 class Reasons:
     """Looks for causes; pods and events of a namespace are read once.
@@ -47,7 +50,8 @@ class Reasons:
         uids = {manifest["metadata"]["uid"]} | {pod["metadata"]["uid"] for pod in pods}
         for event in self._list("Event", namespace):
             involved = event.get("involvedObject") or {}
-            if event.get("type") == "Warning" and involved.get("uid") in uids:
+            warning = event.get("type") == "Warning" and event.get("reason") not in _NOISE
+            if warning and involved.get("uid") in uids:
                 about = f"{involved.get('kind')} {involved.get('name')}"
                 yield f"{about}: {event.get('reason')}: {event.get('message')}"
 

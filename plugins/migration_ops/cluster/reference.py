@@ -10,8 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 Manifest = dict[str, Any]
 """A Kubernetes object as the API server speaks it."""
+
+
+def copy_of(manifest: Manifest) -> Manifest:
+    """Return a copy of an object in which nothing is shared, not even within the object.
+
+    Manifests that come from YAML with anchors, or from code, may hold one mapping in two places; after
+    ``copy.deepcopy`` a label added in one of them would still appear in the other.
+
+    :param manifest: the object.
+    """
+    copied: Manifest = orjson.loads(orjson.dumps(manifest))
+    return copied
 
 
 def split_api_version(api_version: str) -> tuple[str, str]:

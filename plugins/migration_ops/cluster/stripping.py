@@ -7,12 +7,11 @@ addresses, bindings to volumes, generated selectors.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from migration_ops.cluster.reference import Manifest, ObjectReference
+from migration_ops.cluster.reference import Manifest, ObjectReference, copy_of
 
 _SERVER_METADATA = (
     "generateName",
@@ -78,7 +77,7 @@ def strip_for_apply(manifest: Manifest, addresses: AddressPolicy = AddressPolicy
     :param manifest: the object; stays as it is.
     :param addresses: which allocated addresses to keep.
     """
-    clean = copy.deepcopy(manifest)
+    clean = copy_of(manifest)
     metadata = clean.get("metadata") or {}
     for key in (*_SERVER_METADATA, "finalizers"):
         metadata.pop(key, None)

@@ -6,7 +6,6 @@ same request that stops it: whoever finds the object can bring it back, whatever
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import orjson
 
 from migration_ops.cluster.marks import label_value
-from migration_ops.cluster.reference import Manifest, ObjectReference, annotations_of
+from migration_ops.cluster.reference import Manifest, ObjectReference, annotations_of, copy_of
 
 QUIESCED = "migration-ops.io/quiesced"
 QUIESCED_BY = "migration-ops.io/quiesced-by"
@@ -213,7 +212,7 @@ def as_before(manifest: Manifest) -> Manifest:
     suspension = suspension_of(manifest)
     if note is None or suspension is None:
         return manifest
-    former = copy.deepcopy(manifest)
+    former = copy_of(manifest)
     merge(former, suspension.start(note["was"]))
     merge(former, {"metadata": {"annotations": {QUIESCED: None}, "labels": {QUIESCED_BY: None}}})
     metadata = former["metadata"]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
 
-from migration_ops.cluster import Cluster, NotFound
-from tests.lab import Lab
+from migration_ops.cluster import Cluster, NotFound, ObjectReference, discovery
+from tests.lab.foreign import AnyCluster
 
 PAUSE = "docker.io/local/pause:1"
 """An image that every lab cluster has, whose program does nothing."""
@@ -21,17 +19,17 @@ Manifest = dict[str, Any]
 
 
 @pytest.fixture(scope="session")
-def source_cluster(lab: Lab) -> Iterator[Cluster]:
-    """The lab's old cluster."""
-    cluster = Cluster.from_kubeconfig(lab.source.kubeconfig, name="source")
+def source_cluster(source: AnyCluster) -> Iterator[Cluster]:
+    """The old cluster."""
+    cluster = Cluster.from_kubeconfig(source.kubeconfig, name="source")
     yield cluster
     cluster.close()
 
 
 @pytest.fixture(scope="session")
-def target_cluster(lab: Lab) -> Iterator[Cluster]:
-    """The lab's new cluster."""
-    cluster = Cluster.from_kubeconfig(lab.target.kubeconfig, name="target")
+def target_cluster(target: AnyCluster) -> Iterator[Cluster]:
+    """The modern cluster."""
+    cluster = Cluster.from_kubeconfig(target.kubeconfig, name="target")
     yield cluster
     cluster.close()
 
@@ -70,16 +68,12 @@ def cleaned_namespace(target_cluster: Cluster) -> Iterator[Callable[[str], str]]
 
 def delete_namespace(cluster: Cluster, name: str) -> None:
     """Delete a namespace; it goes in its own time."""
-    try:
+    with suppress(NotFound):
         cluster.request("DELETE", f"/api/v1/namespaces/{name}", body={"propagationPolicy": "Background"})
-    except NotFound:
-        pass
 
 
 def create(cluster: Cluster, *manifests: Manifest) -> None:
     """Create objects as a user would, without our labels."""
-    from migration_ops.cluster import ObjectReference, discovery
-
     for manifest in manifests:
         reference = ObjectReference.of(manifest)
         resource = discovery(cluster).for_object(reference) or discovery(cluster, refresh=True).for_object(
@@ -91,8 +85,6 @@ def create(cluster: Cluster, *manifests: Manifest) -> None:
 
 def read(cluster: Cluster, text: str) -> Manifest:
     """Read one object by its reference."""
-    from migration_ops.cluster import ObjectReference, discovery
-
     reference = ObjectReference.parse(text)
     resource = discovery(cluster).for_object(reference)
     assert resource is not None
@@ -182,13 +174,3 @@ def crd(group: str, kind: str = "Widget", scope: str = "Namespaced") -> Manifest
     names = {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"}
     spec = {"group": group, "scope": scope, "names": names, "versions": [version]}
     return obj("CustomResourceDefinition", None, f"{plural}.{group}", "apiextensions.k8s.io/v1", spec=spec)
-
-
-if not (Path(__file__).parents[2] / "lab/fixtures.py").exists():  # until the lab brings its own fixtures
-
-    @pytest.fixture(scope="session")
-    def lab() -> Lab:
-        """The running lab."""
-        if os.geteuid():
-            pytest.skip("the lab needs root")
-        return Lab()

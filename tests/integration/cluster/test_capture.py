@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from migration_ops.cluster import (
+    Capture,
     Cluster,
     Selection,
     capture,
@@ -21,6 +22,7 @@ from migration_ops.cluster import (
     wait_ready,
     write_capture,
 )
+from migration_ops.cluster.definitions import wait_established
 
 from .conftest import claim, crd, create, deployment, obj, pod_template, stateful_set
 
@@ -29,9 +31,9 @@ pytestmark = pytest.mark.lab
 RBAC = "rbac.authorization.k8s.io/v1"
 
 
-def names_of(captured: object) -> dict[str, str]:
+def names_of(captured: Capture) -> dict[str, str]:
     """Reference and reason of each captured object."""
-    return {reference_of(one.manifest): one.reason for one in captured.objects}  # type: ignore[attr-defined]
+    return {reference_of(one.manifest): one.reason for one in captured.objects}
 
 
 def test_a_server_says_its_version_identity_and_kinds(source_cluster: Cluster) -> None:
@@ -214,8 +216,6 @@ def test_custom_resources_bring_their_definition(
     group = f"{unique}.example.com"
     create(source_cluster, crd(group))
     try:
-        from migration_ops.cluster.definitions import wait_established
-
         assert wait_established(source_cluster, [f"widgets.{group}"], 20) == {}
         create(source_cluster, obj("Widget", space, "w", f"{group}/v1", spec={"size": 1}))
         found = names_of(capture(source_cluster, Selection(namespaces_include=(space,))))
