@@ -14,9 +14,21 @@ from migration_ops.cluster.reference import (
 
 EXCLUDE_ANNOTATION = "migration-ops.io/exclude"
 OWN_LABEL = "migration-ops.io/component"
-"""On what we made ourselves in a source: mover Jobs, their Secrets and Pods, recorded bare pods."""
+"""On what we made ourselves in a source beside movers, e.g. the notes of bare pods."""
+
+MOVER_LABEL = "migration-ops.io/mover"
+"""On mover Jobs, their Pods and Secrets (`migration_ops.mover` sets it)."""
 
 _ROOT_CA = frozenset({"kube-root-ca.crt", "openshift-service-ca.crt"})
+
+
+def is_our_own(manifest: Manifest) -> bool:
+    """Tell whether this product made an object for its own work, and not for the application.
+
+    :param manifest: the object.
+    """
+    labels = labels_of(manifest)
+    return OWN_LABEL in labels or MOVER_LABEL in labels
 
 
 def reason_to_leave(manifest: Manifest) -> str | None:
@@ -27,7 +39,7 @@ def reason_to_leave(manifest: Manifest) -> str | None:
     metadata = manifest["metadata"]
     if metadata.get("deletionTimestamp"):
         return "being deleted"
-    if OWN_LABEL in labels_of(manifest):
+    if is_our_own(manifest):
         return "made by this migration"
     if manifest["kind"] != "PersistentVolumeClaim":
         # Claims hold data: they come along whoever owns them, and have exclusion rules of their own.

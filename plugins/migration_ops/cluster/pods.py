@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.errors import QuiesceTimeout
-from migration_ops.cluster.exclusions import OWN_LABEL
+from migration_ops.cluster.exclusions import is_our_own
 from migration_ops.cluster.kinds import Discovery
 from migration_ops.cluster.listing import list_objects
 from migration_ops.cluster.podspec import holds_volumes, mounted_claims
-from migration_ops.cluster.reference import Manifest, labels_of, reference_of
+from migration_ops.cluster.reference import Manifest, reference_of
 
 POLL_SECONDS = 0.5
 
@@ -42,7 +42,7 @@ def pods_holding(pods: Iterable[Manifest], claims: Sequence[tuple[str, str]]) ->
         pod
         for pod in pods
         if holds_volumes(pod)
-        and OWN_LABEL not in labels_of(pod)
+        and not is_our_own(pod)
         and any((pod["metadata"]["namespace"], name) in wanted for name in mounted_claims(pod))
     ]
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.errors import QuiesceError
-from migration_ops.cluster.exclusions import OWN_LABEL
+from migration_ops.cluster.exclusions import is_our_own
 from migration_ops.cluster.kinds import ApiResource, Discovery
 from migration_ops.cluster.labels import LabelSelector
 from migration_ops.cluster.listing import list_objects
@@ -17,7 +17,6 @@ from migration_ops.cluster.reference import (
     Manifest,
     ObjectReference,
     controller_of,
-    labels_of,
     reference_of,
     split_api_version,
 )
@@ -189,7 +188,7 @@ def pods_of(workloads: Sequence[Workload], pods: Iterable[Manifest]) -> list[Man
 
 def _is_stopped_itself(manifest: Manifest) -> bool:
     """Children of a known workload stop with their parent; a CronJob's running Jobs do not."""
-    if OWN_LABEL in labels_of(manifest):
+    if is_our_own(manifest):
         return False
     owner = controller_of(manifest)
     if owner is None or manifest["kind"] == "Job":
@@ -211,7 +210,7 @@ def _kept_by_operator(manifest: Manifest) -> str | None:
 def _is_bare(pod: Manifest) -> bool:
     running = (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}
     mirror = "kubernetes.io/config.mirror" in (pod["metadata"].get("annotations") or {})
-    return running and not mirror and controller_of(pod) is None and OWN_LABEL not in labels_of(pod)
+    return running and not mirror and controller_of(pod) is None and not is_our_own(pod)
 
 
 def _deploys_into(manifest: Manifest, namespaces: Sequence[str]) -> bool:

@@ -56,6 +56,7 @@ def shop(space: str) -> list[Manifest]:
     role_ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}
     scale = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
     job = {"spec": {"template": pod_template({}, restartPolicy="Never")}}
+    nightly = {"schedule": "0 0 29 2 *", "jobTemplate": job}
     template = pod_template({"app": "web"}, ["files"], serviceAccountName="web")
     web = deployment(space, "web", template=template)
     web["status"] = {"replicas": 1}
@@ -75,7 +76,7 @@ def shop(space: str) -> list[Manifest]:
     return [
         obj("Ingress", space, "web", "networking.k8s.io/v1", spec=ingress_spec),
         web,
-        obj("CronJob", space, "nightly", "batch/v1beta1", spec={"schedule": "0 0 29 2 *", "jobTemplate": job}),
+        obj("CronJob", space, "nightly", "batch/v1beta1", spec=nightly),
         obj("PodDisruptionBudget", space, "web", "policy/v1beta1", spec=budget_spec),
         obj("HorizontalPodAutoscaler", space, "web", "autoscaling/v2beta2", spec={
             "maxReplicas": 3, "minReplicas": 1, "scaleTargetRef": scale}),
