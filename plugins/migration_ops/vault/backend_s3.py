@@ -36,7 +36,7 @@ _Result = TypeVar("_Result")
 _VIRTUAL_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".aliyuncs.com", ".myqcloud.com", ".myhuaweicloud.com")
 _DENIED = ("ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "InvalidToken",
            "RequestTimeTooSkewed")  # fmt: skip
-_USELESS_TO_RETRY = ("NoSuchBucket", "InvalidBucketName", "certificate", "UnknownIssuer")
+_USELESS_TO_RETRY = ("NoSuchBucket", "InvalidBucketName", "InvalidCertificate", "dns error")
 
 
 class S3Backend:
@@ -137,15 +137,15 @@ class S3Backend:
         )(attempt)
 
     def _explain(self, error: Exception, doing: str, path: str) -> StorageError:
-        text = " ".join(str(error).split())
-        if len(text) > 500:
-            text = text[:500] + "..."
+        whole = " ".join(str(error).split())
+        # Behind that, the library prints its own structures.
+        text = whole.partition(" Debug source:")[0][:500]
         what = f"cannot {doing} {path} in {self.location}"
-        if any(word in text for word in _USELESS_TO_RETRY):
+        if any(word in whole for word in _USELESS_TO_RETRY):
             return StorageError(f"{what}: {text}; check the bucket's name, the address and the CA")
         if isinstance(error, FileNotFoundError):
             return ObjectMissing(f"{what}: there is no such object")
-        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or any(word in text for word in _DENIED):
+        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or any(word in whole for word in _DENIED):
             return StorageDenied(f"{what}: {text}; check the credentials and the bucket's policy")
         return StorageUnavailable(f"{what}: {text}")
 

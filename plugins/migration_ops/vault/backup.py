@@ -68,7 +68,7 @@ def backup(  # noqa: PLR0913 - the options of the command
     """
     started = now()
     stop = stop or StopRequest(stop_at)
-    report = progress or _silent
+    report = progress or silent
     start, targets, shown, root = resolve_targets(paths, as_root=as_root)
     host = hostname or socket.gethostname()
     snapshot_time = started if time is None else time
@@ -84,7 +84,7 @@ def backup(  # noqa: PLR0913 - the options of the command
         saver = BlobSaver(repo, packer, workers or os.cpu_count() or 2)
         options = WalkOptions(Patterns(excludes), ignore_ctime, ignore_inode)
         archiver = Archiver(repo, saver, counts, stop, options, report)
-        with _Ticker(progress, lambda: _status(counts, parent_snapshot, started)):
+        with Ticker(progress, lambda: _status(counts, parent_snapshot, started)):
             try:
                 tree = archiver.run(start, targets, bytes.fromhex(parent_snapshot.tree) if parent_snapshot else None)
                 packer.flush()
@@ -178,7 +178,7 @@ def resolve_targets(
     return (b"." if relative else b"/"), targets, shown, None
 
 
-def _silent(_message: dict[str, Any]) -> None:
+def silent(_message: dict[str, Any]) -> None:
     """Report to nobody."""
 
 
@@ -201,7 +201,7 @@ def _status(counts: BackupCounts, parent: Snapshot | None, started: int) -> dict
     }
 
 
-class _Ticker:
+class Ticker:
     """Reports the status once a second while a block runs."""
 
     def __init__(self, report: Report | None, status: Callable[[], dict[str, Any]]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from migration_ops.vault.backend import Backend, FileKind
 from migration_ops.vault.clock import format_time, now
 from migration_ops.vault.crypto import Key
-from migration_ops.vault.errors import DamagedError, ObjectMissing, WrongPassword
+from migration_ops.vault.errors import DamagedError, ObjectMissing, UsageError, WrongPassword
 
 # restic calibrates these to half a second. 32 MiB and about 70 ms keep guesses expensive, and a mover that is
 # started for every volume starts quickly; a strong generated password is what protects a vault.
@@ -144,3 +144,19 @@ def list_keys(backend: Backend) -> list[KeyFile]:
         found.append(KeyFile(name, document.get("created", ""), document.get("username", ""),
                              document.get("hostname", "")))
     return sorted(found, key=lambda key: key.created)
+
+
+def remove_key(backend: Backend, prefix: str, *, current: str) -> str:
+    """Delete the key whose id begins with `prefix`.
+
+    :param current: id of the key in use, which stays.
+    :returns: the id of the deleted key.
+    :raises UsageError: if none or several match, or it is the one in use.
+    """
+    matches = [name for name, _ in backend.list(FileKind.KEY) if prefix and name.startswith(prefix)]
+    if len(matches) != 1:
+        raise UsageError(f"{len(matches)} keys begin with {prefix!r}; `key list` shows them")
+    if matches[0] == current:
+        raise UsageError(f"key {prefix} is the one in use; open the repository with another password to remove it")
+    backend.remove(FileKind.KEY, matches[0])
+    return matches[0]

@@ -1,0 +1,173 @@
+"""The commands that look: snapshots, ls, dump, stats, diff."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from migration_ops.vault.cli_settings import Session, bytes_text, shared_options
+from migration_ops.vault.clock import as_datetime, format_time
+
+
+def snapshot_document(snapshot: Any) -> dict[str, Any]:  # noqa: ANN401 - imported late
+    """A snapshot as restic's JSON shows it."""
+    document: dict[str, Any] = {
+        "time": format_time(snapshot.time),
+        "parent": snapshot.parent,
+        "tree": snapshot.tree,
+        "paths": list(snapshot.paths),
+        "hostname": snapshot.hostname,
+        "username": snapshot.username,
+        "tags": list(snapshot.tags),
+        "excludes": list(snapshot.excludes),
+        "program_version": snapshot.program_version,
+        "summary": snapshot.summary,
+    }
+    document = {name: value for name, value in document.items() if value}
+    return document | {"id": snapshot.id, "short_id": snapshot.short_id}
+
+
+@click.command("snapshots")
+@click.option("--tag", "tags", multiple=True, help="only those that have all of these tags")
+@click.option("--host", "-H", "hostname", help="only of this host")
+@click.option("--path", "paths", multiple=True, help="only with this path")
+@click.option("--latest", type=int, default=0, help="only the last N")
+@shared_options
+@click.pass_obj
+def snapshots_command(
+    session: Session, tags: tuple[str, ...], hostname: str | None, paths: tuple[str, ...], latest: int
+) -> None:
+    """List snapshots, oldest first."""
+    from migration_ops.vault.lock import locked  # noqa: PLC0415
+    from migration_ops.vault.snapshot import list_snapshots  # noqa: PLC0415
+
+    repo = session.open()
+    with locked(repo):
+        wanted = [tag for each in tags for tag in each.split(",") if tag]
+        found = list_snapshots(repo, tags=wanted, hostname=hostname, paths=paths)[-latest:]
+    if session.json:
+        sys.stdout.write(_json([snapshot_document(snapshot) for snapshot in found]) + "\n")
+        return
+    for snapshot in found:
+        moment = as_datetime(snapshot.time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        size = snapshot.summary.get("total_bytes_processed")
+        click.echo(
+            f"{snapshot.short_id}  {moment}  {snapshot.hostname:<20}  {','.join(snapshot.tags):<20}"
+            f"  {' '.join(snapshot.paths)}  {bytes_text(size) if size is not None else ''}"
+        )
+    click.echo(f"{len(found)} snapshots")
+
+
+def _json(value: Any) -> str:  # noqa: ANN401 - any document
+    import json  # noqa: PLC0415
+
+    return json.dumps(value)
+
+
+@click.command("ls")
+@click.argument("snapshot")
+@click.argument("folder", default="/")
+@click.option("--long", "-l", is_flag=True, help="with mode, owner, size and time")
+@shared_options
+@click.pass_obj
+def ls_command(session: Session, snapshot: str, folder: str, *, long: bool) -> None:
+    """List what SNAPSHOT holds, at or below FOLDER."""
+    from migration_ops.vault.browse import list_files  # noqa: PLC0415
+    from migration_ops.vault.lock import locked  # noqa: PLC0415
+    from migration_ops.vault.snapshot import find_snapshot  # noqa: PLC0415
+
+    repo = session.open()
+    with locked(repo):
+        found = find_snapshot(repo, snapshot)
+        if session.json:
+            session.emit(snapshot_document(found) | {"message_type": "snapshot", "struct_type": "snapshot"})
+        for path, node in list_files(repo, found, folder):
+            text = os.fsdecode(path)
+            if session.json:
+                document = {
+                    "name": os.fsdecode(node.name), "type": node.type, "path": text, "uid": node.uid, "gid": node.gid,
+                    "size": node.size, "mode": node.mode, "permissions": f"{node.permissions:04o}",
+                    "mtime": format_time(node.mtime), "atime": format_time(node.atime),
+                    "ctime": format_time(node.ctime), "inode": node.inode,
+                    "message_type": "node", "struct_type": "node",
+                }  # fmt: skip
+                session.emit(document)
+            elif long:
+                moment = as_datetime(node.mtime).strftime("%Y-%m-%d %H:%M:%S")
+                click.echo(f"{node.type:<8} {node.permissions:04o} {node.uid:5d} {node.gid:5d} {node.size:10d} {moment} {text}")
+            else:
+                click.echo(text.encode("utf-8", "surrogateescape"))
+
+
+@click.command("dump")
+@click.argument("snapshot")
+@click.argument("path")
+@shared_options
+@click.pass_obj
+def dump_command(session: Session, snapshot: str, path: str) -> None:
+    """Print the content of the file PATH of SNAPSHOT."""
+    from migration_ops.vault.browse import find_node, write_content  # noqa: PLC0415
+    from migration_ops.vault.errors import UsageError  # noqa: PLC0415
+    from migration_ops.vault.lock import locked  # noqa: PLC0415
+    from migration_ops.vault.snapshot import find_snapshot  # noqa: PLC0415
+
+    repo = session.open()
+    with locked(repo):
+        node = find_node(repo, find_snapshot(repo, snapshot), path)
+        if node.content is None:
+            raise UsageError(f"{path} is a {node.type}, not a file; `restore --include {path}` brings it back")
+        write_content(repo, node, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+
+
+@click.command("stats")
+@click.argument("snapshots", nargs=-1)
+@click.option("--mode", default="restore-size", type=click.Choice(["restore-size", "raw-data"]),
+              help="what a restore writes, or what the repository stores")
+@shared_options
+@click.pass_obj
+def stats_command(session: Session, snapshots: tuple[str, ...], mode: str) -> None:
+    """Count what SNAPSHOTS (all, if none is given) hold."""
+    from migration_ops.vault.lock import locked  # noqa: PLC0415
+    from migration_ops.vault.stats import count  # noqa: PLC0415
+
+    repo = session.open()
+    with locked(repo):
+        document = count(repo, snapshots, mode)
+    session.finish(document, "\n".join(f"{name}: {value}" for name, value in document.items()))
+
+
+@click.command("diff")
+@click.argument("first")
+@click.argument("second")
+@click.option("--metadata", is_flag=True, help="show changes of metadata too")
+@shared_options
+@click.pass_obj
+def diff_command(session: Session, first: str, second: str, *, metadata: bool) -> None:
+    """Show what SECOND has changed since FIRST: + added, - removed, M content, T type, U metadata."""
+    from migration_ops.vault.diff import compare  # noqa: PLC0415
+    from migration_ops.vault.lock import locked  # noqa: PLC0415
+
+    def show(path: bytes, modifier: str) -> None:
+        text = os.fsdecode(path)
+        if session.json:
+            session.emit({"message_type": "change", "path": text, "modifier": modifier})
+        else:
+            click.echo(f"{modifier:<4} ".encode() + path)
+
+    repo = session.open()
+    with locked(repo):
+        statistics = compare(repo, first, second, show, metadata=metadata)
+    session.finish(statistics, "\n".join(f"{name}: {value}" for name, value in statistics.items() if name != "message_type"))
+
+
+COMMANDS = {
+    "snapshots": snapshots_command,
+    "ls": ls_command,
+    "dump": dump_command,
+    "stats": stats_command,
+    "diff": diff_command,
+}

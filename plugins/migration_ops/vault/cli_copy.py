@@ -1,0 +1,153 @@
+"""The commands that move data: backup, restore, verify."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from migration_ops.vault.cli_settings import Session, bytes_text, shared_options
+from migration_ops.vault.stopping import StopRequest, parse_stop_time, stop_on_signals
+
+
+def _parse_snapshot_time(text: str | None) -> int | None:
+    if text is None or text == "now":
+        return None
+    from migration_ops.vault.clock import NANOSECONDS  # noqa: PLC0415
+
+    return int(parse_stop_time(text) * 1_000_000) * (NANOSECONDS // 1_000_000)
+
+
+@click.command("backup")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--tag", "tags", multiple=True, help="tag for the snapshot; several with commas or several options")
+@click.option("--host", "-H", "hostname", help="host name for the snapshot")
+@click.option("--time", "time_text", help="time of the snapshot instead of now, as 2026-01-31T06:00:00+08:00")
+@click.option("--exclude", "-e", "excludes", multiple=True, metavar="PATTERN", help="leave out what matches")
+@click.option("--parent", help="snapshot whose unchanged files are not read again")
+@click.option("--force", "-f", is_flag=True, help="read all files")
+@click.option("--ignore-ctime", is_flag=True, help="files with another ctime may be unchanged (clones of volumes)")
+@click.option("--ignore-inode", is_flag=True, help="files with another inode number may be unchanged")
+@click.option("--limit-upload", type=float, metavar="KiB/s", help="average upload rate")
+@click.option("--as-root", is_flag=True, help="store PATH's content at the snapshot's root")
+@click.option("--stop-at", metavar="TIME", help="stop cleanly at 06:00 or 2026-01-31T06:00:00+08:00; run again to go on")
+@shared_options
+@click.pass_obj
+def backup_command(
+    session: Session,
+    paths: tuple[Path, ...],
+    tags: tuple[str, ...],
+    hostname: str | None,
+    time_text: str | None,
+    excludes: tuple[str, ...],
+    parent: str | None,
+    limit_upload: float | None,
+    stop_at: str | None,
+    *,
+    force: bool,
+    ignore_ctime: bool,
+    ignore_inode: bool,
+    as_root: bool,
+) -> None:
+    """Back up PATHS as one snapshot. A block device's content becomes a file."""
+    from migration_ops.vault.backup import backup  # noqa: PLC0415
+
+    stop = StopRequest(parse_stop_time(stop_at) if stop_at else None)
+    with stop_on_signals(stop):
+        summary = backup(
+            session.open(),
+            paths,
+            tags=[tag for each in tags for tag in each.split(",") if tag],
+            hostname=hostname,
+            time=_parse_snapshot_time(time_text),
+            excludes=excludes,
+            parent=parent,
+            as_root=as_root,
+            limit_upload=limit_upload * 1024 if limit_upload else None,
+            ignore_ctime=ignore_ctime,
+            ignore_inode=ignore_inode,
+            force=force,
+            stop=stop,
+            progress=session.progress,
+        )
+    session.finish(
+        summary.as_document(),
+        f"Files: {summary.files_new} new, {summary.files_changed} changed, {summary.files_unmodified} unmodified\n"
+        f"Added to the repository: {bytes_text(summary.data_added)} ({bytes_text(summary.data_added_packed)} stored)\n"
+        f"processed {summary.total_files_processed} files, {bytes_text(summary.total_bytes_processed)}"
+        f" in {summary.total_duration:.1f} s\n"
+        f"snapshot {summary.snapshot_id[:8]} saved",
+    )
+    if summary.errors:
+        session.say(f"{len(summary.errors)} files could not be read; the snapshot is without them", error=True)
+        sys.exit(3)
+
+
+@click.command("restore")
+@click.argument("snapshot")
+@click.option("--target", "-t", required=True, type=click.Path(path_type=Path), help="folder, or block device")
+@click.option("--base", metavar="SNAPSHOT", help="the target holds exactly this one: write only the difference")
+@click.option("--delete", is_flag=True, help="remove what the snapshot does not have")
+@click.option("--verify", "verify_after", is_flag=True, help="compare everything afterwards")
+@click.option("--dry-run", is_flag=True, help="count, write nothing")
+@click.option("--include", "-i", "includes", multiple=True, metavar="PATTERN", help="restore only what matches")
+@click.option("--exclude", "-e", "excludes", multiple=True, metavar="PATTERN", help="leave out what matches")
+@click.option("--sync", is_flag=True, help="end only when everything is on the disk")
+@shared_options
+@click.pass_obj
+def restore_command(
+    session: Session,
+    snapshot: str,
+    target: Path,
+    base: str | None,
+    includes: tuple[str, ...],
+    excludes: tuple[str, ...],
+    *,
+    delete: bool,
+    verify_after: bool,
+    dry_run: bool,
+    sync: bool,
+) -> None:
+    """Restore SNAPSHOT into a folder."""
+    from migration_ops.vault.restore import restore  # noqa: PLC0415
+
+    stop = StopRequest()
+    with stop_on_signals(stop):
+        summary = restore(
+            session.open(), snapshot, target, base=base, delete=delete, verify=verify_after, dry_run=dry_run,
+            includes=includes, excludes=excludes, sync=sync, stop=stop, progress=session.progress,
+        )  # fmt: skip
+    session.finish(
+        summary.as_document(),
+        f"restored {summary.files_restored} of {summary.total_files} files, {bytes_text(summary.bytes_restored)} written,"
+        f" {bytes_text(summary.bytes_fetched)} fetched, {summary.files_deleted} deleted in {summary.total_duration:.1f} s"
+        + (f"; {summary.differences} differences found" if summary.differences is not None else ""),
+    )
+    if summary.errors:
+        session.say(f"{len(summary.errors)} entries could not be restored", error=True)
+    if summary.errors or summary.differences:
+        sys.exit(1)
+
+
+@click.command("verify")
+@click.argument("snapshot")
+@click.option("--target", "-t", required=True, type=click.Path(path_type=Path), help="folder, or block device")
+@shared_options
+@click.pass_obj
+def verify_command(session: Session, snapshot: str, target: Path) -> None:
+    """Read the folder again and compare content and metadata with SNAPSHOT."""
+    from migration_ops.vault.verifier import verify  # noqa: PLC0415
+
+    stop = StopRequest()
+    with stop_on_signals(stop):
+        summary = verify(session.open(), snapshot, target, stop=stop, progress=session.progress)
+    session.finish(
+        summary.as_document(),
+        f"compared {summary.total_files} files, {bytes_text(summary.total_bytes)}: {summary.differences} differences",
+    )
+    if summary.differences:
+        sys.exit(1)
+
+
+COMMANDS = {"backup": backup_command, "restore": restore_command, "verify": verify_command}

@@ -1,0 +1,245 @@
+"""Fetching blobs and writing them to where they belong: by pack, neighbours in one request, several at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from migration_ops.vault.backend import FileKind
+from migration_ops.vault.errors import DamagedError, ObjectMissing, VaultError
+from migration_ops.vault.index import BlobPlace, blob_id_of
+from migration_ops.vault.pack import BlobType, PackedBlob
+from migration_ops.vault.repository import Repository
+from migration_ops.vault.restored_file import RestoredFile, is_zeros
+from migration_ops.vault.stopping import StopRequest
+
+# A gap that is read in vain costs less than a request. Distances are in bytes of a pack.
+_MOST_GAP_LOCAL = 128 * 1024
+_MOST_GAP_REMOTE = 1024 * 1024
+_MOST_RANGE = 8 * 1024 * 1024
+# Blobs that shrink so much when compressed may be zeros; only these are compared with the id of zeros.
+_ZERO_RATIO = 100
+
+Place = tuple[RestoredFile, int]
+
+
+@dataclass
+class _Wanted:
+    place: BlobPlace
+    targets: list[Place] = field(default_factory=list)
+
+
+@dataclass
+class ContentCounts:
+    """What was fetched and written; guarded by the writer's lock."""
+
+    bytes_written: int = 0
+    bytes_fetched: int = 0
+    bytes_unchanged: int = 0
+    blobs_fetched: int = 0
+
+
+class ContentWriter:
+    """Collects what files need, then gets and writes it in a window.
+
+    :param finished: called in some thread for each file when its last write is done.
+    """
+
+    def __init__(self, repo: Repository, stop: StopRequest, finished: Callable[[RestoredFile], None]) -> None:
+        self._repo = repo
+        self._stop = stop
+        self._finished = finished
+        self._wanted: dict[bytes, _Wanted] = {}
+        self._ready: list[RestoredFile] = []
+        self._compare: list[tuple[RestoredFile, list[tuple[bytes, int, int]]]] = []
+        # Reentrant: a comparison plans writes while it holds it.
+        self._lock = threading.RLock()
+        self.counts = ContentCounts()
+        remote = repo.backend.connections > 2
+        self._most_gap = _MOST_GAP_REMOTE if remote else _MOST_GAP_LOCAL
+        self._workers = max(os.cpu_count() or 2, repo.backend.connections if remote else 2)
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __len__(self) -> int:
+        return len(self._wanted) + len(self._ready) + len(self._compare)
+
+    def layout(self, content: list[bytes]) -> list[tuple[bytes, int, int]]:
+        """Where a file's blobs begin and how long they are: id, offset and length.
+
+        :raises DamagedError: if a blob is not in the index.
+        """
+        find = self._repo.index.find
+        places = []
+        offset = 0
+        for blob_id in content:
+            place = find(BlobType.DATA, blob_id)
+            if place is None:
+                raise DamagedError(f"data blob {blob_id.hex()} is in no index; the vault has lost it")
+            length = place.blob.plaintext_length
+            places.append((blob_id, offset, length))
+            offset += length
+        return places
+
+    def add(self, file: RestoredFile, pieces: list[tuple[bytes, int, int]]) -> None:
+        """Plan writes of blobs into a file.
+
+        :param pieces: id, offset and length of each; none if only the metadata must be set.
+        """
+        file.expect()  # for the plan itself
+        for blob_id, offset, length in pieces:
+            self._want(file, blob_id, offset, length)
+        self._settle_plan(file)
+
+    def _settle_plan(self, file: RestoredFile) -> None:
+        if file.settle():
+            self._ready.append(file)
+
+    def add_compared(self, file: RestoredFile, pieces: list[tuple[bytes, int, int]]) -> None:
+        """Plan to compare an existing file with its blobs, and to write those that differ."""
+        file.expect()
+        self._compare.append((file, pieces))
+
+    def _want(self, file: RestoredFile, blob_id: bytes, offset: int, length: int) -> None:
+        wanted = self._wanted.get(blob_id)
+        if wanted is None:
+            place = self._repo.index.find(BlobType.DATA, blob_id)
+            if place is None:
+                file.fail(DamagedError(f"data blob {blob_id.hex()} is in no index; the vault has lost it"))
+                return
+            blob = place.blob
+            if length >= 4096 and blob.length * _ZERO_RATIO < length and is_zeros(blob_id, length):
+                file.sparse = True
+                try:
+                    file.write_zeros(offset, length)
+                except OSError as error:
+                    file.fail(error)
+                with self._lock:
+                    self.counts.bytes_written += length
+                return
+            wanted = self._wanted[blob_id] = _Wanted(place)
+        file.expect()
+        wanted.targets.append((file, offset))
+
+    def run(self) -> None:
+        """Do all that was planned.
+
+        :raises Interrupted: if it was asked to stop.
+        """
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._workers, "restore")
+        compare, self._compare = self._compare, []
+        for _ in self._pool.map(self._compare_file, compare):
+            self._stop.check()
+        wanted, self._wanted = self._wanted, {}
+        for _ in self._pool.map(self._fetch, self._ranges(wanted)):
+            self._stop.check()
+        ready, self._ready = self._ready, []
+        for file in ready:
+            self._finished(file)
+
+    def _compare_file(self, work: tuple[RestoredFile, list[tuple[bytes, int, int]]]) -> None:
+        file, pieces = work
+        if self._stop.asked:
+            return
+        same = 0
+        different = []
+        try:
+            descriptor = os.open(
+                file.node.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=file.folder.descriptor
+            )
+            try:
+                for blob_id, offset, length in pieces:
+                    data = os.pread(descriptor, length, offset)
+                    if len(data) == length and blob_id_of(data) == blob_id:
+                        same += length
+                    else:
+                        different.append((blob_id, offset, length))
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            file.fail(error)
+            different = []
+        with self._lock:
+            self.counts.bytes_unchanged += same
+            for blob_id, offset, length in different:
+                self._want(file, blob_id, offset, length)
+            self._settle_plan(file)
+
+    def _ranges(self, wanted: dict[bytes, _Wanted]) -> list[list[_Wanted]]:
+        """Group blobs into ranges of packs; packs in the order of their first use."""
+        packs: dict[bytes, list[_Wanted]] = {}
+        for each in wanted.values():
+            packs.setdefault(each.place.pack, []).append(each)
+        ranges = []
+        for blobs in packs.values():
+            blobs.sort(key=lambda each: each.place.blob.offset)
+            current: list[_Wanted] = []
+            start = end = 0
+            for each in blobs:
+                blob = each.place.blob
+                if current and (
+                    blob.offset - end > self._most_gap or blob.offset + blob.length - start > _MOST_RANGE
+                ):
+                    ranges.append(current)
+                    current = []
+                if not current:
+                    start = blob.offset
+                current.append(each)
+                end = blob.offset + blob.length
+            ranges.append(current)
+        return ranges
+
+    def _fetch(self, blobs: list[_Wanted]) -> None:
+        if self._stop.asked:
+            return
+        place = blobs[0].place
+        start = place.blob.offset
+        last = blobs[-1].place.blob
+        data = None
+        with contextlib.suppress(DamagedError, ObjectMissing):
+            # What is wrong with it is found out blob by blob below.
+            length = last.offset + last.length - start
+            data = memoryview(self._repo.backend.read_range(FileKind.PACK, place.pack.hex(), start, length))
+            with self._lock:
+                self.counts.bytes_fetched += length
+                self.counts.blobs_fetched += len(blobs)
+        for wanted in blobs:
+            blob = wanted.place.blob
+            sealed = None if data is None else data[blob.offset - start : blob.offset - start + blob.length]
+            self._write(wanted, blob, sealed)
+
+    def _write(self, wanted: _Wanted, blob: PackedBlob, sealed: memoryview | None) -> None:
+        try:
+            try:
+                if sealed is None:
+                    raise DamagedError("it could not be read")
+                plaintext = self._repo.open_blob(blob, sealed)
+            except DamagedError:
+                plaintext = self._repo.load_blob(BlobType.DATA, blob.id)
+        except VaultError as error:
+            for file, _ in wanted.targets:
+                file.fail(error)
+            self._settle(wanted)
+            return
+        for file, offset in wanted.targets:
+            try:
+                file.write(offset, plaintext)
+            except OSError as error:
+                file.fail(error)
+        with self._lock:
+            self.counts.bytes_written += len(plaintext) * len(wanted.targets)
+        self._settle(wanted)
+
+    def _settle(self, wanted: _Wanted) -> None:
+        for file, _ in wanted.targets:
+            if file.settle():
+                self._finished(file)
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)

@@ -1,0 +1,123 @@
+"""Block-mode volumes: the snapshot's only file is written into a device, only where it differs."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from migration_ops.vault.content_writer import ContentWriter
+from migration_ops.vault.errors import UsageError
+from migration_ops.vault.node import Node
+from migration_ops.vault.repository import Repository
+from migration_ops.vault.restore_counts import RestoreCounts
+from migration_ops.vault.restored_file import OpenFolder, RestoredFile
+from migration_ops.vault.snapshot import Snapshot
+from migration_ops.vault.source import device_size
+from migration_ops.vault.stopping import StopRequest
+from migration_ops.vault.tree import decode_tree
+
+
+class _Device(RestoredFile):
+    """A device in the place of a file: never truncated, no metadata."""
+
+    __slots__ = ("_device_lock",)
+
+    def __init__(self, folder: OpenFolder, node: Node) -> None:
+        super().__init__(folder, node, fresh=False)
+        self._device_lock = threading.Lock()
+
+    def _open(self) -> int:
+        with self._device_lock:
+            if self._descriptor < 0:
+                self._descriptor = os.open(self.node.name, os.O_RDWR | os.O_CLOEXEC, dir_fd=self.folder.descriptor)
+            return self._descriptor
+
+    def finish(self) -> None:
+        """Bring what was written to the device."""
+        if self._descriptor >= 0:
+            try:
+                os.fsync(self._descriptor)
+            finally:
+                os.close(self._descriptor)
+                self._descriptor = -1
+
+
+def only_file(repo: Repository, snapshot: Snapshot) -> Node:
+    """The one file that a snapshot of a device holds.
+
+    :raises UsageError: if it holds something else.
+    """
+    tree = bytes.fromhex(snapshot.tree)
+    while True:
+        nodes = list(decode_tree(repo.load_tree(tree)))
+        if len(nodes) == 1 and nodes[0].type == "dir" and nodes[0].subtree is not None:
+            tree = nodes[0].subtree
+        elif len(nodes) == 1 and nodes[0].type == "file":
+            return nodes[0]
+        else:
+            raise UsageError(
+                f"snapshot {snapshot.short_id} is not of a block device: it holds {len(nodes)} entries; restore it to a folder"
+            )
+
+
+def restore_device(
+    repo: Repository,
+    snapshot: Snapshot,
+    base: Snapshot | None,
+    device: Path,
+    counts: RestoreCounts,
+    stop: StopRequest,
+    *,
+    dry_run: bool,
+) -> None:
+    """Write a snapshot's only file into a block device.
+
+    Without a base the device is read and compared; with one, only blobs that differ from the base's are looked at.
+
+    :raises UsageError: if the device is smaller than the content.
+    """
+    node = only_file(repo, snapshot)
+    counts.total_files, counts.total_bytes = 1, node.size
+    resolved = Path(os.path.realpath(device))
+    descriptor = os.open(resolved, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = device_size(descriptor)
+    finally:
+        os.close(descriptor)
+    if size < node.size:
+        raise UsageError(f"{device} has {size} bytes, the snapshot needs {node.size}; use a volume at least as large")
+    if dry_run:
+        return
+    folder = OpenFolder(os.open(resolved.parent, os.O_RDONLY | os.O_DIRECTORY), os.fsencode(resolved.parent), None, None,
+                        fresh=False)
+    try:
+        node.name = os.fsencode(resolved.name)
+        file = _Device(folder, node)
+
+        def finished(done: RestoredFile) -> None:
+            try:
+                done.finish()
+            except OSError as error:
+                done.fail(error)
+            if done.error is None:
+                counts.files_restored += 1
+            else:
+                counts.errors.append((str(device), str(done.error)))
+
+        writer = ContentWriter(repo, stop, finished)
+        counts.content = writer.counts
+        pieces = writer.layout(node.content or [])
+        if base is not None:
+            there = {(blob, offset) for blob, offset, _ in writer.layout(only_file(repo, base).content or [])}
+            skipped = [piece for piece in pieces if (piece[0], piece[1]) in there]
+            counts.content.bytes_unchanged += sum(length for _, _, length in skipped)
+            pieces = [piece for piece in pieces if (piece[0], piece[1]) not in there]
+        try:
+            # Blobs that the base lacks may have been written by an interrupted run: comparing finds out.
+            writer.add_compared(file, pieces)
+            writer.run()
+        finally:
+            writer.close()
+    finally:
+        os.close(folder.descriptor)

@@ -1,0 +1,224 @@
+"""The restore command: the base's proof, the journal of an unfinished restore, and the walk."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from migration_ops.vault import lock as locks
+from migration_ops.vault.backup import Ticker, silent
+from migration_ops.vault.backup_counts import Report
+from migration_ops.vault.base_proof import find_mismatch
+from migration_ops.vault.device import restore_device
+from migration_ops.vault.errors import UsageError
+from migration_ops.vault.excludes import Patterns
+from migration_ops.vault.repository import Repository
+from migration_ops.vault.restore_counts import RestoreCounts, RestoreSummary
+from migration_ops.vault.restorer import JOURNAL_NAME, BaseMismatch, Restorer, RestoreOptions
+from migration_ops.vault.snapshot import Snapshot, find_snapshot
+from migration_ops.vault.stopping import StopRequest
+from migration_ops.vault.target_folder import sync_file_system
+
+
+def restore(  # noqa: PLR0913 - the options of the command
+    repo: Repository,
+    snapshot_id: str,
+    target: Path | str,
+    *,
+    base: str | None = None,
+    delete: bool = False,
+    verify: bool = False,
+    dry_run: bool = False,
+    includes: Sequence[str] = (),
+    excludes: Sequence[str] = (),
+    sync: bool = False,
+    stop: StopRequest | None = None,
+    progress: Report | None = None,
+) -> RestoreSummary:
+    """Restore a snapshot into a folder, or into a block device.
+
+    :param snapshot_id: id, beginning of one, or ``latest``.
+    :param target: the folder; it is made if it is missing. A block device takes the snapshot's only file.
+    :param base: id of the snapshot that the target holds exactly: only the difference is written then. If the target
+        turns out not to hold it, that is reported and content is compared instead.
+    :param delete: remove what the snapshot does not have.
+    :param verify: compare everything afterwards; the summary counts the differences.
+    :param dry_run: count only.
+    :param includes: patterns of what to restore.
+    :param excludes: patterns of what not to restore.
+    :param sync: bring everything to the disk before this returns.
+    :param stop: asks for a clean stop; run again afterwards with the same arguments.
+    :param progress: called with restic's JSON messages.
+    :raises SnapshotNotFound: if the snapshot or the base is not there.
+    """
+    started = time.monotonic()
+    report = progress or silent
+    stop = stop or StopRequest()
+    with locks.locked(repo):
+        snapshot = find_snapshot(repo, snapshot_id)
+        base_snapshot = find_snapshot(repo, base) if base else None
+        counts = RestoreCounts()
+        folder = Path(target)
+        if folder.exists() and stat.S_ISBLK(folder.stat().st_mode):
+            with Ticker(progress, lambda: _status(counts, snapshot, started)):
+                restore_device(repo, snapshot, base_snapshot, folder, counts, stop, dry_run=dry_run)
+            trusted = base_snapshot is not None
+        else:
+            options = RestoreOptions(
+                delete=delete,
+                dry_run=dry_run,
+                includes=Patterns(includes) if includes else None,
+                excludes=Patterns(excludes) if excludes else None,
+            )
+            with Ticker(progress, lambda: _status(counts, snapshot, started)):
+                counts, trusted = _restore_folder(
+                    repo, snapshot, base_snapshot, folder, options, counts, stop, report, sync=sync
+                )
+        differences = None
+        if verify and not dry_run:
+            from migration_ops.vault.verifier import verify_tree  # noqa: PLC0415 - only if asked for
+
+            differences = verify_tree(repo, snapshot, folder, report=report, stop=stop).differences
+    return RestoreSummary(
+        snapshot_id=snapshot.id,
+        total_files=counts.total_files,
+        files_restored=counts.files_restored,
+        files_skipped=counts.files_unchanged,
+        files_deleted=counts.files_deleted,
+        total_bytes=counts.total_bytes,
+        bytes_restored=counts.content.bytes_written,
+        bytes_skipped=counts.content.bytes_unchanged,
+        bytes_fetched=counts.content.bytes_fetched,
+        subtrees_skipped=counts.subtrees_skipped,
+        base_trusted=trusted,
+        total_duration=time.monotonic() - started,
+        base=base_snapshot.id if base_snapshot else None,
+        dry_run=dry_run,
+        errors=tuple(counts.errors),
+        differences=differences,
+    )
+
+
+def _restore_folder(
+    repo: Repository,
+    snapshot: Snapshot,
+    base: Snapshot | None,
+    folder: Path,
+    options: RestoreOptions,
+    counts: RestoreCounts,
+    stop: StopRequest,
+    report: Report,
+    *,
+    sync: bool,
+) -> tuple[RestoreCounts, bool]:
+    if not options.dry_run:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UsageError(f"the target {folder} is no folder; give one that exists, or none of that name") from error
+    tree = bytes.fromhex(snapshot.tree)
+    base_tree = bytes.fromhex(base.tree) if base else None
+    try:
+        trusted, resumed = False, False
+        if base is not None:
+            trusted, resumed = _judge_base(repo, root, snapshot, base, report)
+        if not options.dry_run:
+            _write_journal(root, snapshot, base)
+        try:
+            if trusted:
+                chosen = RestoreOptions(**{**vars(options), "trust_base": True, "resumed": resumed})
+                Restorer(repo, chosen, counts, stop, report).run(root, tree, base_tree, snapshot.root)
+            else:
+                Restorer(repo, options, counts, stop, report).run(root, tree, base_tree, snapshot.root)
+        except BaseMismatch as mismatch:
+            _say_mismatch(report, base, str(mismatch))
+            counts, trusted = RestoreCounts(), False
+            Restorer(repo, options, counts, stop, report).run(root, tree, base_tree, snapshot.root)
+        if sync and not options.dry_run:
+            sync_file_system(root)
+        if not options.dry_run and not counts.errors:
+            _remove_journal(root, snapshot)
+    finally:
+        os.close(root)
+    return counts, trusted
+
+
+def _say_mismatch(report: Report, base: Snapshot | None, reason: str) -> None:
+    report({
+        "message_type": "warning",
+        "message": f"the target does not hold the base {base.short_id if base else ''}: {reason};"
+        " comparing content instead",
+    })
+
+
+def _judge_base(
+    repo: Repository, root: int, snapshot: Snapshot, base: Snapshot, report: Report
+) -> tuple[bool, bool]:
+    """Whether the target holds the base, and whether an interrupted restore from it must be finished."""
+    journal = _read_journal(root)
+    resumed = journal is not None
+    if journal is not None and (journal.get("base"), journal.get("snapshot")) != (base.id, snapshot.id):
+        _say_mismatch(report, base, "an unfinished restore of another snapshot left it in between")
+        return False, False
+    mismatch = find_mismatch(repo, root, bytes.fromhex(snapshot.tree), bytes.fromhex(base.tree))
+    if mismatch:
+        _say_mismatch(report, base, mismatch)
+        return False, False
+    return True, resumed
+
+
+def _read_journal(root: int) -> dict[str, str] | None:
+    try:
+        descriptor = os.open(JOURNAL_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root)
+    except FileNotFoundError:
+        return None
+    try:
+        return dict(json.loads(os.read(descriptor, 4096)))
+    except ValueError:
+        return {}
+    finally:
+        os.close(descriptor)
+
+
+def _write_journal(root: int, snapshot: Snapshot, base: Snapshot | None) -> None:
+    """Note the intent durably before the first change."""
+    document = json.dumps({"snapshot": snapshot.id, "base": base.id if base else None}).encode()
+    descriptor = os.open(
+        JOURNAL_NAME, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=root
+    )
+    try:
+        os.write(descriptor, document)
+        if base is not None:
+            os.fsync(descriptor)
+            os.fsync(root)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_journal(root: int, snapshot: Snapshot) -> None:
+    os.unlink(JOURNAL_NAME, dir_fd=root)
+    if snapshot.root is not None:
+        # Removing the journal changed the root's time.
+        os.utime(root, ns=(snapshot.root.atime, snapshot.root.mtime))
+
+
+def _status(counts: RestoreCounts, snapshot: Snapshot, started: float) -> dict[str, object]:
+    elapsed = time.monotonic() - started
+    total = max(int(snapshot.summary.get("total_bytes_processed", 0)), counts.total_bytes)
+    done = min(total, counts.content.bytes_written + counts.content.bytes_unchanged)
+    fraction = done / total if total else 0.0
+    return {
+        "message_type": "status",
+        "seconds_elapsed": int(elapsed),
+        "seconds_remaining": int(elapsed * (1 - fraction) / fraction) if 0 < fraction < 1 else 0,
+        "percent_done": fraction,
+        "total_files": max(int(snapshot.summary.get("total_files_processed", 0)), counts.total_files),
+        "files_done": counts.files_restored,
+        "total_bytes": total,
+        "bytes_done": done,
+    }

@@ -1,0 +1,141 @@
+"""A file that is being restored: opened at its first write, finished after its last."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from migration_ops.vault.index import blob_id_of
+from migration_ops.vault.metadata import apply_metadata
+from migration_ops.vault.node import Node
+from migration_ops.vault.target_folder import punch_hole, write_fully, write_sparsely
+
+_zero_ids: dict[int, bytes] = {}
+_MOST_REMEMBERED = 4096
+
+
+def is_zeros(blob_id: bytes, length: int) -> bool:
+    """Whether a blob of some length is nothing but zeros."""
+    known = _zero_ids.get(length)
+    if known is None:
+        if len(_zero_ids) > _MOST_REMEMBERED:
+            _zero_ids.clear()
+        known = _zero_ids[length] = blob_id_of(bytes(length))
+    return known == blob_id
+
+
+class OpenFolder:
+    """A folder of the target that stays open until all in it is done.
+
+    :param descriptor: the open folder.
+    :param path: for messages.
+    :param node: what the folder itself shall become; None to leave it as it is.
+    :param above: the folder that holds it.
+    """
+
+    __slots__ = ("above", "descriptor", "fresh", "node", "path", "pending", "touched", "walked")
+
+    def __init__(self, descriptor: int, path: bytes, node: Node | None, above: OpenFolder | None, *, fresh: bool) -> None:
+        self.descriptor = descriptor
+        self.path = path
+        self.node = node
+        self.above = above
+        self.fresh = fresh
+        self.touched = fresh
+        self.pending = 0
+        self.walked = False
+        if above is not None:
+            above.pending += 1
+
+
+class RestoredFile:
+    """One file whose content or metadata must change.
+
+    :param fresh: whether the file does not exist yet; otherwise it is changed in place.
+    :param old_size: size of the existing file.
+    """
+
+    __slots__ = ("_descriptor", "_lock", "_outstanding", "error", "folder", "fresh", "node", "sparse", "was_sparse")
+
+    def __init__(self, folder: OpenFolder, node: Node, *, fresh: bool) -> None:
+        self.folder = folder
+        self.node = node
+        self.fresh = fresh
+        self.sparse = False
+        self.error: Exception | None = None
+        self._descriptor = -1
+        self._outstanding = 0
+        self._lock = threading.Lock()
+        folder.pending += 1
+
+    @property
+    def path(self) -> bytes:
+        """For messages."""
+        return self.folder.path + b"/" + self.node.name
+
+    def expect(self) -> None:
+        """One more write is to come."""
+        self._outstanding += 1
+
+    @property
+    def outstanding(self) -> int:
+        """Writes to come."""
+        return self._outstanding
+
+    def _open(self) -> int:
+        if self._descriptor < 0:
+            flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+            if self.fresh:
+                flags |= os.O_CREAT | os.O_EXCL
+            self._descriptor = os.open(self.node.name, flags, 0o600, dir_fd=self.folder.descriptor)
+            if not self.fresh or self._outstanding != 1 or self.sparse:
+                os.ftruncate(self._descriptor, self.node.size)
+        return self._descriptor
+
+    def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+        """Write one blob's content at its place; any thread may call it."""
+        with self._lock:
+            if self.error is not None:
+                return
+            descriptor = self._open()
+        if self.sparse:
+            write_sparsely(descriptor, data, offset, fresh=self.fresh)
+        else:
+            write_fully(descriptor, data, offset)
+
+    def write_zeros(self, offset: int, length: int) -> None:
+        """Make a range a hole."""
+        with self._lock:
+            descriptor = self._open()
+        if not self.fresh:
+            punch_hole(descriptor, offset, length)
+
+    def settle(self) -> bool:
+        """Note that one write is done; returns whether it was the last."""
+        with self._lock:
+            self._outstanding -= 1
+            return self._outstanding <= 0
+
+    def fail(self, error: Exception) -> None:
+        """Note what went wrong; the first reason counts."""
+        with self._lock:
+            self.error = self.error or error
+
+    def finish(self) -> None:
+        """Give the file its metadata, its time last, and close it.
+
+        A file that could not be written never looks finished: a new one is removed, one that was changed in place
+        keeps the time of the change.
+
+        :raises OSError: if the metadata can't be set.
+        """
+        try:
+            if self.error is None:
+                descriptor = self._open()
+                apply_metadata(self.node, descriptor=descriptor)
+            elif self.fresh and self._descriptor >= 0:
+                os.unlink(self.node.name, dir_fd=self.folder.descriptor)
+        finally:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+                self._descriptor = -1

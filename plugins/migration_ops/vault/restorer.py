@@ -1,0 +1,447 @@
+"""The walk of a restore: from trees to files, against what the folder holds.
+
+Three ways to look at what is there:
+
+- *fresh*: a folder that this restore made is empty; nothing in it is looked at.
+- *compare*: what exists is compared with the snapshot, content included; only what differs is written.
+- *trust*: the folder holds the base snapshot. Two trees are walked side by side; subtrees with the same id are not
+  even listed, and of a changed file only the blobs are written that it did not have at that place.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from migration_ops.vault.backup_counts import Report
+from migration_ops.vault.content_writer import ContentWriter
+from migration_ops.vault.errors import DamagedError, VaultError
+from migration_ops.vault.excludes import Patterns
+from migration_ops.vault.metadata import apply_metadata, same_metadata
+from migration_ops.vault.node import Node
+from migration_ops.vault.repository import Repository
+from migration_ops.vault.restore_counts import RestoreCounts
+from migration_ops.vault.restored_file import OpenFolder, RestoredFile
+from migration_ops.vault.stopping import StopRequest
+from migration_ops.vault.target_folder import enter_folder, open_path, remove
+from migration_ops.vault.tree import decode_tree
+
+JOURNAL_NAME = b".migration-ops-restore"
+_WINDOW_ITEMS = 12_000
+_WINDOW_FOLDERS = 400
+
+
+class BaseMismatch(Exception):  # noqa: N818 - not an error: the restore goes on in another way
+    """The folder does not hold the base; the message says what shows it."""
+
+
+@dataclass(frozen=True)
+class RestoreOptions:
+    """How to restore.
+
+    :param delete: remove what the snapshot does not have.
+    :param trust_base: the folder holds the base; otherwise the base only says what may be removed.
+    :param resumed: an earlier run was interrupted: files that differ between the snapshots are compared.
+    """
+
+    delete: bool = False
+    dry_run: bool = False
+    trust_base: bool = False
+    resumed: bool = False
+    includes: Patterns | None = None
+    excludes: Patterns | None = None
+
+
+@dataclass
+class _Level:
+    folder: OpenFolder
+    entries: Iterator[tuple[Node | None, Node | None]]
+    extras: set[bytes] | None
+
+
+class Restorer:
+    """Restores one tree into one folder."""
+
+    def __init__(
+        self, repo: Repository, options: RestoreOptions, counts: RestoreCounts, stop: StopRequest, report: Report
+    ) -> None:
+        self._repo = repo
+        self._options = options
+        self._counts = counts
+        self._stop = stop
+        self._report = report
+        self._writer = ContentWriter(repo, stop, self._finish_file)
+        counts.content = self._writer.counts
+        self._finished: list[OpenFolder] = []
+        self._finished_lock = threading.Lock()
+        self._open_folders = 0
+        # Hard links: (inode, device) of the snapshot -> path parts of the first file; its inode on this disk -> key.
+        self._first_links: dict[tuple[int, int], list[bytes]] = {}
+        self._links: list[tuple[OpenFolder, Node, list[bytes]]] = []
+        self._disk_inodes: dict[int, tuple[int, int]] = {}
+
+    def run(self, root: int, tree: bytes, base: bytes | None, root_node: Node | None) -> None:
+        """Walk.
+
+        :param root: descriptor of the target; it is closed at the end.
+        :param base: the base's root tree.
+        :param root_node: what the target folder itself shall become.
+        :raises BaseMismatch: if the base is trusted and a file shows that the folder does not hold it.
+        """
+        self._root = root
+        top = OpenFolder(os.dup(root), b"", root_node, None, fresh=False)
+        stack = [self._level(top, tree, base)]
+        try:
+            while stack:
+                level = stack[-1]
+                entry = next(level.entries, None)
+                if entry is None:
+                    self._leave(level)
+                    stack.pop()
+                    self._run_window_if_full()
+                    continue
+                deeper = self._guarded_visit(level, *entry)
+                if deeper is not None:
+                    stack.append(deeper)
+                    self._open_folders += 1
+            self._run_window()
+        finally:
+            self._writer.close()
+            for level in stack:
+                if level.folder.descriptor >= 0:
+                    os.close(level.folder.descriptor)
+
+    def _level(self, folder: OpenFolder, tree: bytes, base: bytes | None) -> _Level:
+        new = decode_tree(self._repo.load_tree(tree))
+        old = decode_tree(self._repo.load_tree(base)) if base is not None else iter(())
+        extras = None
+        if not folder.fresh and not (self._options.trust_base and base is not None):
+            # Only here the folder is listed.
+            extras = {os.fsencode(name) for name in os.listdir(folder.descriptor)} if folder.descriptor >= 0 else set()
+        return _Level(folder, _merge(new, old), extras)
+
+    def _error(self, path: bytes, error: Exception) -> None:
+        message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        item = os.fsdecode(path) or "/"
+        self._counts.errors.append((item, message))
+        self._report({"message_type": "error", "error": {"message": message}, "during": "restore", "item": item})
+
+    def _guarded_visit(self, level: _Level, node: Node | None, old: Node | None) -> _Level | None:
+        path = level.folder.path + b"/" + (node or old).name  # type: ignore[union-attr] # one of them is there
+        self._stop.check()
+        try:
+            return self._visit(level, path, node, old)
+        except (OSError, VaultError) as error:
+            self._error(path, error)
+            return None
+
+    def _visit(self, level: _Level, path: bytes, node: Node | None, old: Node | None) -> _Level | None:
+        folder = level.folder
+        name = (node or old).name  # type: ignore[union-attr]
+        if level.extras is not None:
+            level.extras.discard(name)
+        if not self._is_selected(path, node or old):
+            return None
+        if node is None:
+            if level.extras is None or self._exists(folder, name):
+                self._remove(folder, name)
+            return None
+        if node.type == "dir":
+            return self._visit_folder(level, path, node, old)
+        if node.type == "file":
+            self._visit_file(level, node, old)
+        elif node.type != "socket":
+            self._visit_other(level, node, old)
+        return None
+
+    def _is_selected(self, path: bytes, node: Node | None) -> bool:
+        text = os.fsdecode(path)
+        if self._options.excludes and self._options.excludes.match(text):
+            return False
+        includes = self._options.includes
+        if not includes:
+            return True
+        return includes.match(text) or (node is not None and node.type == "dir" and includes.may_match_below(text))
+
+    def _exists(self, folder: OpenFolder, name: bytes) -> bool:
+        return os.path.lexists(b"/proc/self/fd/%d/%b" % (folder.descriptor, name)) if folder.descriptor >= 0 else False
+
+    def _remove(self, folder: OpenFolder, name: bytes) -> None:
+        self._counts.files_deleted += 1
+        if not self._options.dry_run and folder.descriptor >= 0:
+            removed = remove(name, folder.descriptor)
+            self._counts.files_deleted += max(0, removed - 1)
+            folder.touched = True
+
+    # folders
+
+    def _visit_folder(self, level: _Level, path: bytes, node: Node, old: Node | None) -> _Level | None:
+        above = level.folder
+        old_subtree = old.subtree if old is not None and old.type == "dir" else None
+        trusted = self._options.trust_base and old_subtree is not None
+        if trusted and old is not None and old_subtree == node.subtree and not self._options.includes:
+            self._counts.subtrees_skipped += 1
+            if not same_metadata(node, old) and not self._options.dry_run:
+                apply_metadata(node, folder=above.descriptor, name=node.name)
+            return None
+        if node.subtree is None:
+            raise DamagedError("the folder has no subtree")
+        self._counts.dirs += 1
+        if self._options.dry_run:
+            descriptor, fresh = self._look_into(above, node)
+        else:
+            descriptor, fresh = enter_folder(node.name, above.descriptor)
+        if fresh:
+            above.touched = True
+        if fresh and trusted:
+            os.close(descriptor)
+            os.rmdir(node.name, dir_fd=above.descriptor)
+            raise BaseMismatch(f"{os.fsdecode(path)} is missing")
+        folder = OpenFolder(descriptor, path, node, above, fresh=fresh)
+        try:
+            return self._level(folder, node.subtree, None if fresh else old_subtree)
+        except BaseException:
+            if descriptor >= 0:
+                os.close(descriptor)
+            above.pending -= 1
+            raise
+
+    def _look_into(self, above: OpenFolder, node: Node) -> tuple[int, bool]:
+        try:
+            if above.descriptor >= 0:
+                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+                return os.open(node.name, flags, dir_fd=above.descriptor), False
+        except OSError:
+            pass
+        return -1, True
+
+    def _leave(self, level: _Level) -> None:
+        folder = level.folder
+        if self._options.delete and level.extras:
+            for name in sorted(level.extras - {JOURNAL_NAME, b"lost+found"} if not folder.path else level.extras):
+                path = folder.path + b"/" + name
+                if self._is_selected(path, None):
+                    try:
+                        self._remove(folder, name)
+                    except OSError as error:
+                        self._error(path, error)
+        folder.walked = True
+        self._close_if_done(folder)
+
+    def _close_if_done(self, folder: OpenFolder) -> None:
+        while folder.walked and not folder.pending:
+            self._open_folders -= 1
+            if folder.descriptor >= 0:
+                try:
+                    if folder.node is not None and not self._options.dry_run:
+                        apply_metadata(folder.node, descriptor=folder.descriptor)
+                except OSError as error:
+                    self._error(folder.path, error)
+                finally:
+                    os.close(folder.descriptor)
+                    folder.descriptor = -1
+            if folder.above is None:
+                return
+            folder = folder.above
+            folder.pending -= 1
+
+    # files
+
+    def _visit_file(self, level: _Level, node: Node, old: Node | None) -> None:
+        folder = level.folder
+        self._counts.total_files += 1
+        self._counts.total_bytes += node.size
+        if node.content is None:
+            raise DamagedError("the file has no content list")
+        if self._options.trust_base and old is not None and old.type == "file" and level.extras is None:
+            same = old.content == node.content and old.size == node.size and same_metadata(node, old)
+            if same and node.links == old.links and not self._options.resumed:
+                self._counts.files_unchanged += 1
+                return
+        if self._options.dry_run:
+            self._counts.files_restored += 1
+            return
+        if node.links > 1 and (first := self._first_links.get((node.inode, node.device_id))) is not None:
+            folder.pending += 1
+            self._links.append((folder, node, first))
+            return
+        status = None if folder.fresh else self._status(folder, node.name)
+        if status is not None and not stat.S_ISREG(status.st_mode):
+            self._must_not_be(level, old, f"{os.fsdecode(folder.path + b'/' + node.name)} is no file")
+            remove(node.name, folder.descriptor)
+            status = None
+        elif status is None and not folder.fresh:
+            self._must_not_be(level, old, f"{os.fsdecode(folder.path + b'/' + node.name)} is missing")
+        self._plan_content(level, node, old, status)
+        self._run_window_if_full()
+
+    def _must_not_be(self, level: _Level, old: Node | None, what: str) -> None:
+        """Stop trusting the base if something differs from it, unless an interrupted run explains that."""
+        trusted = self._options.trust_base and not self._options.resumed and level.extras is None
+        if trusted and old is not None and old.type == "file":
+            raise BaseMismatch(what)
+
+    def _plan_content(self, level: _Level, node: Node, old: Node | None, status: os.stat_result | None) -> None:
+        folder = level.folder
+        content = node.content or []
+        pieces = self._writer.layout(content)
+        if sum(length for _, _, length in pieces) != node.size:
+            raise DamagedError(f"its blobs have {sum(length for _, _, length in pieces)} bytes, its size is {node.size}")
+        base_fits = False
+        if status is not None and old is not None and old.type == "file" and level.extras is None:
+            base_fits = status.st_size == old.size and status.st_mtime_ns == old.mtime
+            if not base_fits:
+                self._must_not_be(
+                    level, old, f"{os.fsdecode(folder.path + b'/' + node.name)} has another size or time"
+                )
+        key = (node.inode, node.device_id)
+        in_place = status is not None and self._may_keep_inode(node, old, status, key, base_fits=base_fits)
+        if status is not None and not in_place:
+            os.unlink(node.name, dir_fd=folder.descriptor)
+        if node.links > 1:
+            self._first_links[key] = [*folder.path.split(b"/")[1:], node.name]
+        folder.touched = True
+        file = RestoredFile(folder, node, fresh=not in_place)
+        if not in_place:
+            self._writer.add(file, pieces)
+        elif base_fits and not self._options.resumed and old is not None and old.content is not None:
+            self._writer.add(file, self._changed_pieces(old, pieces))
+        else:
+            self._writer.add_compared(file, pieces)
+
+    def _may_keep_inode(
+        self, node: Node, old: Node | None, status: os.stat_result, key: tuple[int, int], *, base_fits: bool
+    ) -> bool:
+        """Whether an existing file may be changed in place: nobody else must see that through another link."""
+        if node.links <= 1:
+            return status.st_nlink == 1
+        same_content = base_fits and old is not None and old.content == node.content and not self._options.resumed
+        if not same_content and status.st_nlink > 1:
+            return False
+        return self._disk_inodes.setdefault(status.st_ino, key) == key
+
+    def _changed_pieces(self, old: Node, pieces: list[tuple[bytes, int, int]]) -> list[tuple[bytes, int, int]]:
+        there = {(blob_id, offset) for blob_id, offset, _ in self._writer.layout(old.content or [])}
+        changed = [piece for piece in pieces if (piece[0], piece[1]) not in there]
+        with self._finished_lock:
+            self._writer.counts.bytes_unchanged += sum(p[2] for p in pieces) - sum(p[2] for p in changed)
+        return changed
+
+    def _status(self, folder: OpenFolder, name: bytes) -> os.stat_result | None:
+        try:
+            return os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def _finish_file(self, file: RestoredFile) -> None:
+        try:
+            file.finish()
+        except OSError as error:
+            file.fail(error)
+        with self._finished_lock:
+            if file.error is not None:
+                self._error(file.path, file.error)
+            else:
+                self._counts.files_restored += 1
+                self._counts.bytes_done += file.node.size
+            self._finished.append(file.folder)
+
+    # everything else
+
+    def _visit_other(self, level: _Level, node: Node, old: Node | None) -> None:
+        folder = level.folder
+        self._counts.others += 1
+        if (
+            self._options.trust_base and not self._options.resumed and level.extras is None
+            and old is not None and old.type == node.type and old.link_target == node.link_target
+            and old.device == node.device and same_metadata(node, old)
+        ):
+            return
+        if self._options.dry_run:
+            return
+        status = None if folder.fresh else self._status(folder, node.name)
+        if status is None or not _is_same_kind(folder, node, status):
+            if status is not None:
+                remove(node.name, folder.descriptor)
+            _make(folder, node)
+            folder.touched = True
+        apply_metadata(node, folder=folder.descriptor, name=node.name)
+
+    # windows
+
+    def _run_window_if_full(self) -> None:
+        if len(self._writer) > _WINDOW_ITEMS or (self._open_folders > _WINDOW_FOLDERS and len(self._writer)):
+            self._run_window()
+
+    def _run_window(self) -> None:
+        self._writer.run()
+        links, self._links = self._links, []
+        for folder, node, first in links:
+            try:
+                self._link(folder, node, first)
+            except OSError as error:
+                self._error(folder.path + b"/" + node.name, error)
+            self._finished.append(folder)
+        finished, self._finished = self._finished, []
+        for folder in finished:
+            folder.pending -= 1
+        for folder in finished:
+            if folder.descriptor >= 0:
+                self._close_if_done(folder)
+
+    def _link(self, folder: OpenFolder, node: Node, first: list[bytes]) -> None:
+        source = open_path(self._root, first[:-1])
+        try:
+            wanted = os.stat(first[-1], dir_fd=source, follow_symlinks=False)
+            status = self._status(folder, node.name)
+            if status is None or (status.st_ino, status.st_dev) != (wanted.st_ino, wanted.st_dev):
+                if status is not None:
+                    remove(node.name, folder.descriptor)
+                os.link(first[-1], node.name, src_dir_fd=source, dst_dir_fd=folder.descriptor, follow_symlinks=False)
+                folder.touched = True
+            self._counts.files_restored += 1
+            self._counts.bytes_done += node.size
+        finally:
+            os.close(source)
+
+
+def _merge(new: Iterator[Node], old: Iterator[Node]) -> Iterator[tuple[Node | None, Node | None]]:
+    """Pair the nodes of two trees by name; both are in order."""
+    left, right = next(new, None), next(old, None)
+    while left is not None or right is not None:
+        if right is None or (left is not None and left.name < right.name):
+            yield left, None
+            left = next(new, None)
+        elif left is None or right.name < left.name:
+            yield None, right
+            right = next(old, None)
+        else:
+            yield left, right
+            left, right = next(new, None), next(old, None)
+
+
+def _is_same_kind(folder: OpenFolder, node: Node, status: os.stat_result) -> bool:
+    mode = status.st_mode
+    if node.type == "symlink":
+        return stat.S_ISLNK(mode) and os.readlink(node.name, dir_fd=folder.descriptor) == node.link_target
+    if node.type == "fifo":
+        return stat.S_ISFIFO(mode)
+    if node.type in ("dev", "chardev"):
+        is_kind = stat.S_ISBLK(mode) if node.type == "dev" else stat.S_ISCHR(mode)
+        return is_kind and status.st_rdev == node.device
+    return False
+
+
+def _make(folder: OpenFolder, node: Node) -> None:
+    if node.type == "symlink":
+        os.symlink(node.link_target or b"", node.name, dir_fd=folder.descriptor)
+    elif node.type == "fifo":
+        os.mkfifo(node.name, 0o600, dir_fd=folder.descriptor)
+    elif node.type in ("dev", "chardev"):
+        kind = stat.S_IFBLK if node.type == "dev" else stat.S_IFCHR
+        os.mknod(node.name, kind | 0o600, node.device, dir_fd=folder.descriptor)
+    else:
+        raise DamagedError(f"an entry of the type {node.type!r} can't be restored")
