@@ -1,0 +1,1 @@
+"""How fast a cluster's objects are captured and applied, against kubectl in the same run."""
