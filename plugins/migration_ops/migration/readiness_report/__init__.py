@@ -1,0 +1,42 @@
+"""The readiness report: everything that would go wrong in a cutover, found before the downtime.
+
+`gather` reads both clusters once; then every check is a pure function from what was read to findings, one
+module for each group of checks; `readiness_report` runs them all. A finding names the object, says what is
+wrong and what to do, and how bad it is. `connect` and the cutover's preparation show the report; blockers
+stop both.
+"""
+
+from migration_ops.migration.readiness_report.finding import ReadinessFinding, ReadinessReport
+from migration_ops.migration.readiness_report.gathering import gather
+from migration_ops.migration.readiness_report.image_probe import (
+    ImageProbe,
+    build_image_probe,
+    split_probes,
+)
+from migration_ops.migration.readiness_report.images import (
+    ImagePull,
+    check_images,
+    image_probes,
+    image_uses,
+    read_image_probe,
+)
+from migration_ops.migration.readiness_report.pods import PodDemand, pod_demands
+from migration_ops.migration.readiness_report.report import Situation, readiness_report
+
+__all__ = [
+    "ImageProbe",
+    "ImagePull",
+    "PodDemand",
+    "ReadinessFinding",
+    "ReadinessReport",
+    "Situation",
+    "build_image_probe",
+    "check_images",
+    "gather",
+    "image_probes",
+    "image_uses",
+    "pod_demands",
+    "read_image_probe",
+    "readiness_report",
+    "split_probes",
+]

@@ -1,0 +1,84 @@
+"""Reads both clusters for the readiness report; nothing is written anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from migration_ops.cluster import (
+    ApiError,
+    Cluster,
+    NotFound,
+    capture,
+    check_permissions,
+    source_permissions,
+    target_permissions,
+)
+from migration_ops.cluster.suspension import as_before
+from migration_ops.migration.adaptation import adapt, selection
+from migration_ops.migration.plan import Plan
+from migration_ops.migration.readiness_report.capacity import adds_nodes_itself
+from migration_ops.migration.readiness_report.facts import ClusterFacts, read_facts
+from migration_ops.migration.readiness_report.report import Situation
+from migration_ops.migration.readiness_report.trial import dry_run
+from migration_ops.migration.target import with_namespaces
+
+if TYPE_CHECKING:
+    from migration_ops.migration.readiness_report.images import ImagePull
+
+_AUTOSCALER = "cluster-autoscaler-status"
+
+
+def gather(
+    plan: Plan,
+    source: Cluster,
+    target: Cluster,
+    *,
+    run: str,
+    probes: Mapping[str, Mapping[str, Any] | None] | None = None,
+    pulls: Sequence[ImagePull] | None = None,
+) -> Situation:
+    """Read the source, adapt what is there, and let the target judge it.
+
+    :param run: the run as a label value; a dry run writes nothing, but says whose the objects would be.
+    :param probes: by side, the summary of the vault probe; left out when it wasn't run.
+    :param pulls: what the image probes said; left out when they weren't run.
+    :raises ClusterError: if one of the clusters can't be reached.
+    :raises TransformError: if a rule set is missing or wrong.
+    """
+    # Discovery first: it says in which versions the source is best read.
+    there = read_facts(target, plan.namespaces.values())
+    found = capture(source, selection(plan), target_apis=there.served.api_names())
+    names = {str(one.manifest["metadata"].get("namespace") or "") for one in found.objects} - {""}
+    manifests = [as_before(one.manifest) for one in found.objects]
+    adapted = adapt(plan, manifests, target_version=there.version, target_apis=there.served.api_names())
+    objects = with_namespaces(adapted.objects)
+    targets = sorted(plan.target_namespace(name) for name in names)
+    if set(targets) - set(plan.namespaces.values()):
+        there = read_facts(target, targets)
+    return Situation(
+        plan=plan,
+        source=read_facts(source, names),
+        target=there,
+        capture=found,
+        adapted=adapted,
+        objects=objects,
+        trial=dry_run(target, objects, plan=plan.name, run=run, existing=plan.restore.existing),
+        rights={
+            "source": check_permissions(source, source_permissions(sorted(names) or [""])),
+            "target": check_permissions(target, target_permissions(targets or [""])),
+        },
+        probes=probes,
+        pulls=pulls,
+        scales=_scales(target, there),
+    )
+
+
+def _scales(target: Cluster, facts: ClusterFacts) -> bool:
+    path = f"/api/v1/namespaces/kube-system/configmaps/{_AUTOSCALER}"
+    try:
+        target.get(path, what="look for the cluster autoscaler")
+        names = [_AUTOSCALER]
+    except (NotFound, ApiError):
+        names = []
+    return adds_nodes_itself(names, facts.kind("", "Node"))

@@ -1,0 +1,190 @@
+"""The readiness report: every check, run over one reading of both clusters."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from migration_ops.cluster import Capture, Manifest, ObjectResult, PermissionResult
+from migration_ops.migration.plan import Plan
+from migration_ops.migration.readiness_report import (
+    capacity,
+    clusters,
+    controllers,
+    images,
+    kinds,
+    namespaces,
+    placement,
+    plan_references,
+    pod_security,
+    prerequisites,
+    quotas,
+    rules,
+    source_health,
+    storage,
+    trial,
+    vault_access,
+    volumes,
+    webhooks,
+)
+from migration_ops.migration.readiness_report.facts import ClusterFacts, quantity
+from migration_ops.migration.readiness_report.finding import ReadinessFinding, ReadinessReport
+from migration_ops.migration.readiness_report.pods import PodDemand, pod_demands
+from migration_ops.transform import TransformResult
+
+if TYPE_CHECKING:
+    from migration_ops.migration.readiness_report.images import ImagePull
+
+Check = Callable[[], list[ReadinessFinding]]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything that the checks look at; what wasn't gathered is None, and its checks don't run.
+
+    :param objects: the adapted objects with a Namespace for each that is used.
+    :param trial: the results of the server-side dry run.
+    :param rights: by side, the answers about the accounts' rights.
+    :param probes: by side, the summary of the vault probe.
+    :param pulls: what the image probes said.
+    :param scales: whether the target adds nodes by itself.
+    """
+
+    plan: Plan
+    source: ClusterFacts
+    target: ClusterFacts
+    capture: Capture
+    adapted: TransformResult
+    objects: Sequence[Manifest]
+    trial: Sequence[ObjectResult] | None = None
+    rights: Mapping[str, Sequence[PermissionResult]] = field(default_factory=dict)
+    probes: Mapping[str, Mapping[str, Any] | None] | None = None
+    pulls: Sequence[ImagePull] | None = None
+    scales: bool = False
+
+    @functools.cached_property
+    def demands(self) -> list[PodDemand]:
+        """The pods that the adapted objects make."""
+        return pod_demands(self.objects)
+
+    @functools.cached_property
+    def source_namespaces(self) -> set[str]:
+        """The namespaces that move."""
+        return {str(one.manifest["metadata"].get("namespace") or "") for one in self.capture.objects} - {""}
+
+    @functools.cached_property
+    def with_volumes(self) -> set[str]:
+        """The target namespaces where movers run."""
+        return {self.plan.target_namespace(claim.namespace) for claim in self.capture.claims}
+
+
+def readiness_report(situation: Situation) -> ReadinessReport:
+    """Run every check whose facts are there."""
+    findings: list[ReadinessFinding] = []
+    checked = []
+    for name, check in _checks(situation).items():
+        findings += check()
+        checked.append(name)
+    return ReadinessReport.of(findings, checked)
+
+
+def _checks(at: Situation) -> dict[str, Check]:
+    both: dict[str, Check] = {
+        "identity": lambda: clusters.check_identity(at.plan, at.source, at.target),
+        "clocks": lambda: clusters.check_clocks(at.source, at.target),
+        "permissions": lambda: [
+            one for side, answers in at.rights.items() for one in clusters.check_rights(side, answers)
+        ],
+        "rules": lambda: rules.check_rules(at.adapted),
+        "image copies": lambda: rules.check_image_copies(at.adapted),
+        "waves": lambda: plan_references.check_waves(at.plan, at.capture),
+        "hooks and probes": lambda: plan_references.check_hooks_and_probes(at.plan, at.capture, at.objects),
+    }
+    return both | _source_checks(at) | _target_checks(at) | _optional_checks(at)
+
+
+def _source_checks(at: Situation) -> dict[str, Check]:
+    return {
+        "capture": lambda: kinds.check_capture(at.capture),
+        "claims": lambda: volumes.check_claims(at.capture, at.source),
+        "unusual volumes": lambda: volumes.check_pod_volumes(at.capture),
+        "source pods": lambda: source_health.check_source_pods(at.source, at.source_namespaces),
+        "source nodes": lambda: source_health.check_source_nodes(at.source, at.capture.claims),
+        "gitops": lambda: controllers.check_gitops(at.capture, at.source),
+        "operators": lambda: controllers.check_operators(at.capture),
+        "autoscalers": lambda: controllers.check_autoscalers(at.capture, at.source),
+    }
+
+
+def _target_checks(at: Situation) -> dict[str, Check]:
+    target, objects, demands = at.target, at.objects, at.demands
+    nodes = target.kind("", "Node")
+    used = {str(one["metadata"].get("namespace") or "") for one in objects} - {""}
+
+    staged = {
+        (one["metadata"].get("namespace"), one["metadata"]["name"])
+        for one in target.kind("", "PersistentVolumeClaim")
+    }
+    # A quota counts claims that were staged already.
+    new = [
+        one
+        for one in objects
+        if one["kind"] != "PersistentVolumeClaim"
+        or (one["metadata"].get("namespace"), one["metadata"]["name"]) not in staged
+    ]
+
+    def among(kind: str) -> list[Manifest]:
+        """Those that exist, unless the set brings one of the same name."""
+        coming = [one for one in objects if one["kind"] == kind]
+        names = {(one["metadata"].get("namespace"), one["metadata"]["name"]) for one in coming}
+        existing = [
+            one
+            for one in target.kind("", kind)
+            if (one["metadata"].get("namespace"), one["metadata"]["name"]) not in names
+        ]
+        return [*existing, *coming]
+
+    return {
+        "api kinds": lambda: kinds.check_kinds(objects, target.served),
+        "storage": lambda: storage.check_storage(
+            objects, target.kind("storage.k8s.io", "StorageClass"), nodes
+        ),
+        "claim sizes": lambda: storage.check_growth(at.capture.claims, objects, at.plan.namespaces),
+        "quotas": lambda: quotas.check_quotas(demands, new, among("ResourceQuota")),
+        "limit ranges": lambda: quotas.check_limit_ranges(demands, objects, among("LimitRange")),
+        "placement": lambda: placement.check_placement(demands, nodes),
+        "capacity": lambda: capacity.check_capacity(demands, nodes, target.kind("", "Pod"), scales=at.scales),
+        "target webhooks": lambda: webhooks.check_target_webhooks(target, objects),
+        "own webhooks": lambda: webhooks.check_own_webhooks(target, objects),
+        "prerequisites": lambda: prerequisites.check_prerequisites(objects, demands, target),
+        "accounts": lambda: prerequisites.check_target_references(demands, objects, target),
+        "pod security": lambda: pod_security.check_pod_security(demands, objects, target, at.with_volumes),
+        "namespaces": lambda: namespaces.check_namespaces(used, target, objects),
+        "network policies": lambda: namespaces.check_network_policies(
+            at.with_volumes,
+            [
+                *target.kind("networking.k8s.io", "NetworkPolicy"),
+                *(one for one in objects if one["kind"] == "NetworkPolicy"),
+            ],
+        ),
+        "source network policies": lambda: namespaces.check_network_policies(
+            {claim.namespace for claim in at.capture.claims},
+            at.source.kind("networking.k8s.io", "NetworkPolicy"),
+        ),
+    }
+
+
+def _optional_checks(at: Situation) -> dict[str, Check]:
+    checks: dict[str, Check] = {}
+    results, probes, pulls = at.trial, at.probes, at.pulls
+    if results is not None:
+        checks["dry run"] = lambda: trial.check_dry_run(results)
+        checks["existing objects"] = lambda: trial.check_existing(results)
+    if probes is not None:
+        total = int(sum(quantity(claim.capacity) for claim in at.capture.claims))
+        checks["vault"] = lambda: vault_access.check_vault(probes, total)
+    if pulls is not None:
+        checks["images"] = lambda: images.check_images(pulls, images.image_uses(at.demands))
+    return checks

@@ -1,0 +1,78 @@
+"""The server-side dry run of the whole set, and what is in the target already.
+
+Nothing is changed: the API server runs validation, defaulting, quotas and admission on every object and then
+forgets it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from migration_ops.cluster import Cluster, Manifest, ObjectReference, ObjectResult, apply
+from migration_ops.cluster.existing import Policies
+from migration_ops.migration.readiness_report.finding import ReadinessFinding, Severity, finding
+
+CHECK, EXISTING_CHECK = "dry-run", "existing"
+_CONTAINERS = frozenset({"Namespace", "ServiceAccount"})
+# The server quotes what it refuses; of a Secret that must not reach a log or an approval.
+_QUOTED = re.compile(r"(Invalid value: ).*?(?=: |$)", re.DOTALL)
+_LONGEST = 600
+
+
+def dry_run(
+    target: Cluster, objects: Sequence[Manifest], *, plan: str, run: str, existing: Policies
+) -> list[ObjectResult]:
+    """Let the target judge all objects.
+
+    :param existing: what the plan says of objects that exist.
+    :raises ClusterError: if the API server can't be reached.
+    """
+    return apply(target, objects, plan=plan, run=run, existing=existing, dry_run=True, patience_seconds=0.0)
+
+
+def check_dry_run(results: Sequence[ObjectResult]) -> list[ReadinessFinding]:
+    """Name what the target would refuse.
+
+    :param results: of `dry_run`.
+    """
+    return [
+        finding(
+            CHECK,
+            "blocker",
+            one.object,
+            f"the target refuses it: {_safe(one)}",
+            "mend it in the source or with a rule, or settle restore.existing if it is in the way",
+        )
+        for one in results
+        if one.action == "failed"
+    ]
+
+
+def check_existing(results: Sequence[ObjectResult]) -> list[ReadinessFinding]:
+    """Name the objects that the target has already, with what the plan's policy would do to them.
+
+    :param results: of `dry_run`.
+    """
+    findings = []
+    for one in results:
+        reference = ObjectReference.parse(one.object)
+        if reference.kind in _CONTAINERS or one.action not in {"skipped", "updated"}:
+            continue
+        if one.action == "updated":
+            reason = "exists in the target and would be overwritten (restore.existing)"
+            remedy = "a rollback puts its former state back; choose skip or fail to leave it alone"
+            findings.append(finding(EXISTING_CHECK, "warning", one.object, reason, remedy))
+        elif "staged by this plan" not in one.message and "exists" in one.message:
+            reason = "exists in the target and would be left as it is (restore.existing)"
+            remedy = "choose update or recreate, rename the target namespace, or remove it there"
+            severity: Severity = "decision" if reference.kind == "PersistentVolumeClaim" else "warning"
+            findings.append(finding(EXISTING_CHECK, severity, one.object, reason, remedy))
+    return findings
+
+
+def _safe(result: ObjectResult) -> str:
+    message = result.message
+    if ObjectReference.parse(result.object).kind == "Secret":
+        message = _QUOTED.sub(r"\1(not shown)", message)
+    return message if len(message) <= _LONGEST else message[:_LONGEST] + "…"

@@ -1,0 +1,63 @@
+"""Whether movers of both clusters reach the vault, and what its speed means for this plan's volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from migration_ops.migration.readiness_report.finding import ReadinessFinding, finding
+from migration_ops.mover import size_text
+
+CHECK = "vault"
+SLOW_BYTES_PER_SECOND = 2 * 2**20
+"""Below this a cutover of even small deltas is long, whatever else is done well."""
+
+
+def check_vault(probes: Mapping[str, Mapping[str, Any] | None], total_bytes: int) -> list[ReadinessFinding]:
+    """Read the vault probes' summaries.
+
+    :param probes: by side (`source`, `target`), what `vault probe` said; nothing if it failed or didn't run.
+    :param total_bytes: size of the plan's volumes.
+    """
+    findings = []
+    for side, summary in probes.items():
+        speeds = rates(summary)
+        if speeds is None:
+            findings.append(
+                finding(
+                    CHECK,
+                    "blocker",
+                    side,
+                    "no mover there has written to the vault, read back and deleted",
+                    "look at the probe's log: image, egress, DNS, endpoint, certificate, credentials",
+                )
+            )
+            continue
+        upload, download = speeds
+        word, rate = ("up", upload) if side == "source" else ("down", download)
+        whole = f"{size_text(total_bytes)} would take {_time(total_bytes / rate)} there as a whole"
+        reason = f"{size_text(upload)}/s up, {size_text(download)}/s down; {whole}"
+        if rate < SLOW_BYTES_PER_SECOND:
+            remedy = f"use a nearer endpoint or a faster line: {word}load bounds the downtime"
+            findings.append(finding(CHECK, "warning", side, f"slow: {reason}", remedy))
+        else:
+            findings.append(finding(CHECK, "info", side, reason))
+    return findings
+
+
+def rates(summary: Mapping[str, Any] | None) -> tuple[float, float] | None:
+    """Bytes per second up and down that a probe measured; nothing if it didn't.
+
+    :param summary: of `vault probe`.
+    """
+    if not summary:
+        return None
+    size, write, read = (float(summary.get(key) or 0) for key in ("bytes", "write_seconds", "read_seconds"))
+    return (size / write, size / read) if size > 0 and write > 0 and read > 0 else None
+
+
+def _time(seconds: float) -> str:
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} s"
