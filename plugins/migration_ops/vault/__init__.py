@@ -7,6 +7,8 @@ each is imported when it is first asked for, so that a mover starts quickly.
 from __future__ import annotations
 
 import importlib
+import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -80,9 +82,55 @@ _HOMES = {
     "verify": "verifier",
 }
 
-__all__ = [  # noqa: PLE0604 - the names are strings, from one place
-    *_HOMES
+__all__ = [
+    "BackupSummary",
+    "CheckSummary",
+    "DamagedError",
+    "Interrupted",
+    "Policy",
+    "ProbeSummary",
+    "PruneSummary",
+    "Repository",
+    "RepositoryExists",
+    "RepositoryLocked",
+    "RepositoryNotFound",
+    "RestoreSummary",
+    "Snapshot",
+    "SnapshotNotFound",
+    "StopRequest",
+    "StorageDenied",
+    "StorageError",
+    "StorageUnavailable",
+    "StoreSettings",
+    "UsageError",
+    "VaultError",
+    "VerifySummary",
+    "WrongPassword",
+    "backup",
+    "check",
+    "find_snapshot",
+    "forget",
+    "init_repository",
+    "list_files",
+    "list_snapshots",
+    "open_repository",
+    "probe",
+    "prune",
+    "read_file",
+    "restore",
+    "unlock",
+    "verify",
 ]
+
+
+class _Package(types.ModuleType):
+    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 - as modules do
+        # Importing the module `backup` would hide the function of that name.
+        if name not in _HOMES or not isinstance(value, types.ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
