@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+pytest_plugins = ("tests.lab.fixtures",)
 SILENCE_SECONDS = 12
 
 

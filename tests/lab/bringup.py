@@ -15,7 +15,7 @@ from tests.lab.base_image import base_folder
 from tests.lab.cluster import LabCluster
 from tests.lab.instance import Instance, boot_id, load_instance, make_instance
 from tests.lab.kubernetes_build import kubernetes_binaries
-from tests.lab.leftovers import remove_instance, remove_nameless_interfaces
+from tests.lab.leftovers import remove_instance
 from tests.lab.mover_image import MOVER_IMAGE, mover_archive
 from tests.lab.packages import BUILD_PACKAGES, NODE_PACKAGES, S3_PACKAGES, install_packages
 from tests.lab.progress import Progress
@@ -56,7 +56,6 @@ def bring_up(name: str, wanted: Wanted, progress: Progress, logs: Path) -> None:
             [*NODE_PACKAGES, *(S3_PACKAGES if wanted.s3 else ())], progress, logs / "packages.log"
         )
         if instance is None:
-            remove_nameless_interfaces()
             instance = make_instance(name)
         network.make_host_address(instance)
         under_way: list[Future[Any]] = []

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kubernetes import client, config
+from kubernetes import client
 
 from tests.lab import control_plane, network, node
 from tests.lab.archive import pause_archive
 from tests.lab.cgroups import kill_group, make_group
+from tests.lab.clients import open_client
 from tests.lab.daemons import Daemon
 from tests.lab.errors import LabError
 from tests.lab.flavours import FLAVOURS
@@ -28,6 +29,7 @@ PARTS = (
     "kubelet",
     "kube-proxy",
 )
+STOP_SECONDS = 4.0  # an API server would wait a minute for those who watch
 IN_NODE = ("controller-manager", "containerd", "kubelet", "kube-proxy")
 
 
@@ -63,7 +65,7 @@ class LabCluster:
 
     def api_client(self) -> client.ApiClient:
         """Return a new client of the administrator; close it, or use it as a context manager."""
-        return config.new_client_from_config(str(self.kubeconfig))
+        return open_client(self.kubeconfig)
 
     def _daemon(self, part: str) -> Daemon:
         layout, binaries = self.layout, self.binaries
@@ -90,7 +92,7 @@ class LabCluster:
             command=lambda: self._placed(part, commands[part]()),
             log=layout.logs / f"{part}.log",
             pid_file=layout.run / f"{part}.pid",
-            group=f"{layout.instance.cgroup}/daemons",
+            group=layout.node_cgroup if part in {"node", *IN_NODE} else f"{layout.instance.cgroup}/daemons",
             ready=ready.get(part),
             # Else the kubelet asks Amazon's metadata service for credentials, and waits 6 s for no answer.
             environment={"AWS_EC2_METADATA_DISABLED": "true"},
@@ -132,7 +134,7 @@ class LabCluster:
 
         :param hard: kill it, as a crash would.
         """
-        self._part(part).stop(hard=hard)
+        self._part(part).stop(hard=hard, timeout_seconds=STOP_SECONDS)
 
     def _part(self, part: str) -> Daemon:
         if part not in self.daemons:
@@ -143,9 +145,9 @@ class LabCluster:
         holder = self.daemons["node"]
         if not holder.running:
             # What still runs in the namespaces of a dead holder can't be joined by new parts: start afresh.
-            for part in IN_NODE:
-                self.daemons[part].stop(hard=True)
-            kill_group(self.layout.cgroup)
+            for group in (self.layout.node_cgroup, self.layout.cgroup):
+                kill_group(group)
+            network.remove_interface(self.layout.wire)
         node.make_mount_points(self.layout)
         make_group(self.layout.cgroup)
         holder.start()

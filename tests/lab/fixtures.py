@@ -8,8 +8,6 @@ Modules are imported by the fixtures, not by this one: it is loaded by every tes
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     """The shared lab, up and whole."""
-    from tests.lab import Lab, preflight  # noqa: PLC0415 - see the module's text
+    from tests.lab import Lab, preflight
 
     missing = preflight()
     if missing:
@@ -32,7 +30,7 @@ def lab() -> Lab:
 
 
 def _cluster(name: str, request: pytest.FixtureRequest) -> AnyCluster:
-    from tests.lab.foreign import foreign_clusters  # noqa: PLC0415 - see the module's text
+    from tests.lab.foreign import foreign_clusters
 
     foreign = foreign_clusters().get(name)
     if foreign:
@@ -57,23 +55,3 @@ def target(request: pytest.FixtureRequest) -> AnyCluster:
 def s3(lab: Lab) -> LabS3:
     """The lab's S3 server."""
     return lab.s3
-
-
-@pytest.fixture(params=["source", "target"])
-def either_cluster(request: pytest.FixtureRequest) -> AnyCluster:
-    """Each of the two clusters in turn."""
-    cluster: AnyCluster = request.getfixturevalue(request.param)
-    return cluster
-
-
-@pytest.fixture
-def namespace(either_cluster: AnyCluster) -> Iterator[str]:
-    """A namespace of this test's own in ``either_cluster``, deleted afterwards."""
-    from kubernetes import client  # noqa: PLC0415 - see the module's text
-
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    with either_cluster.api_client() as api:
-        core = client.CoreV1Api(api)
-        core.create_namespace({"metadata": {"name": name}})
-        yield name
-        core.delete_namespace(name)

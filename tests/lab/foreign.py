@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from kubernetes import client, config
+from kubernetes import client
 
+from tests.lab.clients import open_client
 from tests.lab.errors import LabError
 
 VARIABLES = {"source": "DEMO_SOURCE_KUBECONFIG", "target": "DEMO_TARGET_KUBECONFIG"}
@@ -49,7 +50,7 @@ class ForeignCluster:
 
     def api_client(self) -> client.ApiClient:
         """Return a new client; close it, or use it as a context manager."""
-        return config.new_client_from_config(str(self.kubeconfig))
+        return open_client(self.kubeconfig)
 
     def start(self, part: str, *, wait: bool = True) -> None:
         """Refuse: only the lab's parts can be started."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import os
 import re
 import socket
 from contextlib import ExitStack
@@ -148,17 +147,3 @@ def _free_ports() -> dict[str, int]:
             probe.bind(("127.0.0.1", 0))
             ports[purpose] = probe.getsockname()[1]
     return ports
-
-
-def instance_names() -> list[str]:
-    """Return the names of all labs that left a trace in one of the lab's folders."""
-    names = set()
-    for root in (RUN_ROOT, DATA_ROOT):
-        if root.is_dir():
-            names |= {entry.name for entry in root.iterdir() if entry.is_dir()}
-    return sorted(names)
-
-
-def own_processes_only() -> bool:
-    """Tell whether we are root, without which a lab can be looked at but not changed."""
-    return os.geteuid() == 0

@@ -102,6 +102,11 @@ class Layout:
         return f"{self.instance.cgroup}/{self.name}"
 
     @property
+    def node_cgroup(self) -> str:
+        """The control group of the node's own servers, and of containerd's shims."""
+        return f"{self.cgroup}-node"
+
+    @property
     def api_address(self) -> str:
         """The API server's address."""
         return f"https://{self.host_end}:{API_PORT}"

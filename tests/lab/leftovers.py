@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -16,10 +15,9 @@ from tests.lab.tools import output_of
 def leftovers(name: str) -> list[str]:
     """Return what of a lab is on this machine: processes, control groups, interfaces, mounts and folders."""
     group = f"{PREFIX}-{name}"
-    instance = load_instance(name)
     found = [f"process {pid}: {_title(pid)}" for pid in sorted(pids_in(group) | _pids_by_name(name))]
     found += [f"control group {group}" for known in groups_like(group) if known == group]
-    found += [f"interface {known}" for known in network.lab_interfaces(instance.slot)] if instance else []
+    found += [f"interface {known}" for known in network.lab_interfaces(group)]
     found += [f"mount {where}" for where in _mounts(name)]
     found += [f"folder {root / name}" for root in (RUN_ROOT, DATA_ROOT) if (root / name).exists()]
     return found
@@ -39,14 +37,23 @@ def remove_instance(name: str) -> int:
     remove_group(group)
     for where in reversed(_mounts(name)):
         output_of(["umount", "--lazy", where])
+    for interface in network.lab_interfaces(group):
+        network.remove_interface(interface)
     if instance:
-        for interface in network.lab_interfaces(instance.slot):
-            network.remove_interface(interface)
         _give_up_mount_points(instance)
     for root in (DATA_ROOT, RUN_ROOT):
         if (root / name).exists():
             shutil.rmtree(root / name)
     return killed
+
+
+def lab_names() -> list[str]:
+    """Return the names of all labs that left a trace on this machine."""
+    names = {group.removeprefix(f"{PREFIX}-") for group in groups_like(f"{PREFIX}-")}
+    for root in (RUN_ROOT, DATA_ROOT):
+        if root.is_dir():
+            names |= {entry.name for entry in root.iterdir() if entry.is_dir()}
+    return sorted(names)
 
 
 def _give_up_mount_points(instance: Instance) -> None:
@@ -61,17 +68,6 @@ def _give_up_mount_points(instance: Instance) -> None:
             other.save()
             return
     node.remove_mount_points(instance.made_folders)
-
-
-def remove_nameless_interfaces() -> None:
-    """Remove interfaces of labs whose records are lost, so that their networks can be used again."""
-    known = {
-        found.slot for path in RUN_ROOT.glob("*/instance.json") if (found := load_instance(path.parent.name))
-    }
-    for interface in network.lab_interfaces():
-        slot = int(re.sub(r"\D", "", interface))
-        if slot not in known:
-            network.remove_interface(interface)
 
 
 def _move_into(pid: int, group: str) -> None:

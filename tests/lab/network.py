@@ -16,6 +16,7 @@ from tests.lab.layout import Layout
 from tests.lab.tools import output_of
 
 NODE_WIRE = "eth0"
+INTERFACE = re.compile(rf"{PREFIX}\d+[st]?")
 
 
 def _ip(*arguments: str) -> None:
@@ -33,6 +34,7 @@ def make_host_address(instance: Instance) -> None:
         return
     remove_interface(instance.bridge)
     _ip("link", "add", instance.bridge, "type", "bridge")
+    _ip("link", "set", instance.bridge, "alias", instance.cgroup)
     _ip("address", "add", f"{instance.host_address}/24", "dev", instance.bridge)
     _ip("link", "set", instance.bridge, "up")
 
@@ -55,6 +57,7 @@ def connect_node(layout: Layout, holder: int) -> None:
         remove_interface(layout.wire)
         node_side = ("peer", "name", NODE_WIRE, "netns", str(holder))
         _ip("link", "add", layout.wire, "type", "veth", *node_side)
+        _ip("link", "set", layout.wire, "alias", layout.instance.cgroup)
         in_node("ip", "link", "set", "lo", "up")
         in_node("ip", "address", "add", f"{layout.node_end}/30", "dev", NODE_WIRE)
         in_node("ip", "link", "set", NODE_WIRE, "up")
@@ -70,8 +73,17 @@ def remove_interface(name: str) -> None:
     subprocess.run(["ip", "link", "delete", name], capture_output=True, check=False)
 
 
-def lab_interfaces(slot: int | None = None) -> list[str]:
-    """Return the names of the lab's interfaces: those of one lab, or of all."""
-    number = r"\d+" if slot is None else str(slot)
-    name = re.compile(rf"{PREFIX}{number}[st]?")
-    return sorted(entry.name for entry in Path("/sys/class/net").iterdir() if name.fullmatch(entry.name))
+def lab_interfaces(lab: str | None = None) -> list[str]:
+    """Return the names of interfaces that labs made.
+
+    :param lab: only those of the lab with this control group, which is written on each as its alias.
+    """
+    found = [entry for entry in Path("/sys/class/net").iterdir() if INTERFACE.fullmatch(entry.name)]
+    return sorted(entry.name for entry in found if lab in {None, _alias(entry)})
+
+
+def _alias(interface: Path) -> str:
+    try:
+        return (interface / "ifalias").read_text(encoding="utf-8").strip()
+    except OSError:  # gone meanwhile
+        return ""

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kubernetes import client, config
+from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
+from tests.lab.clients import open_client
 from tests.lab.errors import LabError
 
 
@@ -25,7 +26,7 @@ def make_storage_class(kubeconfig: Path, settings: dict[str, Any]) -> None:
         "reclaimPolicy": "Delete",
         **settings,
     }
-    with config.new_client_from_config(str(kubeconfig)) as api:
+    with open_client(kubeconfig) as api:
         try:
             client.StorageV1Api(api).create_storage_class(body)
         except ApiException as error:
@@ -38,7 +39,7 @@ def wait_for_node(kubeconfig: Path, name: str, timeout_seconds: float = 60.0) ->
 
     :raises LabError: it doesn't in time.
     """
-    with config.new_client_from_config(str(kubeconfig)) as api:
+    with open_client(kubeconfig) as api:
         core = client.CoreV1Api(api)
 
         def takes_pods() -> bool:
