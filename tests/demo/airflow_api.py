@@ -13,6 +13,9 @@ from tests.demo.progress import Progress
 TERMINAL = {"success", "failed"}
 UNFINISHED_WELL = {"failed", "upstream_failed"}
 API = "/api/v2"
+# Nobody reads a question faster. An answer that comes before the scheduler has noticed that the task waits
+# makes Airflow 3.3 take the resumed task for one that was lost, and fail it.
+READING_SECONDS = 5.0
 
 
 class RunFailedError(Exception):
@@ -135,12 +138,13 @@ class AirflowApi:
     def wait(self, dag_id: str, run_id: str, *, answer: str = "Approve", seconds: float = 900) -> Run:
         """Follow a run to its end, answering what it asks and telling each task's changes of state."""
         began, told, answered = time.monotonic(), dict[str, str](), list[str]()
+        asked: dict[str, float] = {}
         while True:
             run = self.request("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
             self._tell_changes(dag_id, run_id, told)
             if run["state"] in TERMINAL:
                 return Run(dag_id, run_id, run["state"], time.monotonic() - began, tuple(answered))
-            answered += self._answer_questions(dag_id, run_id, answer)
+            answered += self._answer_questions(dag_id, run_id, answer, asked)
             if time.monotonic() - began > seconds:
                 raise TimeoutError(
                     f"{dag_id} run {run_id} is {run['state']} after {seconds:.0f} s; tasks: {told}"
@@ -184,12 +188,14 @@ class AirflowApi:
                 self._progress.say(f"  {dag_id}: {name} {state}")
                 told[name] = state
 
-    def _answer_questions(self, dag_id: str, run_id: str, answer: str) -> list[str]:
+    def _answer_questions(self, dag_id: str, run_id: str, answer: str, asked: dict[str, float]) -> list[str]:
         query = {"response_received": "false", "state": "awaiting_input"}
         answered = []
         of_run = f"/dags/{dag_id}/dagRuns/{run_id}"
         for detail in self.request("GET", f"{of_run}/hitlDetails", params=query)["hitl_details"]:
             task = detail["task_instance"]
+            if time.monotonic() - asked.setdefault(task["id"], time.monotonic()) < READING_SECONDS:
+                continue
             self._progress.say(
                 f"  {dag_id}: {task['task_id']} asks {detail['subject']!r}; the answer is {answer}"
             )

@@ -114,9 +114,9 @@ class Ground:
         mover = self.lab.build_mover(say=say)
         registries = {"source": SOURCE_REGISTRY, "target": TARGET_REGISTRY}
         for name, registry in registries.items():
-            cluster = self.lab.cluster(name)
-            cluster.import_image(shop, image_names(registry))
-            cluster.import_image(mover, [MOVER_IMAGE])
+            node = self.lab.cluster(name)
+            node.import_image(shop, image_names(registry))
+            node.import_image(mover, [MOVER_IMAGE])
 
 
 def is_foreign(environment: Mapping[str, str] = os.environ) -> bool:
