@@ -16,7 +16,7 @@ from tests.lab.cluster import LabCluster
 from tests.lab.instance import Instance, boot_id, load_instance, make_instance
 from tests.lab.kubernetes_build import kubernetes_binaries
 from tests.lab.leftovers import remove_instance
-from tests.lab.mover_image import MOVER_IMAGE, mover_archive
+from tests.lab.mover_image import MOVER_IMAGE, mover_image
 from tests.lab.packages import BUILD_PACKAGES, NODE_PACKAGES, S3_PACKAGES, install_packages
 from tests.lab.progress import Progress
 from tests.lab.recipes import build_recipe
@@ -98,7 +98,7 @@ def _start_s3(instance: Instance, progress: Progress) -> None:
 
 def _build_mover(base: Future[Path], progress: Progress, logs: Path) -> Path:
     base.result()
-    return mover_archive(progress, logs / "images.log")
+    return mover_image(progress, logs / "images.log")
 
 
 def _build_image(base: Future[Path], folder: Path, image: str, progress: Progress, logs: Path) -> Path:

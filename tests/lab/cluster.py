@@ -8,13 +8,13 @@ from pathlib import Path
 from kubernetes import client
 
 from tests.lab import control_plane, network, node
-from tests.lab.archive import pause_archive
 from tests.lab.cgroups import kill_group, make_group
 from tests.lab.clients import open_client
 from tests.lab.daemons import Daemon
 from tests.lab.errors import LabError
 from tests.lab.flavours import FLAVOURS
-from tests.lab.importing import import_archive
+from tests.lab.image import pause_image
+from tests.lab.importing import import_image
 from tests.lab.instance import Instance
 from tests.lab.layout import Layout
 from tests.lab.readiness import make_storage_class, wait_for_node, wait_until
@@ -166,8 +166,7 @@ class LabCluster:
         self.daemons["etcd"].wait_ready()
         self.start("apiserver", wait=False)
         self.daemons["containerd"].wait_ready()
-        pause = pause_archive(node.PAUSE_IMAGE, self.binaries)
-        self.import_image(pause, [node.PAUSE_IMAGE])
+        self.import_image(pause_image(node.PAUSE_IMAGE, self.binaries), [node.PAUSE_IMAGE])
         self.daemons["apiserver"].wait_ready()
         for part in ("controller-manager", "scheduler", "kubelet", "kube-proxy"):
             self.start(part, wait=False)
@@ -175,13 +174,13 @@ class LabCluster:
         self.daemons["kubelet"].wait_ready()
         wait_for_node(self.kubeconfig, self.name)
 
-    def import_image(self, archive: Path, names: Sequence[str]) -> None:
+    def import_image(self, image: Path, names: Sequence[str]) -> None:
         """Make an image known to the node under these full names; nothing happens if it is known already.
 
-        :param archive: an OCI archive, as ``Lab.build_image`` returns it.
+        :param image: as ``Lab.build_image`` returns it.
         :param names: such as ``docker.io/local/web:1`` (the registry must be written).
         """
-        import_archive(self.layout.containerd_socket, archive, names)
+        import_image(self.layout.containerd_socket, image, names)
 
 
 def _in_own_network(pid: int) -> bool:

@@ -16,7 +16,7 @@ from tests.lab.errors import LabError, PreflightError
 from tests.lab.instance import LOG_ROOT, RUN_ROOT, Instance, check_name, load_instance
 from tests.lab.kubernetes_build import cache_key
 from tests.lab.leftovers import remove_instance
-from tests.lab.mover_image import mover_archive
+from tests.lab.mover_image import mover_image
 from tests.lab.preflight import preflight
 from tests.lab.progress import Progress
 from tests.lab.recipes import build_recipe
@@ -123,7 +123,7 @@ class Lab:
         return LOG_ROOT / self.name
 
     def build_image(self, folder: Path, name: str, *, say: Callable[[str], None] | None = None) -> Path:
-        """Build the image of a recipe folder (see ``recipes``) and return its OCI archive.
+        """Build the image of a recipe folder (see ``recipes``) and return what ``import_image`` takes.
 
         :param name: the image's full name, such as ``docker.io/local/web:1``.
         """
@@ -131,9 +131,9 @@ class Lab:
             return build_recipe(folder, name, progress, self.logs / "images.log")
 
     def build_mover(self, *, say: Callable[[str], None] | None = None) -> Path:
-        """Build the mover's image as of the checkout's present code and return its OCI archive."""
+        """Build the mover's image of the checkout's present code and return what ``import_image`` takes."""
         with Progress(say) as progress:
-            return mover_archive(progress, self.logs / "images.log")
+            return mover_image(progress, self.logs / "images.log")
 
     def status(self) -> list[PartStatus]:
         """Return every server that the lab has or had."""

@@ -7,9 +7,9 @@ import tarfile
 import tomllib
 from pathlib import Path
 
-from tests.lab.archive import write_archive
 from tests.lab.base_image import base_layer
 from tests.lab.cache import build_once, fingerprint
+from tests.lab.image import write_image
 from tests.lab.layers import Layer, add_plain, add_tree, read_layer, write_layer
 from tests.lab.progress import Progress
 from tests.lab.recipes import Recipe, tree_digest
@@ -23,8 +23,8 @@ RECIPE = Recipe(entrypoint=["/usr/local/bin/migration-ops"], environment={"PYTHO
 PROGRAM = "#!/usr/bin/python3\nfrom migration_ops.cli import main\n\nmain()\n"
 
 
-def mover_archive(progress: Progress, log: Path) -> Path:
-    """Return the archive of the mover's image as of the checkout's present code."""
+def mover_image(progress: Progress, log: Path) -> Path:
+    """Return the ``image.json`` of the mover's image as of the checkout's present code."""
     base, libraries = base_layer(progress, log), _libraries_layer(progress, log)
     package = PROJECT / "plugins/migration_ops"
     parts = [
@@ -50,10 +50,10 @@ def mover_archive(progress: Progress, log: Path) -> Path:
             add_plain(tar, program, "usr/local/bin/migration-ops")
 
         own = write_layer(folder / "layer.tar", fill)
-        write_archive(folder / "image.tar", MOVER_IMAGE, [base, libraries, own], RECIPE.oci_config())
+        write_image(folder, MOVER_IMAGE, [base, libraries, own], RECIPE.oci_config())
 
     key = fingerprint(base.digest, libraries.digest, PROGRAM, version, *content)
-    return build_once("images", f"mover-{key}", build) / "image.tar"
+    return build_once("images", f"mover-{key}", build) / "image.json"
 
 
 def _libraries_layer(progress: Progress, log: Path) -> Layer:

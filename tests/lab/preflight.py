@@ -8,9 +8,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.lab.archive import ARCHITECTURES
 from tests.lab.cache import cache_root
 from tests.lab.cgroups import hierarchies
+from tests.lab.image import ARCHITECTURES
 from tests.lab.instance import DATA_ROOT, RUN_ROOT
 
 TOOLS = ("apt-get", "dpkg-query", "unshare", "nsenter", "setpriv", "setsid", "mount", "tar", "nice", "sysctl")

@@ -23,10 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.lab.archive import write_archive
 from tests.lab.base_image import base_layer, packages_layer
 from tests.lab.cache import build_once, fingerprint
 from tests.lab.errors import LabError
+from tests.lab.image import write_image
 from tests.lab.layers import Layer, add_plain, write_layer
 from tests.lab.progress import Progress
 
@@ -69,7 +69,7 @@ class Recipe:
 
 
 def build_recipe(folder: Path, name: str, progress: Progress, log: Path) -> Path:
-    """Return the archive of a recipe folder's image; built again only if something in the folder changed.
+    """Return the ``image.json`` of a recipe folder's image, built again only if the folder changed.
 
     :param name: the image's full name.
     """
@@ -85,9 +85,9 @@ def build_recipe(folder: Path, name: str, progress: Progress, log: Path) -> Path
                 add_plain(tar, folder / source, inside)
 
         own: list[Layer] = [write_layer(made / "layer.tar", fill)] if recipe.files else []
-        write_archive(made / "image.tar", name, [*layers, *own], recipe.oci_config())
+        write_image(made, name, [*layers, *own], recipe.oci_config())
 
-    return build_once("images", f"{folder.name}-{key}", build) / "image.tar"
+    return build_once("images", f"{folder.name}-{key}", build) / "image.json"
 
 
 def tree_digest(folder: Path) -> str:

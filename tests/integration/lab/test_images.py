@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from kubernetes import client
 
 from tests.lab import Lab, LabError
+from tests.lab.cache import cache_root
 from tests.lab.foreign import AnyCluster
 from tests.lab.readiness import wait_until
 
@@ -33,18 +36,20 @@ time.sleep(600)
 
 
 @pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    """A recipe folder of a program and its words."""
+def recipe(tmp_path: Path) -> Iterator[Path]:
+    """A recipe folder of a program and its words; what is built of it doesn't stay in the cache."""
     (tmp_path / "image.toml").write_text(RECIPE, encoding="utf-8")
     (tmp_path / "teller.py").write_text(PROGRAM, encoding="utf-8")
     (tmp_path / "words").mkdir()
     (tmp_path / "words/first").write_text("world", encoding="utf-8")
-    return tmp_path
+    yield tmp_path
+    for built in (cache_root() / "images").glob(f"*{tmp_path.name}-*"):
+        built.unlink() if built.is_file() else shutil.rmtree(built)
 
 
 def test_a_recipe_becomes_a_container_that_runs_as_it_says(recipe: Path, lab: Lab, pods_in_source):
-    archive = lab.build_image(recipe, "docker.io/local/teller:1")
-    lab.source.import_image(archive, [ECR_NAME])
+    image = lab.build_image(recipe, "docker.io/local/teller:1")
+    lab.source.import_image(image, [ECR_NAME])
     core, namespace = pods_in_source.core, pods_in_source.namespace
     container = {"name": "main", "image": ECR_NAME, "imagePullPolicy": "Never"}
     pod = {"metadata": {"name": "teller"}, "spec": {"containers": [container]}}
@@ -91,10 +96,10 @@ def test_a_recipe_with_an_unknown_field_is_refused(recipe: Path, lab: Lab):
 
 
 def test_a_name_without_registry_is_refused(recipe: Path, lab: Lab):
-    archive = lab.build_image(recipe, "docker.io/local/teller:1")
+    image = lab.build_image(recipe, "docker.io/local/teller:1")
 
     with pytest.raises(LabError, match="write the registry too"):
-        lab.source.import_image(archive, ["local/teller:1"])
+        lab.source.import_image(image, ["local/teller:1"])
 
 
 def test_the_mover_starts_in_both_clusters(pods, either_cluster: AnyCluster):
