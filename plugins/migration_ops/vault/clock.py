@@ -68,10 +68,20 @@ def parse_time(text: str) -> int:
     # timegm counts from year 1 on; 400 Gregorian years are always 146097 days.
     shift = 400 if year < 1 else 0
     seconds = calendar.timegm((year + shift, month, day, hour, minute, second)) - (146097 * 86400 if shift else 0)
-    if match[8] != "Z":
-        offset = int(match[10]) * 3600 + int(match[11]) * 60
-        seconds += offset if match[9] == "-" else -offset
-    return seconds * NANOSECONDS + int((match[7] or "0").ljust(9, "0"))
+    return (seconds - _offset(match)) * NANOSECONDS + int((match[7] or "0").ljust(9, "0"))
+
+
+def _offset(match: re.Match[str]) -> int:
+    if match[8] == "Z":
+        return 0
+    offset = int(match[10]) * 3600 + int(match[11]) * 60
+    return -offset if match[9] == "-" else offset
+
+
+def utc_offset_of(text: str) -> int:
+    """Seconds east of UTC of the zone in which a time was written."""
+    match = _PATTERN.match(text)
+    return _offset(match) if match else 0
 
 
 def as_datetime(nanoseconds: int) -> datetime:

@@ -34,12 +34,19 @@ class Packer:
 
     :param uploads: how many packs may be on their way at once.
     :param throttle: called with the bytes of each pack before it is uploaded.
+    :param remember: keep in `stored` what each pack holds.
     """
 
     def __init__(
-        self, repo: Repository, *, uploads: int | None = None, throttle: Callable[[int], None] | None = None
+        self,
+        repo: Repository,
+        *,
+        uploads: int | None = None,
+        throttle: Callable[[int], None] | None = None,
+        remember: bool = False,
     ) -> None:
         self._repo = repo
+        self._remember = remember
         self._throttle = throttle
         self._open = {BlobType.DATA: _OpenPack(), BlobType.TREE: _OpenPack()}
         self._locks = {BlobType.DATA: threading.Lock(), BlobType.TREE: threading.Lock()}
@@ -51,7 +58,7 @@ class Packer:
         self._durable_lock = threading.Lock()
         self._index_lock = threading.Lock()
         self._last_index = time.monotonic()
-        self.packs_stored: list[bytes] = []
+        self.stored: list[tuple[bytes, list[PackedBlob]]] = []
         self.bytes_stored = 0
         self._threads = [threading.Thread(target=self._upload_packs, name="upload", daemon=True) for _ in range(count)]
         for thread in self._threads:
@@ -134,7 +141,8 @@ class Packer:
         with self._durable_lock:
             self._durable.append((pack_id, pack.blobs))
             self._durable_blobs += len(pack.blobs)
-            self.packs_stored.append(pack_id)
+            if self._remember:
+                self.stored.append((pack_id, pack.blobs))
             self.bytes_stored += pack.size
             due = self._durable_blobs >= INDEX_BLOBS or time.monotonic() - self._last_index > INDEX_SECONDS
         if due:

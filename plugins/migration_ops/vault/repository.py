@@ -58,6 +58,10 @@ class Repository:
         self._index = index
         return index
 
+    def use_index(self, index: Index) -> None:
+        """Work with this index from now on."""
+        self._index = index
+
     def forget_index(self) -> None:
         """Drop the index from memory; the next use reads it anew."""
         self._index = None

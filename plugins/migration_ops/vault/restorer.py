@@ -121,7 +121,7 @@ class Restorer:
         if not folder.fresh and not (self._options.trust_base and base is not None):
             # Only here the folder is listed.
             extras = {os.fsencode(name) for name in os.listdir(folder.descriptor)} if folder.descriptor >= 0 else set()
-        return _Level(folder, _merge(new, old), extras)
+        return _Level(folder, merge(new, old), extras)
 
     def _error(self, path: bytes, error: Exception) -> None:
         message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -408,7 +408,7 @@ class Restorer:
             os.close(source)
 
 
-def _merge(new: Iterator[Node], old: Iterator[Node]) -> Iterator[tuple[Node | None, Node | None]]:
+def merge(new: Iterator[Node], old: Iterator[Node]) -> Iterator[tuple[Node | None, Node | None]]:
     """Pair the nodes of two trees by name; both are in order."""
     left, right = next(new, None), next(old, None)
     while left is not None or right is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from migration_ops.vault.backend import FileKind
-from migration_ops.vault.clock import format_time, parse_time
+from migration_ops.vault.clock import format_time, parse_time, utc_offset_of
 from migration_ops.vault.errors import DamagedError, SnapshotNotFound
 from migration_ops.vault.node import Node, decode_node, encode_node
 
@@ -26,6 +26,7 @@ class Snapshot:
     :param root: the volume root's own node, of snapshots made with ``--as-root``: a root tree has no place for it.
         restic passes over the member.
     :param summary: restic's statistics of the backup.
+    :param utc_offset: seconds east of UTC in which the time was written; days and weeks are counted in that zone.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Snapshot:
     program_version: str = ""
     summary: dict[str, Any] = field(default_factory=dict)
     root: Node | None = None
+    utc_offset: int = 0
 
     @property
     def short_id(self) -> str:
@@ -100,6 +102,7 @@ def decode_snapshot(name: str, plaintext: bytes) -> Snapshot:
             program_version=document.get("program_version", ""),
             summary=document.get("summary") or {},
             root=decode_node(root) if root else None,
+            utc_offset=utc_offset_of(document["time"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedError(f"snapshot {name} is damaged: {error!r}") from error
