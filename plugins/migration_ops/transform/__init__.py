@@ -1,7 +1,7 @@
 """Rules that adapt manifests to the target: pure functions, manifests in, manifests and findings out.
 
-The names below are the package's public ones; they are imported when they are used, so that the command starts
-fast.
+The names below are the package's public ones; they are imported when they are used, so that the command
+starts fast.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from migration_ops.transform.rules import (
     RenameAction,
     SetAction,
     Translation,
+    TranslationTable,
 )
 from migration_ops.transform.templates import render, render_all
 
@@ -38,15 +39,16 @@ def compile_action(action: Action) -> Step:
     return _COMPILERS[name](getattr(action, name))
 
 
-def tell(draft: Draft, spec: FindingSpec, context: Context, value: Any = None) -> None:
+def tell(draft: Draft, spec: FindingSpec, context: Context, value: Any = None, key: str = "") -> None:
     """Record a finding whose texts are templates.
 
     :param draft: the object.
     :param spec: the finding.
     :param context: what the templates may name.
     :param value: the value that it is about.
+    :param key: the annotation or label that it is about.
     """
-    variables = context.variables(draft.manifest, value)
+    variables = context.variables(draft.manifest, value, key)
     draft.find(
         spec.severity,
         render(spec.message, variables),
@@ -72,6 +74,8 @@ def _set(spec: SetAction) -> Step:
             if spec.only == "missing" and current is not None:
                 continue
             rendered = render_all(_copy(value), context.variables(draft.manifest, current))
+            if rendered == "" and value != "":
+                continue  # a template that has nothing to say
             draft.set((*base, *parts), rendered)
 
     return step
@@ -101,41 +105,57 @@ def _remove_keys(field: str) -> Callable[[list[str]], Step]:
     return compile_globs
 
 
-def _translate(field: str) -> Callable[[dict[str, Translation]], Step]:
-    def compile_table(table: dict[str, Translation]) -> Step:
+def _translate(field: str) -> Callable[[TranslationTable], Step]:
+    def compile_table(spec: TranslationTable) -> Step:
+        table = {
+            spec.prefix + key: _with_prefix(member, spec.to_prefix) for key, member in spec.table.items()
+        }
+        rest = _with_prefix(spec.rest, spec.to_prefix) if spec.rest is not None else None
+
         def step(draft: Draft, base: Parts, context: Context) -> None:
             place = (*base, "metadata", field)
             present = draft.get(place)
             if not isinstance(present, dict):
                 return
+            others = [key for key in present if key not in table and key.startswith(spec.prefix)]
             for key in [key for key in table if key in present]:
                 _translate_one(draft, place, key, table[key], context)
+            if rest is not None:
+                for key in others:
+                    _translate_one(draft, place, key, rest, context)
 
         return step
 
     return compile_table
 
 
+def _with_prefix(spec: Translation, prefix: str) -> Translation:
+    if spec.to is None or "/" in spec.to:
+        return spec
+    return spec.model_copy(update={"to": prefix + spec.to})
+
+
 def _translate_one(draft: Draft, place: Parts, key: str, spec: Translation, context: Context) -> None:
-    old = draft.get((*place, key))
-    new: str | None = str(old)
+    """Translate one key; the mapping's place is the annotations' or labels'."""
+    old = str(draft.get((*place, key)))
+    new: str | None = old
     if spec.finding is not None:
-        tell(draft, spec.finding, context, old)
+        tell(draft, spec.finding, context, old, key)
     if spec.values is not None:
-        new = spec.values.get(str(old), str(old) if spec.otherwise == "keep" else None)
-        if str(old) not in spec.values and spec.unmapped is not None:
-            tell(draft, spec.unmapped, context, old)
+        new = spec.values.get(old, old if spec.otherwise == "keep" else None)
     elif spec.template is not None:
-        new = render(spec.template, context.variables(draft.manifest, old)).strip() or None
-        if new is None and spec.unmapped is not None:
-            tell(draft, spec.unmapped, context, old)
-    if spec.to is None and spec.keep and new is not None:
+        new = render(spec.template, context.variables(draft.manifest, old, key)).strip() or None
+    if spec.unmapped is not None and (new is None or (spec.values is not None and old not in spec.values)):
+        tell(draft, spec.unmapped, context, old, key)
+    target = spec.to
+    if new is not None and (spec.keep if target is None else target == key):
         draft.set((*place, key), new)
         return
+    moves = target is not None and new is not None
     if not spec.keep:
-        draft.remove((*place, key), prune=spec.to is None or new is None)
-    if spec.to is not None and new is not None and draft.get((*place, spec.to)) is None:
-        draft.set((*place, spec.to), new)
+        draft.remove((*place, key), prune=not moves)
+    if target is not None and new is not None and draft.get((*place, target)) is None:
+        draft.set((*place, target), new)
 
 
 def _rename(spec: RenameAction) -> Step:

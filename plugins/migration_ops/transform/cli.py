@@ -20,16 +20,21 @@ EXIT_BLOCKERS = 2
 MAPPINGS = ("storage_classes", "image_registries", "namespaces")
 
 
+class UsageProblem(click.UsageError):
+    """A usage error that ends with 1, since 2 means that blockers were found."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
 class Command(click.Command):
-    """A command whose usage errors end with 1, since 2 means that blockers were found."""
+    """A command whose usage errors end with 1."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse, and give usage errors our exit status."""
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
-            error.exit_code = EXIT_BAD_INPUT
-            raise
+            raise UsageProblem(error.format_message(), ctx) from error
 
 
 @click.command("transform", cls=Command)
@@ -58,7 +63,7 @@ class Command(click.Command):
 @click.argument("source", metavar="IN", required=False)
 @click.argument("target", metavar="OUT", required=False)
 @click.option("--schema", "print_schema", is_flag=True, help="Print the JSON Schema of rule files and stop.")
-def transform(
+def transform(  # noqa: PLR0917 - click passes options by name
     rules: tuple[str, ...],
     params: tuple[str, ...],
     params_file: Path | None,
@@ -72,10 +77,11 @@ def transform(
 ) -> None:
     """Adapt the manifests in IN to the target, and write them to OUT.
 
-    IN is a folder or a file of manifests, - is standard input; OUT likewise. A folder is written in apply order.
+    IN is a folder or a file of manifests, - is standard input; OUT likewise. A folder is written in apply
+    order.
     Exit status: 0 clean, 2 blockers found, 1 bad input.
     """
-    from migration_ops.transform.schema import rule_set_schema  # noqa: PLC0415 (pydantic is slow to import)
+    from migration_ops.transform.schema import rule_set_schema
 
     if print_schema:
         click.echo(orjson.dumps(rule_set_schema(), option=orjson.OPT_INDENT_2))
@@ -109,8 +115,8 @@ def _run(
     locations: tuple[str, str],
     report_file: Path | None,
 ) -> int:
-    from migration_ops.transform.engine import transform as adapt  # noqa: PLC0415 (only when there is work)
-    from migration_ops.transform.loading import load_rule_sets  # noqa: PLC0415 (the same)
+    from migration_ops.transform.engine import transform as adapt
+    from migration_ops.transform.loading import load_rule_sets
 
     rule_sets = load_rule_sets([*settings.pop("rules"), *rules])
     parameters = Parameters(

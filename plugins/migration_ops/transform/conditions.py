@@ -11,7 +11,7 @@ from migration_ops.transform.context import Context
 from migration_ops.transform.objects import Manifest, group_of, is_builtin_group, plural, value_at
 from migration_ops.transform.paths import Path
 from migration_ops.transform.rules import Condition, ValueTest
-from migration_ops.transform.selectors import compile_label_selector, compile_selector
+from migration_ops.transform.selectors import Selects, compile_label_selector, compile_selector
 
 Predicate = Callable[[Any, Manifest], bool]
 SIGNS = re.compile(r"[*?\[]")
@@ -137,19 +137,24 @@ def _content(condition: Condition) -> list[Predicate]:
         wanted = getattr(condition, field)
         if isinstance(wanted, str):
             selects = compile_selector(wanted)
-            predicates.append(
-                lambda part, _whole, selects=selects: selects(value_at(part, ("metadata", "labels")) or {})
-            )
+            predicates.append(_selected(selects))
         elif wanted is not None:
             predicates += [_keyed(field, key, glob) for key, glob in wanted.items()]
     if condition.label_selector is not None:
         chosen = compile_label_selector(condition.label_selector)
-        predicates.append(lambda part, _whole: chosen(value_at(part, ("metadata", "labels")) or {}))
+        predicates.append(_selected(chosen))
     for text in condition.jsonpath or ():
-        path = Path(text)
-        predicates.append(lambda part, _whole, path=path: bool(path.find(part)))
+        predicates.append(_selects_something(Path(text)))
     predicates += [_value_test(test) for test in condition.values or ()]
     return predicates
+
+
+def _selected(selects: Selects) -> Predicate:
+    return lambda part, _whole: selects(value_at(part, ("metadata", "labels")) or {})
+
+
+def _selects_something(path: Path) -> Predicate:
+    return lambda part, _whole: bool(path.find(part))
 
 
 def _globs(patterns: list[str], text_of: Callable[[Manifest], str]) -> Predicate:

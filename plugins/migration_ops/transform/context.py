@@ -61,13 +61,32 @@ class Context:
             value = value[name]
         return value
 
-    def variables(self, manifest: Manifest, value: Any = None) -> dict[str, Any]:
+    @cached_property
+    def services_with_selector(self) -> frozenset[tuple[str, str]]:
+        """Namespace and name of the Services whose endpoints a controller fills."""
+        return frozenset(
+            (item["metadata"].get("namespace", ""), item["metadata"]["name"])
+            for item in self.objects
+            if item["kind"] == "Service"
+            and item["apiVersion"] == "v1"
+            and mapping_at(item, "spec").get("selector")
+        )
+
+    def variables(self, manifest: Manifest, value: Any = None, key: str = "") -> dict[str, Any]:
         """Give what templates may name.
 
         :param manifest: the object in hand.
         :param value: the value in hand.
+        :param key: the annotation or label in hand.
         """
-        return {"params": self.params, "object": manifest, "value": value, "provider": self.provider or ""}
+        return {
+            "params": self.params,
+            "object": manifest,
+            "annotations": manifest["metadata"].get("annotations") or {},
+            "value": value,
+            "key": key,
+            "provider": self.provider or "",
+        }
 
 
 def _installed_kinds(objects: Sequence[Manifest]) -> list[str]:

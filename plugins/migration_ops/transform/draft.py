@@ -93,7 +93,11 @@ class Draft:
         """
         container = value_at(self.manifest, parts[:-1])
         last = parts[-1]
-        if (isinstance(container, dict) and last in container) or (isinstance(container, list) and isinstance(last, int) and last < len(container)):
+        if isinstance(container, dict):
+            if last not in container:
+                return False
+            before = container.pop(last)
+        elif isinstance(container, list) and isinstance(last, int) and last < len(container):
             before = container.pop(last)
         else:
             return False

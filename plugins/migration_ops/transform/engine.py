@@ -37,6 +37,7 @@ class CompiledRule:
 
     :param name: `rule set/rule`.
     :param rule_set: the set's name.
+    :param position: its place among all rules.
     :param on_original: whether the condition looks at the object as it was before the set.
     :param kinds: kinds that it can be about; None: any.
     :param when: the condition on the object.
@@ -47,6 +48,7 @@ class CompiledRule:
 
     name: str
     rule_set: str
+    position: int
     on_original: bool
     kinds: frozenset[str] | None
     when: Predicate
@@ -66,7 +68,7 @@ class CompiledRule:
             return
         draft.rule = self.name
         try:
-            for base in list(scoped(self.scope, manifest, context)):
+            for base in list(scoped(self.scope, manifest)):
                 if self.where(draft.get(base), manifest):
                     for step in self.steps:
                         step(draft, base, context)
@@ -121,11 +123,11 @@ class Program:
 
     def __init__(self, rule_sets: Sequence[RuleSet], context: Context) -> None:
         self.context = context
+        rules = [(rule_set, rule) for rule_set in rule_sets for rule in rule_set.rules]
         self._rules = [
             compiled
-            for rule_set in rule_sets
-            for rule in rule_set.rules
-            if (compiled := _compile(rule_set, rule, context))
+            for position, (rule_set, rule) in enumerate(rules)
+            if (compiled := _compile(rule_set, rule, position, context))
         ]
         self._by_kind: dict[str, list[CompiledRule]] = {}
 
@@ -134,10 +136,16 @@ class Program:
 
         :param draft: the object.
         """
-        for rule in self._rules_for(draft.manifest["kind"]):
+        kind, done = draft.manifest["kind"], -1
+        remaining = iter(self._rules_for(kind))
+        while (rule := next(remaining, None)) is not None:
             rule.run(draft, self.context)
+            done = rule.position
             if draft.dropped is not None:
                 return
+            if draft.manifest["kind"] != kind:  # it became something else: later rules may be about that
+                kind = draft.manifest["kind"]
+                remaining = (later for later in self._rules_for(kind) if later.position > done)
 
     def _rules_for(self, kind: str) -> list[CompiledRule]:
         if kind not in self._by_kind:
@@ -145,7 +153,7 @@ class Program:
         return self._by_kind[kind]
 
 
-def _compile(rule_set: RuleSet, rule: Rule, context: Context) -> CompiledRule | None:
+def _compile(rule_set: RuleSet, rule: Rule, position: int, context: Context) -> CompiledRule | None:
     when, where = compile_condition(rule.when, context), compile_condition(rule.where, context)
     if when is None or where is None:
         return None
@@ -153,6 +161,7 @@ def _compile(rule_set: RuleSet, rule: Rule, context: Context) -> CompiledRule | 
     return CompiledRule(
         name=f"{rule_set.name}/{rule.name}",
         rule_set=rule_set.name,
+        position=position,
         on_original=rule.on_original,
         kinds=None if any(is_glob(kind) for kind in kinds) else frozenset(kinds),
         when=when,
@@ -162,12 +171,11 @@ def _compile(rule_set: RuleSet, rule: Rule, context: Context) -> CompiledRule | 
     )
 
 
-def scoped(scope: str, manifest: Manifest, context: Context) -> Iterable[Parts]:
+def scoped(scope: str, manifest: Manifest) -> Iterable[Parts]:
     """Give the places that a scope selects in an object.
 
     :param scope: `object`, `pod`, `container` or `claim`.
     :param manifest: the object.
-    :param context: its parameter `pod_template_paths` names templates in custom resources.
     """
     if scope == "object":
         return [()]
@@ -203,7 +211,7 @@ def _created(drafts: Sequence[Draft], program: Program) -> list[Draft]:
 
 
 def _one_object_a_name(drafts: Sequence[Draft]) -> list[Finding]:
-    """Drop further captures of one object (a server shows an Ingress in two groups); report real collisions."""
+    """Drop further captures of one object (servers show an Ingress in two groups); report collisions."""
     owners: dict[str, list[Draft]] = defaultdict(list)
     for draft in drafts:
         if draft.dropped is None:

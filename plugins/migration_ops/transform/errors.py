@@ -11,7 +11,11 @@ None of them can be retried: the input has to change.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class TransformError(Exception):
@@ -43,3 +47,16 @@ class ManifestError(TransformError):
 
 class RuleExecutionError(TransformError):
     """A rule met an object that it can't be applied to, such as a patch of a path that isn't there."""
+
+
+def model_problems(error: ValidationError, line_of: Callable[[Sequence[str | int]], int]) -> list[str]:
+    """Write down what pydantic found, one line per problem, with the place in the file.
+
+    :param error: what pydantic raised.
+    :param line_of: gives the line of a field.
+    """
+    problems = []
+    for problem in error.errors():
+        field = ".".join(str(part) for part in problem["loc"])
+        problems.append(f":{line_of(problem['loc'])}: {field or 'file'}: {problem['msg']}")
+    return problems

@@ -15,8 +15,8 @@ DEFAULT_REGISTRY = "docker.io"
 def full_name(image: str) -> str:
     """Write an image's name out as container runtimes understand it.
 
-    `nginx` is `docker.io/library/nginx`, `grafana/grafana` is `docker.io/grafana/grafana`; a first part with a
-    dot, a colon or called `localhost` is a registry.
+    `nginx` is `docker.io/library/nginx`, `grafana/grafana` is `docker.io/grafana/grafana`; a first part with
+    a dot, a colon or called `localhost` is a registry.
 
     :param image: the name as a manifest has it.
     """

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from migration_ops.transform.errors import RuleSetError
+from migration_ops.transform.errors import RuleSetError, model_problems
 from migration_ops.transform.registry import adapters, converters
 from migration_ops.transform.rules import Rule, RuleSet
 from migration_ops.transform.selectors import compile_selector
@@ -26,8 +26,8 @@ ALWAYS = "namespaces"
 def default_search_path() -> Path:
     """Say where rule files lie that are asked for by name.
 
-    `MIGRATION_OPS_RULES` if it is set; else `include/transform_rules` of the checkout (or the Airflow home) that
-    this module belongs to; else the copy inside of the installed package.
+    `MIGRATION_OPS_RULES` if it is set; else `include/transform_rules` of the checkout (or the Airflow home)
+    that this module belongs to; else the copy inside of the installed package.
     """
     configured = os.environ.get(SEARCH_PATH_VARIABLE)
     if configured:
@@ -41,8 +41,8 @@ def load_rule_sets(names_or_files: Sequence[str], *, search_path: Path | None = 
 
     The set `namespaces` always comes last: it does what a plan's namespace mapping says.
 
-    :param names_or_files: names such as `eks-to-ack`, or paths (with a slash or ending in .yaml, .yml, .json);
-        a relative path that doesn't exist is looked for below the search path.
+    :param names_or_files: names such as `eks-to-ack`, or paths (with a slash, or ending in .yaml, .yml,
+        .json); a relative path that doesn't exist is looked for below the search path.
     :param search_path: the folder of named rule sets.
     :raises RuleSetError: when one can't be found, read or understood.
     """
@@ -108,11 +108,7 @@ def parse_rule_set(text: str, *, source: str, name: str) -> RuleSet:
     try:
         rule_set = RuleSet.model_validate(document)
     except ValidationError as error:
-        problems = [
-            f":{_line(node, problem['loc'])}: {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-            for problem in error.errors()
-        ]
-        raise RuleSetError(source, problems) from error
+        raise RuleSetError(source, model_problems(error, lambda place: _line(node, place))) from error
     problems = [f":{_line(node, place)}: {message}" for place, message in _problems(rule_set)]
     if problems:
         raise RuleSetError(source, problems)
@@ -152,7 +148,7 @@ def _unknown_names(rule: Rule, place: tuple[str | int, ...]) -> Iterator[tuple[t
         if action.convert is not None and action.convert.using and action.convert.using not in converters():
             yield (
                 here,
-                f"rule {rule.name}: no converter {action.convert.using!r}; there are {', '.join(converters())}",
+                f"rule {rule.name}: no converter {action.convert.using!r}; known: {', '.join(converters())}",
             )
 
 

@@ -71,11 +71,11 @@ def _unlisted(document: Any) -> Iterator[Any]:
     if isinstance(document, dict) and str(document.get("kind", "")).endswith("List") and "items" in document:
         if not isinstance(document["items"], list):
             raise ManifestError(f"{document['kind']}: items must be a list")
+        kind = document["kind"].removesuffix("List")
+        # The API's typed lists leave apiVersion and kind out of their items.
+        typed = {"apiVersion": document.get("apiVersion"), "kind": kind} if kind else {}
         for item in document["items"]:
-            kind = document["kind"].removesuffix("List")
-            if isinstance(item, dict) and kind:  # kubectl's typed lists leave these out of their items
-                item = {"apiVersion": document.get("apiVersion"), "kind": kind, **item}
-            yield item
+            yield {**typed, **item} if isinstance(item, dict) else item
     elif isinstance(document, list):
         yield from document
     else:
@@ -85,12 +85,14 @@ def _unlisted(document: Any) -> Iterator[Any]:
 def write_manifests(manifests: Sequence[Manifest], location: str) -> None:
     """Write manifests in the given order, to a file (.yaml, .yml, .json), standard output, or a folder.
 
-    A folder gets one file an object, in folders whose names sort in apply order. Files of a former run that are
-    not written again are removed; nothing else is.
+    A folder gets one file an object, in folders whose names sort in apply order. Files of a former run that
+    are not written again are removed; nothing else is. Owner references hold the source's uids, for which a
+    target's garbage collector would delete the objects: they are left out.
 
     :param manifests: what to write.
     :param location: a path, or `-`.
     """
+    manifests = [_without_owners(manifest) for manifest in manifests]
     if location == STREAM:
         sys.stdout.write(_yaml(manifests))
     elif location.endswith(".json"):
@@ -100,6 +102,13 @@ def write_manifests(manifests: Sequence[Manifest], location: str) -> None:
         Path(location).write_text(_yaml(manifests), encoding="utf-8")
     else:
         _write_folder(manifests, Path(location))
+
+
+def _without_owners(manifest: Manifest) -> Manifest:
+    if "ownerReferences" not in manifest["metadata"]:
+        return manifest
+    kept = {key: value for key, value in manifest["metadata"].items() if key != "ownerReferences"}
+    return {**manifest, "metadata": kept}
 
 
 def _yaml(manifests: Sequence[Manifest]) -> str:

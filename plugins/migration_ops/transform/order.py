@@ -11,23 +11,25 @@ WAVES: tuple[tuple[str, frozenset[str]], ...] = (
     ("10-namespaces", frozenset({"Namespace"})),
     (
         "20-policies",
-        frozenset({"StorageClass", "VolumeSnapshotClass", "IngressClass", "AlbConfig", "PriorityClass", "RuntimeClass",
-                   "ResourceQuota", "LimitRange", "NetworkPolicy"}),
+        frozenset({"StorageClass", "VolumeSnapshotClass", "IngressClass", "AlbConfig", "PriorityClass",
+                   "RuntimeClass", "ResourceQuota", "LimitRange", "NetworkPolicy"}),
     ),
-    ("30-identity", frozenset({"ServiceAccount", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"})),
+    ("30-identity", frozenset({"ServiceAccount", "Role", "ClusterRole", "RoleBinding",
+                               "ClusterRoleBinding"})),
     ("40-configuration", frozenset({"ConfigMap", "Secret", "SecretProviderClass"})),
     ("50-volumes", frozenset({"PersistentVolume", "PersistentVolumeClaim"})),
     ("60-services", frozenset({"Service", "Endpoints", "EndpointSlice"})),
     (
         "70-workloads",
-        frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Pod", "Job",
-                   "CronJob", "PodTemplate"}),
+        frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Pod",
+                   "Job", "CronJob", "PodTemplate"}),
     ),
     ("80-scaling", frozenset({"HorizontalPodAutoscaler", "PodDisruptionBudget"})),
     ("85-custom", frozenset()),
     ("90-ingress", frozenset({"Ingress"})),
-    ("95-admission", frozenset({"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "APIService",
-                                "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"})),
+    ("95-admission", frozenset({"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration",
+                                "APIService", "ValidatingAdmissionPolicy",
+                                "ValidatingAdmissionPolicyBinding"})),
 )  # fmt: skip
 OTHERS = "85-custom"
 _WAVE_OF = {kind: name for name, kinds in WAVES for kind in kinds}

@@ -59,8 +59,8 @@ def refuse_chains(name: str, mapping: Mapping[str, str]) -> None:
         following = mapping.get(value, value)
         if following != value:
             raise ParameterError(
-                f"{name}: {key} becomes {value}, and {value} becomes {following}; a second run over the result would "
-                "change it again. Use a name on the right that isn't on the left"
+                f"{name}: {key} becomes {value}, and {value} becomes {following}; a second run would "
+                "change the result again. Use a name on the right that isn't on the left"
             )
 
 
@@ -77,20 +77,20 @@ def parse_version(text: str) -> tuple[int, int]:
         raise ParameterError(f"{text!r} is no Kubernetes version; write it as 1.32") from error
 
 
-def look_up(name: str, layers: Sequence[Mapping[str, str]]) -> str | None:
+def look_up(
+    name: str, layers: Sequence[Mapping[str, str]], settled: Collection[str] = frozenset()
+) -> str | None:
     """Map a name: the first layer that knows it decides, by an exact key before globs, longer globs first.
-
-    What a layer produces is never mapped again by a glob.
 
     :param name: the name in the source.
     :param layers: mappings, the most important first.
+    :param settled: names of the target; globs leave them alone, so that a second run changes nothing.
     """
     for layer in layers:
         if name in layer:
             return layer[name]
-    if any(name in layer.values() for layer in layers):
-        return None
-    for layer in layers:
+        if name in settled:
+            continue
         for pattern in sorted(layer, key=len, reverse=True):
             if any(sign in pattern for sign in "*?[") and fnmatchcase(name, pattern):
                 return layer[pattern]

@@ -31,7 +31,8 @@ def resolve_params(rule_sets: Sequence[RuleSet], parameters: Parameters) -> dict
     unknown = sorted(set(parameters.params) - set(declared))
     if unknown:
         raise ParameterError(
-            f"no rule set knows the parameter {', '.join(unknown)}; known are {', '.join(sorted(declared)) or 'none'}"
+            f"no rule set knows the parameter {', '.join(unknown)}; "
+            f"known are {', '.join(sorted(declared)) or 'none'}"
         )
     resolved = {}
     for name, parameter in declared.items():

@@ -68,34 +68,36 @@ class Condition(Model):
     """When a rule applies; everything that is given must hold."""
 
     kind: Texts | None = Field(
-        None,
-        description="`Kind` (of Kubernetes' own groups) or `group/Kind`; globs; `core/Kind` for the core group",
+        default=None,
+        description="`Kind` (of Kubernetes' own groups) or `group/Kind`; globs; `core` is the core group",
     )
     resource: str | None = Field(
-        None,
+        default=None,
         description="glob over `resources.group` (`deployments.apps`, core: `pods`); `*` stays within a part",
     )
-    api_version: Texts | None = Field(None, description="globs")
-    namespace: Texts | None = Field(None, description="globs; the source's namespace")
-    name: Texts | None = Field(None, description="globs")
+    api_version: Texts | None = Field(default=None, description="globs")
+    namespace: Texts | None = Field(default=None, description="globs; the source's namespace")
+    name: Texts | None = Field(default=None, description="globs")
     name_matches: Pattern | None = None
     labels: str | dict[str, str | None] | None = Field(
-        None,
-        description="a label selector, or labels with a glob for the value (null: any value); keys may be globs",
+        default=None,
+        description="a label selector; or labels with a glob for the value (null: any); keys may be globs",
     )
     label_selector: dict[str, Any] | None = Field(
-        None, description="matchLabels, matchExpressions as in the API"
+        default=None, description="matchLabels, matchExpressions as in the API"
     )
-    annotations: dict[str, str | None] | None = Field(None, description="as `labels`, for annotations")
-    jsonpath: JsonPaths | None = Field(None, description="each must select something")
+    annotations: dict[str, str | None] | None = Field(
+        default=None, description="as `labels`, for annotations"
+    )
+    jsonpath: JsonPaths | None = Field(default=None, description="each must select something")
     values: list[ValueTest] | None = None
-    provider: Texts | None = Field(None, description="the source's provider")
+    provider: Texts | None = Field(default=None, description="the source's provider")
     params: dict[str, Any] | None = Field(
-        None,
+        default=None,
         description="parameters by dotted name and the value that they must have (true: set, false: not set)",
     )
     any: list[Condition] | None = None
-    not_: Condition | None = Field(None, alias="not")
+    not_: Condition | None = Field(default=None, alias="not")
 
 
 class FindingSpec(Model):
@@ -111,16 +113,29 @@ class Translation(Model):
     """What becomes of one annotation or label."""
 
     to: str | None = Field(
-        None, description="the new key; without it the old one is dropped, or kept with `keep`"
+        default=None, description="the new key; without it the old one is dropped, or kept with `keep`"
     )
     keep: bool = False
-    values: dict[str, str] | None = Field(None, description="old value to new value; others: see `otherwise`")
-    template: str | None = Field(
-        None, description="Jinja; `value` is the old value; empty result: no annotation"
+    values: dict[str, str] | None = Field(
+        default=None, description="old value to new value; others: see `otherwise`"
     )
-    otherwise: Literal["keep", "drop"] = Field("drop", description="for values that `values` hasn't")
-    finding: FindingSpec | None = Field(None, description="always told when the key is there")
-    unmapped: FindingSpec | None = Field(None, description="told when the value has no translation")
+    template: str | None = Field(
+        default=None, description="Jinja; `value` is the old value; empty result: no annotation"
+    )
+    otherwise: Literal["keep", "drop"] = Field(default="drop", description="for values that `values` hasn't")
+    finding: FindingSpec | None = Field(default=None, description="always told when the key is there")
+    unmapped: FindingSpec | None = Field(default=None, description="told when the value has no translation")
+
+
+class TranslationTable(Model):
+    """Translations of annotations or labels."""
+
+    prefix: str = Field(default="", description="put before each key of the table")
+    to_prefix: str = Field(default="", description="put before each `to` that has no slash")
+    table: dict[str, Translation]
+    rest: Translation | None = Field(
+        default=None, description="for keys with the prefix that the table lacks; without it they stay"
+    )
 
 
 class SetAction(Model):
@@ -128,7 +143,9 @@ class SetAction(Model):
 
     path: JsonPath
     value: Any = None
-    parameter: str | None = Field(None, description="dotted name of the parameter to take the value from")
+    parameter: str | None = Field(
+        default=None, description="dotted name of the parameter to take the value from"
+    )
     only: Literal["always", "missing", "present"] = "always"
 
 
@@ -137,7 +154,7 @@ class MapAction(Model):
 
     path: JsonPath
     table: dict[str, Any] | None = None
-    parameter: str | None = Field(None, description="dotted name of a parameter that holds the table")
+    parameter: str | None = Field(default=None, description="dotted name of a parameter that holds the table")
     otherwise: Literal["keep", "drop"] = "keep"
     unmapped: FindingSpec | None = None
 
@@ -154,15 +171,15 @@ class ApiVersion(Model):
     """One version of a kind."""
 
     api_version: str
-    since: str | None = Field(None, description="first Kubernetes version that serves it")
-    removed: str | None = Field(None, description="first Kubernetes version that doesn't")
+    since: str | None = Field(default=None, description="first Kubernetes version that serves it")
+    removed: str | None = Field(default=None, description="first Kubernetes version that doesn't")
 
 
 class ConvertAction(Model):
     """Bring a kind to the best version that the target serves."""
 
     versions: list[ApiVersion] = Field(description="preferred first")
-    using: str | None = Field(None, description="a converter; without one only apiVersion changes")
+    using: str | None = Field(default=None, description="a converter; without one only apiVersion changes")
 
 
 class JsonPatchOperation(Model):
@@ -170,7 +187,7 @@ class JsonPatchOperation(Model):
 
     op: Literal["add", "remove", "replace", "move", "copy", "test"]
     path: str
-    from_: str | None = Field(None, alias="from")
+    from_: str | None = Field(default=None, alias="from")
     value: Any = None
 
 
@@ -179,19 +196,19 @@ class Action(Model):
 
     set: SetAction | None = None
     remove: JsonPaths | None = None
-    remove_annotations: Texts | None = Field(None, description="globs of keys")
-    remove_labels: Texts | None = Field(None, description="globs of keys")
-    annotations: dict[str, Translation] | None = Field(None, description="translations by key")
-    labels: dict[str, Translation] | None = None
+    remove_annotations: Texts | None = Field(default=None, description="globs of keys")
+    remove_labels: Texts | None = Field(default=None, description="globs of keys")
+    annotations: TranslationTable | None = None
+    labels: TranslationTable | None = None
     rename: RenameAction | None = None
     map: MapAction | None = None
     json_patch: list[JsonPatchOperation] | None = None
     merge_patch: dict[str, Any] | None = None
     strategic_merge_patch: dict[str, Any] | None = None
     convert: ConvertAction | None = None
-    create: dict[str, Any] | None = Field(None, description="another object; texts are templates")
-    call: str | None = Field(None, description="an adapter written in Python")
-    drop: str | None = Field(None, description="leave the object out; the text says why")
+    create: dict[str, Any] | None = Field(default=None, description="another object; texts are templates")
+    call: str | None = Field(default=None, description="an adapter written in Python")
+    drop: str | None = Field(default=None, description="leave the object out; the text says why")
     finding: FindingSpec | None = None
 
     @model_validator(mode="after")
@@ -207,12 +224,14 @@ class Rule(Model):
     name: RuleName
     description: str = ""
     when: Condition = Condition()
-    on_original: bool = Field(False, description="`when` looks at the object as it was before this rule set")
+    on_original: bool = Field(
+        default=False, description="`when` looks at the object as it was before this rule set"
+    )
     scope: Literal["object", "pod", "container", "claim"] = Field(
-        "object",
+        default="object",
         description="pod: every pod template; container: every container; claim: claims and claim templates",
     )
-    where: Condition | None = Field(None, description="further conditions on what the scope selects")
+    where: Condition | None = Field(default=None, description="further conditions on what the scope selects")
     do: Annotated[list[Action], Field(min_length=1)]
 
 
@@ -232,16 +251,28 @@ class ExpectedFinding(Model):
     message: str | None = None
 
 
+class TestParameters(Model):
+    """What a test says as a plan would."""
+
+    storage_classes: dict[str, str] = {}
+    image_registries: dict[str, str] = {}
+    namespaces: dict[str, str] = {}
+    params: dict[str, Any] = {}
+    target_version: str | None = None
+    target_apis: list[str] | None = None
+    source_provider: str | None = None
+
+
 class RuleTest(Model):
-    """An example that proves a rule set: `make test` runs it."""
+    """An example that proves a rule set; the set alone is run, without what it brings along."""
 
     name: str
-    parameters: dict[str, Any] = Field({}, description="as the keys of a plan's transform section")
+    parameters: TestParameters = TestParameters()
     given: dict[str, Any] | list[dict[str, Any]]
     expect: dict[str, Any] | list[dict[str, Any]] | None = Field(
-        None, description="null: everything is dropped"
+        description="in the order of names; null: everything is dropped"
     )
-    findings: list[ExpectedFinding] | None = None
+    findings: list[ExpectedFinding] | None = Field(default=None, description="all of them, in any order")
 
 
 class Brought(Model):
@@ -254,7 +285,7 @@ class Brought(Model):
 class Defaults(Model):
     """What a rule set proposes where the plan says nothing."""
 
-    storage_classes: dict[str, str] = Field({}, description="used where no entry of the plan fits")
+    storage_classes: dict[str, str] = Field(default={}, description="used where no entry of the plan fits")
 
 
 class RuleSet(Model):
@@ -264,7 +295,7 @@ class RuleSet(Model):
     kind: Literal["RuleSet"]
     name: RuleName
     description: str
-    provider: str | None = Field(None, description="the source that the set is for")
+    provider: str | None = Field(default=None, description="the source that the set is for")
     brings: Brought = Brought()
     parameters: dict[str, Parameter] = {}
     defaults: Defaults = Defaults()

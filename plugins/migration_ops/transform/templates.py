@@ -5,12 +5,40 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+import orjson
 from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from migration_ops.transform.errors import RuleExecutionError
 
 ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+
+
+def http_classes(codes: str) -> str:
+    """Give the classes of a list of HTTP status codes, such as `http_2xx,http_3xx` for `200-301`.
+
+    :param codes: codes and ranges, separated by commas.
+    """
+    classes: set[int] = set()
+    for piece in codes.split(","):
+        first, _, last = piece.strip().partition("-")
+        if first.isdigit() and (last.isdigit() or not last):
+            classes.update(range(int(first[0]), int((last or first)[0]) + 1))
+    return ",".join(f"http_{number}xx" for number in sorted(classes))
+
+
+def parsed_json(text: str) -> Any:
+    """Read JSON, or give nothing where it isn't any.
+
+    :param text: the JSON.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+
+
+ENVIRONMENT.filters |= {"http_classes": http_classes, "from_json": parsed_json}
 
 
 @lru_cache(maxsize=4096)
@@ -34,7 +62,7 @@ def render(text: str, variables: dict[str, Any]) -> str:
     """Fill in a template; text without braces is given back as it is.
 
     :param text: the template.
-    :param variables: what it may name: `params`, `object`, `value`, `provider`.
+    :param variables: what it may name: `params`, `object`, `annotations`, `value`, `key`, `provider`.
     :raises RuleExecutionError: when it names something that isn't there, or fails.
     """
     if "{" not in text:

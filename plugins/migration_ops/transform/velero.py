@@ -16,7 +16,7 @@ import orjson
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from migration_ops.transform.errors import RuleSetError
+from migration_ops.transform.errors import RuleSetError, model_problems
 from migration_ops.transform.rules import (
     Action,
     Condition,
@@ -41,15 +41,15 @@ class _Match(_Model):
 class _Conditions(_Model):
     namespaces: list[str] = []
     group_resource: str = Field(alias="groupResource")
-    resource_name_regex: Pattern = Field("", alias="resourceNameRegex")
-    label_selector: dict[str, Any] | None = Field(None, alias="labelSelector")
+    resource_name_regex: Pattern = Field(default="", alias="resourceNameRegex")
+    label_selector: dict[str, Any] | None = Field(default=None, alias="labelSelector")
     matches: list[_Match] = []
 
 
 class _JsonPatch(_Model):
     operation: str
     path: str
-    from_: str = Field("", alias="from")
+    from_: str = Field(default="", alias="from")
     value: str = ""
 
 
@@ -60,8 +60,8 @@ class _PatchData(_Model):
 class _ModifierRule(_Model):
     conditions: _Conditions
     patches: list[_JsonPatch] = []
-    merge_patches: list[_PatchData] = Field([], alias="mergePatches")
-    strategic_patches: list[_PatchData] = Field([], alias="strategicPatches")
+    merge_patches: list[_PatchData] = Field(default=[], alias="mergePatches")
+    strategic_patches: list[_PatchData] = Field(default=[], alias="strategicPatches")
 
     @model_validator(mode="after")
     def _has_a_patch(self) -> _ModifierRule:
@@ -109,13 +109,7 @@ def read_velero(
         modifiers = _Modifiers.model_validate(document)
         rules = [_rule(number, rule) for number, rule in enumerate(modifiers.rules, start=1)]
     except ValidationError as error:
-        raise RuleSetError(
-            source,
-            [
-                f":{line_of(problem['loc'])}: {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-                for problem in error.errors()
-            ],
-        ) from error
+        raise RuleSetError(source, model_problems(error, line_of)) from error
     except (ValueError, yaml.YAMLError) as error:
         raise RuleSetError(source, [f": {error}"]) from error
     return RuleSet(
@@ -169,7 +163,9 @@ def _operation(patch: _JsonPatch) -> JsonPatchOperation:
 def _data(patch: _PatchData) -> dict[str, Any]:
     data = next(iter(load_all(patch.patch_data)), None)
     if not isinstance(data, dict):
-        raise ValueError(f"patchData must be a mapping, this is {patch.patch_data!r}")
+        raise ValueError(  # noqa: TRY004 - read_velero() reports values, not types
+            f"patchData must be a mapping, this is {patch.patch_data!r}"
+        )
     return data
 
 

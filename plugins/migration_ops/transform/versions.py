@@ -55,6 +55,13 @@ class ServedApis:
             return False
         return removed is None or self.version < parse_version(removed)
 
+    def has_field_since(self, since: str) -> bool:
+        """Whether the target is new enough for a field; an unknown version counts as new.
+
+        :param since: the first Kubernetes version that has the field.
+        """
+        return self.version >= parse_version(since)
+
     def is_missing(self, api_version: str, kind: str) -> bool:
         """Whether the target surely lacks a kind: it isn't on its list, nor does its CRD come along.
 

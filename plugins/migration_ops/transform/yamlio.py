@@ -1,4 +1,4 @@
-"""YAML as Kubernetes reads it: no dates, and texts quoted that another reader would take for something else."""
+"""YAML as Kubernetes reads it: no dates, and quotes where another reader would take text for more."""
 
 from __future__ import annotations
 
@@ -7,32 +7,25 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
+from yaml import CSafeDumper, CSafeLoader  # libyaml: ten times as fast
 
-try:
-    from yaml import CSafeDumper as BaseDumper
-    from yaml import CSafeLoader as BaseLoader
-except ImportError:  # a PyYAML built without libyaml is slower, and does the same
-    from yaml import SafeDumper as BaseDumper  # type: ignore[assignment]
-    from yaml import SafeLoader as BaseLoader
-
-MAXIMUM_ALIASES = 1000
 TIMESTAMP = "tag:yaml.org,2002:timestamp"
 # Anything else is quoted: YAML 1.1, YAML 1.2 and Go's readers disagree on y, on, 1e3, 0o17, 1:30, 1_000 …
 PLAIN = re.compile(r"^[A-Za-z/][A-Za-z0-9_./@+-]*(?::[A-Za-z0-9_./@+-]+)*$")
 WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 
 
-class Loader(BaseLoader):
+class Loader(CSafeLoader):
     """Reads manifests and rule files; dates stay text."""
 
 
 Loader.yaml_implicit_resolvers = {
     sign: [(tag, expression) for tag, expression in resolvers if tag != TIMESTAMP]
-    for sign, resolvers in BaseLoader.yaml_implicit_resolvers.items()
+    for sign, resolvers in CSafeLoader.yaml_implicit_resolvers.items()
 }
 
 
-class Dumper(BaseDumper):
+class Dumper(CSafeDumper):
     """Writes manifests without aliases, in the order of their keys."""
 
     def ignore_aliases(self, _data: Any) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-
-import orjson
+from typing import Any
 
 from migration_ops.transform.context import Context
 from migration_ops.transform.draft import Draft
@@ -16,7 +15,7 @@ AGENT_VOLUME = "kube-api-access-"
 
 @adapter("strip-finalizers")
 def strip_finalizers(draft: Draft, _base: Parts, context: Context) -> None:
-    """Remove finalizers whose controller isn't in the target (all but those of the parameter `keep_finalizers`).
+    """Remove finalizers whose controller isn't in the target: all but `keep_finalizers`.
 
     :param draft: the object.
     :param _base: unused.
@@ -87,7 +86,6 @@ ALWAYS_MADE_AGAIN = frozenset(
 )
 # Passwords and data must not be made anew, even when an operator owns them.
 NEVER_MADE_AGAIN = frozenset({"Secret", "PersistentVolumeClaim"})
-OWNERS_ANNOTATION = "migration-ops.io/owner-references"
 
 
 @adapter("drop-owned")
@@ -104,32 +102,36 @@ def drop_owned(draft: Draft, _base: Parts, context: Context) -> None:
     for owner in items_at(draft.manifest, "metadata", "ownerReferences"):
         if owner.get("controller") is not True:
             continue
-        group = group_of(str(owner.get("apiVersion", "")))
-        namespaces = (draft.manifest["metadata"].get("namespace", ""), "")
-        comes_along = any(
-            (group, owner.get("kind"), namespace, owner.get("name")) in context.names
-            for namespace in namespaces
-        )
-        if kind in ALWAYS_MADE_AGAIN or comes_along:
+        if kind in ALWAYS_MADE_AGAIN or _comes_along(owner, draft, context):
             draft.drop(f"its controller makes it again from {owner.get('kind')} {owner.get('name')}")
             return
 
 
-@adapter("owners-to-annotation")
-def owners_to_annotation(draft: Draft, _base: Parts, _context: Context) -> None:
-    """Move owner references, without their uids, into an annotation.
+@adapter("strip-foreign-owners")
+def strip_foreign_owners(draft: Draft, _base: Parts, context: Context) -> None:
+    """Remove references to owners that don't come along; the target would take the object for garbage.
+
+    Other references keep the source's uid: who applies them puts in the target's, who writes files leaves
+    them out.
 
     :param draft: the object.
     :param _base: unused.
-    :param _context: unused.
+    :param context: knows which objects come along.
     """
-    owners = [
-        {key: value for key, value in owner.items() if key != "uid"}
-        for owner in items_at(draft.manifest, "metadata", "ownerReferences")
-    ]
-    draft.remove(("metadata", "ownerReferences"))
-    if owners:
-        draft.set(("metadata", "annotations", OWNERS_ANNOTATION), orjson.dumps(owners).decode())
+    owners = items_at(draft.manifest, "metadata", "ownerReferences")
+    for index in reversed(range(len(owners))):
+        if not _comes_along(owners[index], draft, context):
+            draft.remove(("metadata", "ownerReferences", index))
+    if not draft.get(("metadata", "ownerReferences")):
+        draft.remove(("metadata", "ownerReferences"))
+
+
+def _comes_along(owner: dict[str, Any], draft: Draft, context: Context) -> bool:
+    group = group_of(str(owner.get("apiVersion", "")))
+    namespaces = (draft.manifest["metadata"].get("namespace", ""), "")
+    return any(
+        (group, owner.get("kind"), namespace, owner.get("name")) in context.names for namespace in namespaces
+    )
 
 
 @adapter("drop-managed-endpoints")
@@ -141,20 +143,15 @@ def drop_managed_endpoints(draft: Draft, _base: Parts, context: Context) -> None
     :param context: knows the Services.
     """
     metadata = draft.manifest["metadata"]
-    for item in context.objects:
-        if (
-            item["kind"] == "Service"
-            and item["metadata"]["name"] == metadata["name"]
-            and item["metadata"].get("namespace") == metadata.get("namespace")
-            and mapping_at(item, "spec").get("selector")
-        ):
-            draft.drop("the endpoint controller makes it from the Service's selector")
-            return
+    if mapping_at(metadata, "labels").get("migration-ops.io/managed-service"):
+        return  # made for a managed service, whose Service has no selector any more
+    if (metadata.get("namespace", ""), metadata["name"]) in context.services_with_selector:
+        draft.drop("the endpoint controller makes it from the Service's selector")
 
 
 @adapter("strip-account-secrets")
 def strip_account_secrets(draft: Draft, _base: Parts, _context: Context) -> None:
-    """Remove the token Secrets that the source made for a ServiceAccount, and its registries' own pull Secrets.
+    """Remove the Secrets that the source made for a ServiceAccount: tokens, its registry's credentials.
 
     :param draft: the account.
     :param _base: unused.

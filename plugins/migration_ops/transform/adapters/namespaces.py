@@ -189,7 +189,7 @@ def map_release(draft: Draft, _base: Parts, context: Context) -> None:
     draft.set(("data", "release"), base64.b64encode(repacked).decode())
     draft.find(
         "info",
-        f"the Helm release now belongs to {mapping[namespace]}; its stored manifest still has the source's texts",
+        f"the Helm release now belongs to {mapping[namespace]}; its manifest still has the source's texts",
         "run `helm upgrade` with the target's values before the next `helm rollback`",
     )
 

@@ -19,8 +19,10 @@ def report_references(draft: Draft, base: Parts, context: Context) -> None:
     """
     endpoints = context.param("cloud_endpoints") or {}
     for parts, text in texts_with_names(draft, base):
+        told: list[str] = []
         for sign, suggestion in endpoints.items():
-            if sign in text:
+            if sign in text and not any(sign in other for other in told):
+                told.append(sign)
                 draft.find(
                     "warning", f"{pointer(parts)} names {sign}, which is the source's", str(suggestion)
                 )

@@ -13,6 +13,7 @@ from migration_ops.transform.parameters import look_up
 from migration_ops.transform.registry import adapter
 
 GIBIBYTE = 1024**3
+LARGE_GIB = 100
 SHARED_MODES = frozenset({"ReadWriteMany", "ReadOnlyMany"})
 
 
@@ -28,10 +29,10 @@ def map_storage_class(draft: Draft, base: Parts, context: Context) -> None:
     current = draft.get(place)
     if current == "" and draft.get((*base, "spec", "volumeName")):
         return  # bound by name to a volume that was made by hand
-    mapped = look_up(str(current or ""), context.storage_classes)
+    mapped = look_up(str(current or ""), context.storage_classes, settled=_target_classes(context))
     if mapped is not None:
         draft.set(place, mapped)
-    elif current and not _is_target_class(str(current), context):
+    elif current and current not in _target_classes(context):
         draft.find(
             "decision",
             f"no entry of storage_classes maps {current}",
@@ -52,13 +53,16 @@ def fit_claim(draft: Draft, base: Parts, context: Context) -> None:
     facts = (context.param("storage_class_facts") or {}).get(name)
     if not isinstance(facts, dict):
         return
-    _fit_size(draft, base, name, facts)
     _fit_access_modes(draft, base, name, facts, context)
+    name = draft.get((*base, "spec", "storageClassName"))
+    _fit_size(draft, base, name, (context.param("storage_class_facts") or {}).get(name) or {}, context)
 
 
-def _fit_size(draft: Draft, base: Parts, name: str, facts: dict[str, Any]) -> None:
+def _fit_size(draft: Draft, base: Parts, name: str, facts: dict[str, Any], context: Context) -> None:
     place = (*base, "spec", "resources", "requests", "storage")
-    requested, minimum = draft.get(place), facts.get("minimum_gib")
+    disk = facts.get("disk")
+    minimum = facts.get("minimum_gib", (context.param("disk_minimums_gib") or {}).get(disk))
+    requested = draft.get(place)
     if requested is None or minimum is None:
         return
     try:
@@ -66,11 +70,19 @@ def _fit_size(draft: Draft, base: Parts, name: str, facts: dict[str, Any]) -> No
     except ValueError:
         draft.find("blocker", f"the requested size {requested!r} is no quantity", "correct the claim")
         return
-    if size < minimum * GIBIBYTE:
-        draft.set(place, f"{minimum}Gi")
+    if size >= minimum * GIBIBYTE:
+        return
+    draft.set(place, f"{minimum}Gi")
+    message = f"{name} has no volumes below {minimum}Gi, so {requested} was requested as {minimum}Gi"
+    if minimum > LARGE_GIB:
         draft.find(
-            "info", f"{name} has no volumes below {minimum}Gi, so {requested} was requested as {minimum}Gi"
+            "decision",
+            message,
+            "such a disk costs accordingly: map the class to one with a lower performance level instead",
+            (f"{minimum}Gi", "a lower performance level"),
         )
+    else:
+        draft.find("info", message)
 
 
 def _fit_access_modes(draft: Draft, base: Parts, name: str, facts: dict[str, Any], context: Context) -> None:
@@ -88,7 +100,7 @@ def _fit_access_modes(draft: Draft, base: Parts, name: str, facts: dict[str, Any
         draft.set((*base, "spec", "storageClassName"), file_class)
         draft.find(
             "warning",
-            f"{name} can't be mounted by several nodes ({', '.join(shared)}), so the claim goes to {file_class}",
+            f"{name} can't be mounted by several nodes ({', '.join(shared)}), it goes to {file_class}",
             "map its class explicitly if that isn't wanted",
         )
         return
@@ -99,10 +111,10 @@ def _fit_access_modes(draft: Draft, base: Parts, name: str, facts: dict[str, Any
     )
 
 
-def _is_target_class(name: str, context: Context) -> bool:
-    return name in (context.param("storage_class_facts") or {}) or any(
-        name in layer.values() for layer in context.storage_classes
-    )
+def _target_classes(context: Context) -> frozenset[str]:
+    """The target's classes: what is known of them, and what others are mapped to."""
+    facts = context.param("storage_class_facts") or {}
+    return frozenset(facts) | {name for layer in context.storage_classes for name in layer.values()}
 
 
 CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"

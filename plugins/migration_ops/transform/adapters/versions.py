@@ -37,12 +37,17 @@ def ingress_class_to_field(draft: Draft, _base: Parts, _context: Context) -> Non
 
 @adapter("widen-rbac-rules")
 def widen_rbac_rules(draft: Draft, _base: Parts, _context: Context) -> None:
-    """Add the new groups of resources to rules that name them in a removed group.
+    """Add the new groups of resources to rules that name them in a removed group; drop what can't be used.
 
     :param draft: the role.
     :param _base: unused.
     :param _context: unused.
     """
+    rules = items_at(draft.manifest, "rules")
+    for index in reversed(range(len(rules))):
+        only_policies = rules[index].get("resources") == ["podsecuritypolicies"]
+        if only_policies and "*" not in (rules[index].get("apiGroups") or []):
+            draft.remove(("rules", index))
     for index, rule in enumerate(items_at(draft.manifest, "rules")):
         groups = rule.get("apiGroups") or []
         resources = [str(resource).partition("/")[0] for resource in rule.get("resources") or []]

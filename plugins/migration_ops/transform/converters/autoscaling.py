@@ -98,7 +98,9 @@ def _from_cpu_only(draft: Draft) -> None:
 def _to_cpu_only(draft: Draft) -> None:
     metrics = items_at(draft.manifest, "spec", "metrics")
     if draft.get(("spec", "behavior")):
-        raise CannotConvertError("autoscaling/v1 has no scaling behaviour", "serve autoscaling/v2 in the target")
+        raise CannotConvertError(
+            "autoscaling/v1 has no scaling behaviour", "serve autoscaling/v2 in the target"
+        )
     utilization = None
     for metric in metrics:
         resource = metric.get("resource") or {}

@@ -27,7 +27,9 @@ def convert_definition(draft: Draft, to: str, _context: Context) -> None:
     :raises CannotConvertError: when it is to go back to v1beta1.
     """
     if to != "apiextensions.k8s.io/v1":
-        raise CannotConvertError("this direction isn't supported", "serve apiextensions.k8s.io/v1 in the target")
+        raise CannotConvertError(
+            "this direction isn't supported", "serve apiextensions.k8s.io/v1 in the target"
+        )
     spec = mapping_at(draft.manifest, "spec")
     draft.set(("spec", "versions"), [_version(version, spec) for version in _versions(spec)])
     for field in (

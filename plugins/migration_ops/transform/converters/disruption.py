@@ -31,7 +31,8 @@ def convert_pod_disruption_budget(draft: Draft, to: str, _context: Context) -> N
         draft.remove(("spec", "selector"))
         draft.find(
             "info",
-            "its empty selector selected nothing in policy/v1beta1; in policy/v1 it would select all pods, so it is left out",
+            "its empty selector selected nothing in policy/v1beta1, and would select all pods in policy/v1; "
+            "it is left out",
             "delete the budget, or give it the selector that was meant",
         )
     if to == "policy/v1beta1":

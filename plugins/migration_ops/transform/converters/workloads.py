@@ -1,6 +1,6 @@
 """Deployment, DaemonSet, StatefulSet and ReplicaSet of extensions/v1beta1 and apps/v1beta* to apps/v1.
 
-The old versions' defaults are written out, so that the workload behaves in the target as it did in the source.
+The old versions' defaults are written out, so that the workload behaves in the target as in the source.
 Source: https://kubernetes.io/docs/reference/using-api/deprecation-guide/#v1-16
 """
 
@@ -14,7 +14,7 @@ from migration_ops.transform.draft import Draft
 from migration_ops.transform.objects import Parts, mapping_at
 from migration_ops.transform.registry import converter
 
-# What extensions/v1beta1 kept meant "all" by the largest number (k8s.io/kubernetes/pkg/apis/extensions/v1beta1).
+# extensions/v1beta1 writes "no limit" as the largest number (pkg/apis/extensions/v1beta1/defaults.go).
 NO_LIMIT = 2147483647
 OLD_DEFAULTS: dict[tuple[str, str], dict[Parts, Any]] = {
     ("extensions/v1beta1", "Deployment"): {
@@ -46,7 +46,9 @@ def convert_workload(draft: Draft, _to: str, _context: Context) -> None:
     if not mapping_at(draft.manifest, "spec", "selector"):
         labels = mapping_at(draft.manifest, "spec", "template", "metadata", "labels")
         if not labels:
-            raise CannotConvertError("it has no selector, and its pods have no labels", "give its pods a label")
+            raise CannotConvertError(
+                "it has no selector, and its pods have no labels", "give its pods a label"
+            )
         draft.set(("spec", "selector"), {"matchLabels": dict(labels)})
     for place in REMOVED_FIELDS.get(kind, ()):
         draft.remove(place)

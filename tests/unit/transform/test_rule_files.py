@@ -1,0 +1,54 @@
+"""The examples inside the shipped rule files, and what every rule file must be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from migration_ops.transform import load_rule_sets
+from migration_ops.transform.loading import default_search_path, read_rule_set
+from migration_ops.transform.rules import RuleSet, RuleTest
+from migration_ops.transform.testing import run_test
+
+FILES = sorted(default_search_path().glob("*.yaml"))
+RULE_SETS = {path.stem: read_rule_set(path) for path in FILES}
+EXAMPLES = [
+    pytest.param(rule_set, test, id=f"{rule_set.name}: {test.name}")
+    for rule_set in RULE_SETS.values()
+    for test in rule_set.tests
+]
+BY_NAME = (
+    "api-versions",
+    "eks-to-ack",
+    "gke-to-ack",
+    "aks-to-ack",
+    "tke-to-ack",
+    "cce-to-ack",
+    "onprem-to-ack",
+)
+
+
+@pytest.mark.parametrize(("rule_set", "test"), EXAMPLES)
+def test_a_rule_files_example_comes_out_as_it_says(rule_set: RuleSet, test: RuleTest) -> None:
+    assert run_test(rule_set, test, brought=load_rule_sets([rule_set.name])) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_rule_file_is_called_as_its_rule_set(path: Path) -> None:
+    assert RULE_SETS[path.stem].name == path.stem
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_rule_file_proves_itself_by_examples(path: Path) -> None:
+    assert RULE_SETS[path.stem].tests
+
+
+@pytest.mark.parametrize("name", BY_NAME[1:])
+def test_a_provider_set_brings_along_what_every_migration_needs(name: str) -> None:
+    brought = [rule_set.name for rule_set in load_rule_sets([name])]
+
+    assert set(brought) == {
+        "cleanup", name, "traffic", "storage", "images", "identity", "scheduling", "references", "namespaces"
+    }  # fmt: skip
+    assert brought[-1] == "namespaces"
