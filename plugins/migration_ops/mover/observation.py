@@ -126,6 +126,11 @@ def summary_text(summary: dict[str, Any]) -> str:
         parts.append(f"{size_text(summary['data_added_packed'])} added")
     if "differences" in summary:
         parts.append(f"{summary['differences']} differences")
+    parts += [
+        f"{verb} {size_text(summary.get('bytes', 0) / seconds)}/s"
+        for verb in ("write", "read")
+        if (seconds := summary.get(f"{verb}_seconds"))
+    ]
     if seconds := summary.get("total_duration"):
         parts.append(f"{seconds:.1f} s")
     return ", ".join(parts) or "done"

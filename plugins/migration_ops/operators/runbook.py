@@ -25,7 +25,14 @@ def runbook(plan: Plan, verb: str, doc: str | None, **options: Any) -> dict[str,
         "catchup": False,
         "max_active_runs": 1,
         "tags": ["migration", plan.name],
-        # A worker that is lost costs one try, and a step finds what its last try began.
-        "default_args": {"retries": 2, "retry_delay": timedelta(seconds=10)},
+        # A step finds what its last try began, so tries are cheap and come quickly at first: a lost worker
+        # costs one, and so does Airflow itself when a deferred task is resumed before the scheduler has seen
+        # it defer. Errors that don't go away by themselves end the task at once (`RetryUnlessHopeless`).
+        "default_args": {
+            "retries": 5,
+            "retry_delay": timedelta(seconds=3),
+            "retry_exponential_backoff": 2.0,
+            "max_retry_delay": timedelta(minutes=1),
+        },
         **options,
     }

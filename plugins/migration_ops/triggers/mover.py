@@ -16,6 +16,9 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from migration_ops.mover import Observation, observe, progress_text, read_messages
 
+# A scheduler that resumes a task before it has noticed that the task deferred takes the resumed one for
+# lost and fails it (seen with Airflow 3.3.2 and movers that take a second): give it the time to notice.
+NOTICE_SECONDS = 2.5
 _UNREACHABLE_SECONDS = 300  # an API server may be away this long before the mover is given up
 
 
@@ -56,8 +59,8 @@ class MoverTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """What another triggerer needs to go on."""
-        names = ("conn_id", "namespace", "name", "uid", "start_deadline", "deadline")
-        names += ("report_after_seconds", "logged_until")
+        names = ["conn_id", "namespace", "name", "uid", "start_deadline", "deadline"]
+        names += ["report_after_seconds", "logged_until"]
         return "migration_ops.triggers.mover.MoverTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -65,7 +68,8 @@ class MoverTrigger(BaseTrigger):
         from airflow.providers.cncf.kubernetes.hooks.kubernetes import AsyncKubernetesHook
 
         hook = AsyncKubernetesHook(conn_id=self.conn_id)
-        report_at = time.time() + self.report_after_seconds
+        began = time.time()
+        report_at = began + self.report_after_seconds
         unreachable_since: float | None = None
         progress: dict[str, Any] | None = None
         pause = 0.5
@@ -85,6 +89,7 @@ class MoverTrigger(BaseTrigger):
                 waiting_for = seen.reason
                 self.log.info("Mover %s/%s waits: %s", self.namespace, self.name, waiting_for)
             if event := self._event(seen, progress, report_at):
+                await asyncio.sleep(began + NOTICE_SECONDS - time.time())
                 yield TriggerEvent(event)
                 return
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - only spreads the requests

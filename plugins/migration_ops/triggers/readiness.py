@@ -9,6 +9,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from migration_ops.triggers.mover import NOTICE_SECONDS
+
 _SLICE_SECONDS = 20.0  # how long one look may wait; a triggerer that stops waits no longer than this
 
 
@@ -37,6 +39,7 @@ class ReadinessTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look again and again until ready or late."""
         told: list[str] = []
+        began = time.time()
         while True:
             reasons: list[str] = []
             try:
@@ -45,6 +48,7 @@ class ReadinessTrigger(BaseTrigger):
                 ready, reasons = False, [f"can't ask the cluster: {error}"]
                 await asyncio.sleep(3)
             if ready or time.time() > self.deadline:
+                await asyncio.sleep(began + NOTICE_SECONDS - time.time())
                 yield TriggerEvent({"ready": ready, "reasons": reasons})
                 return
             if reasons != told:
@@ -66,4 +70,4 @@ class ReadinessTrigger(BaseTrigger):
             found = wait_ready(cluster, self.objects, seconds)
         finally:
             cluster.close()
-        return found.ready, [str(reason) for reason in found.reasons]
+        return found.ready, [str(reason) for reason in found.not_ready]

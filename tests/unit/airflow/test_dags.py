@@ -44,7 +44,7 @@ def test_a_dag_documents_itself_runs_once_at_a_time_and_retries_its_steps(bag, d
     assert not dag.catchup
     gates = {task.task_id for task in dag.tasks if task.task_type == "ApprovalGate"}
     for task in dag.tasks:
-        assert task.retries == (0 if task.task_id in gates else 2), task.task_id
+        assert task.retries == (0 if task.task_id in gates else 5), task.task_id
 
 
 def test_nothing_destructive_runs_by_a_schedule(bag):
