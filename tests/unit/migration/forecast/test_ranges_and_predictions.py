@@ -7,11 +7,12 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
+
 from migration_ops.migration.forecast.lanes import in_lanes
 from migration_ops.migration.forecast.prediction import predict, student_quantile
 from migration_ops.migration.forecast.ranges import Range, total
 from migration_ops.migration.forecast.work import Sample, WorkModel
-from pydantic import ValidationError
 
 seconds = st.floats(min_value=0.01, max_value=1e6)
 amounts = st.floats(min_value=0, max_value=1e13)
