@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from migration_ops.cluster.podspec import holds_volumes
+from migration_ops.cluster.podspec import holds_volumes, pod_annotations_of, pod_spec_of
 from migration_ops.cluster.reference import (
     Manifest,
     ObjectReference,
@@ -46,9 +46,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class PodMounts:
-    """What one Pod mounts; kept instead of the Pod.
+    """What one Pod mounts, or the pods that a workload makes; kept instead of the Pod.
 
-    :param reference: the Pod's reference.
+    :param reference: the reference of the Pod or the workload.
     :param namespace: its namespace.
     :param controller: kind and name of its controller, empty for a bare pod.
     :param claims: claims by volume name.
@@ -91,17 +91,45 @@ class PodMounts:
             running=holds_volumes(pod),
         )
 
+    @classmethod
+    def of_template(cls, workload: Manifest) -> PodMounts | None:
+        """Read the pod template of a workload: what its pods would mount, also while none of them runs.
+
+        :param workload: any object; None comes back for one without a pod template.
+        """
+        spec = pod_spec_of(workload)
+        if spec is None or workload["kind"] == "Pod":
+            return None
+        named = [
+            (volume["name"], volume["persistentVolumeClaim"]["claimName"])
+            for volume in spec.get("volumes") or []
+            if volume.get("persistentVolumeClaim")
+        ]
+        for template in workload["spec"].get("volumeClaimTemplates") or []:
+            volume, owner = template["metadata"]["name"], workload["metadata"]["name"]
+            named += [(volume, f"{volume}-{owner}-{n}") for n in range(workload["spec"].get("replicas", 1))]
+        excluded = pod_annotations_of(workload).get(VELERO_VOLUMES_EXCLUDES, "")
+        return cls(
+            reference=reference_of(workload),
+            namespace=workload["metadata"].get("namespace", ""),
+            controller="",
+            claims=tuple(named),
+            excluded=frozenset(name.strip() for name in excluded.split(",") if name.strip()),
+            node="",
+            running=False,
+        )
+
 
 def list_claims(
     claims: Sequence[Manifest], mounts: Iterable[PodMounts], selection: Selection
 ) -> tuple[list[Claim], list[tuple[str, str]], list[str]]:
     """Split chosen claims into volumes to move and volumes to leave.
 
-    A claim whose data is left out stays in the set, empty, as long as some pod mounts it: that pod could not
-    start in the target without it.
+    A claim whose data is left out stays in the set, empty, as long as some pod or pod template mounts it:
+    that pod could not start in the target without it.
 
     :param claims: the PersistentVolumeClaims of the set.
-    :param mounts: what the pods of the chosen namespaces mount.
+    :param mounts: what the pods and pod templates of the chosen namespaces mount.
     :param selection: what to leave out.
     :return: the volumes; (reference, reason) of data left out; references of claims to drop from the set.
     """

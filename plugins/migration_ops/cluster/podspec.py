@@ -36,14 +36,26 @@ def pod_labels_of(manifest: Manifest) -> dict[str, str]:
 
     :param manifest: the object.
     """
+    return _pod_metadata_of(manifest).get("labels") or {}
+
+
+def pod_annotations_of(manifest: Manifest) -> dict[str, str]:
+    """Return the annotations of the pods that an object makes (of the pod itself for a Pod).
+
+    :param manifest: the object.
+    """
+    return _pod_metadata_of(manifest).get("annotations") or {}
+
+
+def _pod_metadata_of(manifest: Manifest) -> dict[str, Any]:
     if manifest.get("kind") == "Pod":
-        return (manifest.get("metadata") or {}).get("labels") or {}
+        return manifest.get("metadata") or {}
     spec = manifest.get("spec") or {}
     job = spec.get("jobTemplate")
     if isinstance(job, dict):
         spec = job.get("spec") or {}
     template = spec.get("template") or {}
-    return (template.get("metadata") or {}).get("labels") or {}
+    return template.get("metadata") or {}
 
 
 def containers_of(pod: dict[str, Any]) -> Iterator[dict[str, Any]]:
