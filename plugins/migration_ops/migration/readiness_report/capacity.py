@@ -65,12 +65,12 @@ def check_capacity(
     ]
     if not rooms:
         return []  # `placement` says so
-    before = [dict(room.free) for room in rooms]
     findings = [
         finding(CHECK, "warning", demand.object, f"no room on {', '.join(missing)}", _REMEDY)
         for demand in demands
         if demand.per_node and (missing := _everywhere(demand, rooms))
     ]
+    before = [dict(room.free) for room in rooms]
     size = _Size(rooms)
     unplaced: dict[str, int] = {}
     for demand in sorted((d for d in demands if not d.per_node), key=size.of, reverse=True):

@@ -1,0 +1,177 @@
+"""The image probe, and the report as a whole."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from pydantic import ValidationError
+
+from migration_ops.migration.errors import ReadinessError
+from migration_ops.migration.readiness_report import (
+    ImageProbe,
+    ReadinessFinding,
+    ReadinessReport,
+    Situation,
+    build_image_probe,
+    check_images,
+    image_probes,
+    image_uses,
+    pod_demands,
+    read_image_probe,
+    readiness_report,
+    split_probes,
+)
+from migration_ops.migration.readiness_report.pod_security import violations
+from migration_ops.transform import Dropped, Finding, ImageCopy, TransformResult
+
+PROBE = ImageProbe("shop-prod", ("registry/web:1", "registry/db:1"))
+
+
+def status(name, image_id="", **state):
+    return {"name": name, "imageID": image_id, "state": state}
+
+
+def probe_pod(*statuses, **more):
+    return {"spec": {"nodeName": "n1"}, "status": {"containerStatuses": list(statuses), **more}}
+
+
+def test_each_image_is_probed_once_per_namespace_and_rights(make_deployment):
+    secret = {"imagePullSecrets": [{"name": "acr"}]}
+    objects = [make_deployment("a"), make_deployment("b"), make_deployment("c", **secret)]
+    probes = image_probes(pod_demands(objects), namespaces=["shop-prod"])
+    assert [(one.images, one.pull_secrets) for one in probes] == [
+        (("registry/web:1",), ()),
+        (("registry/web:1",), ("acr",)),
+    ]
+    assert image_probes(pod_demands(objects), namespaces=[]) == []
+
+
+def test_a_probe_starts_nothing_and_suits_every_namespace():
+    job = build_image_probe(PROBE, plan="shop", run="r", node="n1")
+    pod = job["spec"]["template"]["spec"]
+    assert violations(pod, "restricted") == []
+    assert {one["image"] for one in pod["containers"]} == set(PROBE.images)
+    assert {tuple(one["command"]) for one in pod["containers"]} == {("/migration-ops.io/no-such-command",)}
+    assert not pod["automountServiceAccountToken"]
+    assert "n1" in str(pod["affinity"])
+    assert len(job["metadata"]["name"]) <= 52
+
+
+def test_the_same_probe_has_the_same_name_and_another_one_another():
+    names = [
+        build_image_probe(PROBE, plan="shop", run=run, node=node)["metadata"]["name"]
+        for run, node in [("r", None), ("r", None), ("s", None), ("r", "n1")]
+    ]
+    assert len(set(names)) == 3
+    assert names[0] == names[1]
+
+
+def test_large_probes_are_split():
+    many = ImageProbe("x", tuple(f"i:{number}" for number in range(45)))
+    assert [len(one.images) for one in split_probes([many])] == [20, 20, 5]
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        (status("image-0", waiting={"reason": "ErrImagePull", "message": "not found"}), "failed"),
+        (status("image-0", waiting={"reason": "ImagePullBackOff"}), "failed"),
+        (status("image-0", waiting={"reason": "InvalidImageName"}), "failed"),
+        (status("image-0", waiting={"reason": "ContainerCreating"}), "waiting"),
+        (status("image-0", waiting={"reason": "RunContainerError"}), "pulled"),
+        (status("image-0", waiting={"reason": "CreateContainerError"}), "pulled"),
+        (status("image-0", "sha256:1", terminated={"exitCode": 128, "reason": "StartError"}), "pulled"),
+    ],
+)
+def test_a_probe_is_read_from_its_pods_status(said, state):
+    (web, database) = read_image_probe(PROBE, [probe_pod(said)])
+    assert (web.image, web.state) == ("registry/web:1", state)
+    assert database.state == "waiting"
+
+
+def test_a_probe_that_found_no_node_says_why():
+    condition = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available"}
+    pulls = read_image_probe(PROBE, [{"spec": {}, "status": {"conditions": [condition]}}])
+    assert {one.reason for one in pulls} == {"0/1 nodes are available"}
+    assert [one.severity for one in check_images(pulls, {})] == ["warning", "warning"]
+
+
+def test_an_image_that_cannot_be_pulled_blocks_and_names_its_users(make_deployment):
+    failed = status("image-0", waiting={"reason": "ErrImagePull", "message": "pull access denied"})
+    pulls = read_image_probe(PROBE, [probe_pod(failed, status("image-1", "sha256:1"))])
+    (found,) = check_images(pulls, image_uses(pod_demands([make_deployment()])))
+    assert found.severity == "blocker"
+    assert "pull access denied" in found.reason
+    assert "apps/v1/Deployment/shop-prod/web" in found.reason
+
+
+def made(severity, check="c", where="o"):
+    return ReadinessFinding(check=check, severity=severity, object=where, reason="r", suggestion="s")
+
+
+def test_a_report_puts_the_worst_first_and_says_things_once():
+    report = ReadinessReport.of([made("info"), made("blocker"), made("warning"), made("blocker")], ["c"])
+    assert [one.severity for one in report.findings] == ["blocker", "warning", "info"]
+    assert report.counts == {"blocker": 1, "warning": 1, "info": 1}
+    assert report.lines()[0] == "1 checks: 1 blocker, 1 warning, 1 info"
+
+
+def test_blockers_stop_and_are_named_with_their_remedy():
+    with pytest.raises(ReadinessError, match=r"blocker: o: r \(s\)"):
+        ReadinessReport.of([made("blocker")], ["c"]).raise_for_blockers()
+    ReadinessReport.of([made("decision")], ["c"]).raise_for_blockers()
+
+
+def test_the_text_of_an_approval_is_bounded_and_leaves_information_out():
+    findings = [made("warning", where=f"o{number}") for number in range(60)] + [made("info")]
+    text = ReadinessReport.of(findings, ["c"]).markdown(shown=50)
+    assert text.count("\n- ") == 51
+    assert "and 10 more" in text
+
+
+def test_an_unknown_severity_is_refused():
+    with pytest.raises(ValidationError):
+        made("fatal")
+
+
+@pytest.fixture
+def situation(make_plan, make_facts, make_capture, make_deployment, make_node):
+    web = make_deployment(requests={"cpu": "1"})
+    adapted = TransformResult(
+        objects=[web],
+        changes=[],
+        findings=[Finding("v1/Secret/shop/tls", "decision", "identity/tls", "expires", "renew", ("a", "b"))],
+        dropped=[Dropped("v1/ConfigMap/shop/aws-auth", "cleanup/eks", "belongs to EKS")],
+        image_copies=[ImageCopy("old/web:1", "registry/web:1", ("x",))],
+    )
+    return Situation(
+        plan=make_plan(),
+        source=make_facts(make_node(), name="source", identity="s", version="v1.20.2"),
+        target=make_facts(make_node()),
+        capture=make_capture(make_deployment()),
+        adapted=adapted,
+        objects=[web],
+    )
+
+
+def test_every_check_runs_over_one_reading(situation):
+    report = readiness_report(situation)
+    assert len(report.checked) == 30
+    assert report.blockers == []
+    said = {(one.check, one.severity) for one in report.findings}
+    assert {("rules", "decision"), ("rules", "info"), ("images", "info"), ("plan", "warning")} <= said
+
+
+def test_checks_without_their_facts_are_not_said_to_have_run(situation):
+    report = readiness_report(situation)
+    assert not {"dry run", "vault", "images"} & set(report.checked)
+    more = dataclasses.replace(situation, trial=[], probes={"source": None}, pulls=[])
+    again = readiness_report(more)
+    assert {"dry run", "existing objects", "vault", "images"} <= set(again.checked)
+    assert [one.object for one in again.blockers] == ["source"]
+
+
+def test_a_report_survives_being_handed_on(situation):
+    report = readiness_report(situation)
+    assert ReadinessReport.model_validate(report.model_dump(mode="json")) == report
