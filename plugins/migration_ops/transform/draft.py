@@ -28,7 +28,7 @@ class Draft:
         self.changes: list[Change] = []
         self.findings: list[Finding] = []
         self.dropped: Dropped | None = None
-        self.created: list[Manifest] = []
+        self.created: list[tuple[str, Manifest]] = []
         self._before: tuple[str, Manifest] | None = None
         self.images: list[tuple[str, str]] = []
 
@@ -101,7 +101,8 @@ class Draft:
             before = container.pop(last)
         else:
             return False
-        self._record(parts, before, None)
+        if before is not None:
+            self._record(parts, before, None)
         if prune and not container and len(parts) > 1 and parts[-2] in {"annotations", "labels"}:
             above = value_at(self.manifest, parts[:-2])
             if isinstance(above, dict):
@@ -147,7 +148,7 @@ class Draft:
 
         :param manifest: the new object.
         """
-        self.created.append(manifest)
+        self.created.append((self.rule, manifest))
 
     def _record(self, parts: Parts, before: Any, after: Any) -> None:
         if isinstance(after, dict | list):

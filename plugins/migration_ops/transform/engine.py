@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from migration_ops.transform.actions import Step, compile_action
@@ -104,7 +104,7 @@ def transform(
     drafts += _created(drafts, program)
     findings = [*_provider_findings(rule_sets, context), *_one_object_a_name(drafts)]
     kept = [draft for draft in drafts if draft.dropped is None]
-    findings += [finding for draft in drafts for finding in draft.findings]
+    findings += [finding for draft in drafts for finding in _still_true(draft)]
     return TransformResult(
         objects=apply_order([draft.manifest for draft in kept]),
         changes=[change for draft in kept for change in draft.changes],
@@ -187,6 +187,13 @@ def scoped(scope: str, manifest: Manifest) -> Iterable[Parts]:
     return [place for template in templates for place in containers(manifest, template)]
 
 
+def _still_true(draft: Draft) -> list[Finding]:
+    """Give an object's findings; of one that is left out, only what the rule said that left it out."""
+    if draft.dropped is None:
+        return draft.findings
+    return [finding for finding in draft.findings if finding.rule == draft.dropped.rule]
+
+
 def _proposed_classes(rule_sets: Sequence[RuleSet]) -> dict[str, str]:
     proposed: dict[str, str] = {}
     for rule_set in rule_sets:
@@ -197,8 +204,7 @@ def _proposed_classes(rule_sets: Sequence[RuleSet]) -> dict[str, str]:
 def _created(drafts: Sequence[Draft], program: Program) -> list[Draft]:
     known = {reference(draft.manifest) for draft in drafts}
     added: list[Draft] = []
-    queue: Iterator[tuple[str, Manifest]] = ((draft.rule, item) for draft in drafts for item in draft.created)
-    for rule, item in queue:
+    for rule, item in [created for draft in drafts for created in draft.created]:
         if reference(item) in known:
             continue
         known.add(reference(item))

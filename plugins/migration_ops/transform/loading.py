@@ -98,9 +98,10 @@ def parse_rule_set(text: str, *, source: str, name: str) -> RuleSet:
     :raises RuleSetError: with one line per problem.
     """
     try:
-        node = yaml.compose(text, Loader=Loader)
+        loader = Loader(text)
+        node = loader.get_single_node()
         _refuse_duplicates(node, source)
-        document = yaml.load(text, Loader=Loader)  # noqa: S506 (Loader is a safe one)
+        document = loader.construct_document(node) if node is not None else None
     except yaml.YAMLError as error:
         raise RuleSetError(source, [_yaml_problem(error)]) from error
     if is_velero(document):

@@ -12,6 +12,7 @@ from yaml import CSafeDumper, CSafeLoader  # libyaml: ten times as fast
 TIMESTAMP = "tag:yaml.org,2002:timestamp"
 # Anything else is quoted: YAML 1.1, YAML 1.2 and Go's readers disagree on y, on, 1e3, 0o17, 1:30, 1_000 …
 PLAIN = re.compile(r"^[A-Za-z/][A-Za-z0-9_./@+-]*(?::[A-Za-z0-9_./@+-]+)*$")
+QUANTITY = re.compile(r"^[0-9]+(?:\.[0-9]+)?(?:[KMGTPE]i|m)$")
 WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 
 
@@ -37,7 +38,7 @@ def _represent_text(dumper: Any, text: str) -> yaml.ScalarNode:
     style = None
     if "\n" in text:
         style = "|"
-    elif not PLAIN.match(text) or text.lower() in WORDS:
+    elif not (PLAIN.match(text) or QUANTITY.match(text)) or text.lower() in WORDS:
         style = "'"
     scalar: yaml.ScalarNode = dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
     return scalar

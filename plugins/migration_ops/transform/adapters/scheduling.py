@@ -21,6 +21,7 @@ RENAMED = {
     "beta.kubernetes.io/instance-type": INSTANCE_TYPE,
     "failure-domain.beta.kubernetes.io/region": REGION,
     "failure-domain.beta.kubernetes.io/zone": ZONE,
+    "os.architecture": "kubernetes.io/arch",  # CCE's own
     "node-role.kubernetes.io/master": "node-role.kubernetes.io/control-plane",
 }
 # A known label and the parameter that maps its values.
@@ -225,3 +226,5 @@ def map_resources(draft: Draft, base: Parts, context: Context) -> None:
                         "map it in the parameter extended_resources, or run without it",
                         (f"extended_resources: {name}", "run without it"),
                     )
+            if draft.get(place) == {}:
+                draft.remove(place)
