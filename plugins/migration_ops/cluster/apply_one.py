@@ -26,6 +26,7 @@ from migration_ops.cluster.marks import (
     FIELD_MANAGER,
     FORMER,
     UPDATED_BY,
+    applied_at,
     former_state,
     mark_made,
     mark_updated,
@@ -155,8 +156,7 @@ class _Step:
         applied = self._send(manifest)
         if found is None:
             return self._result("created", applied)
-        same = applied["metadata"].get("resourceVersion") == found.get("resourceVersion")
-        return self._result("unchanged" if same else "updated", applied)
+        return self._result("unchanged" if _same(found, applied) else "updated", applied)
 
     def _update(self, manifest: Manifest, current: Manifest) -> ObjectResult:
         plan, run = self.settings.plan, self.settings.run
@@ -168,8 +168,8 @@ class _Step:
             former = former_state(current)
             mark_updated(manifest, plan, run, pack_former(former))
         applied = self._send(manifest)
-        same = applied["metadata"].get("resourceVersion") == current["metadata"].get("resourceVersion")
-        return self._result("unchanged" if same else "updated", applied, former)
+        before = current["metadata"] | {"appliedAt": applied_at(current["metadata"])}
+        return self._result("unchanged" if _same(before, applied) else "updated", applied, former)
 
     def _recreate(self, manifest: Manifest, current: Manifest) -> ObjectResult:
         former = former_state(current)
@@ -191,7 +191,6 @@ class _Step:
             current: Manifest = self.cluster.get(path, what=f"read {self.reference}")
         except NotFound:
             return None
-        current["metadata"].pop("managedFields", None)
         return current
 
     def _send(self, manifest: Manifest) -> Manifest:
@@ -218,7 +217,7 @@ def delete_and_wait(
     *,
     uid: str | None = None,
     timeout_seconds: float = 60.0,
-    propagation: str = "Foreground",
+    propagation: str = "Background",
 ) -> bool:
     """Delete an object and wait until it is gone.
 
@@ -227,7 +226,8 @@ def delete_and_wait(
     :param reference: the object.
     :param uid: only this object, not another one that took its name since.
     :param timeout_seconds: how long to wait.
-    :param propagation: ``Foreground`` takes dependents along first, ``Orphan`` leaves them.
+    :param propagation: ``Background`` leaves dependents to the garbage collector, ``Foreground`` waits for
+        it, ``Orphan`` leaves them alone.
     :return: whether it was there.
     :raises ServerFailed: when it is still there; the message names the finalizers that hold it.
     """
@@ -236,11 +236,13 @@ def delete_and_wait(
     if uid:
         options["preconditions"] = {"uid": uid}
     try:
-        cluster.request("DELETE", path, body=options, what=f"delete {reference}")
+        answer = cluster.request("DELETE", path, body=options, what=f"delete {reference}")
     except NotFound:
         return False
     except Conflict:
         return False  # another object has the name by now
+    if answer.get("kind") == "Status":
+        return True  # gone already: nothing held it
     deadline = time.monotonic() + timeout_seconds
     while True:
         try:
@@ -254,6 +256,14 @@ def delete_and_wait(
             message = f"{reference} on {cluster.name} is deleted but still there; held by {holders}"
             raise ServerFailed(message, status=504)
         time.sleep(0.2)
+
+
+def _same(before: Mapping[str, Any], applied: Manifest) -> bool:
+    """Whether applying changed nothing. A status written meanwhile changes the version, but not our time."""
+    metadata = applied["metadata"]
+    if metadata.get("resourceVersion") == before.get("resourceVersion"):
+        return True
+    return before.get("appliedAt") is not None and before["appliedAt"] == applied_at(metadata)
 
 
 _NOT_READY_YET = (

@@ -137,7 +137,7 @@ class _Application:
 
         for result in self.cluster.each(one, [m for m in wave if str(ObjectReference.of(m)) not in failed]):
             self._done(result)
-        self.ownership.record(self.results)
+            self.ownership.record(result)
         definitions = [
             one for one in wave if ObjectReference.of(one).group_kind == CUSTOM_RESOURCE_DEFINITION
         ]

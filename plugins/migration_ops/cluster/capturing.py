@@ -13,16 +13,13 @@ from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.errors import ApiError, ClusterError, Forbidden, NotFound
 from migration_ops.cluster.exclusions import reason_to_leave
 from migration_ops.cluster.kinds import ApiResource, Discovery, discovery
-from migration_ops.cluster.listing import pages
+from migration_ops.cluster.listing import FEW_NAMESPACES, pages
 from migration_ops.cluster.reference import Manifest, ObjectReference
 from migration_ops.cluster.selection import Selection
 from migration_ops.cluster.suspension import as_before
 from migration_ops.cluster.versions import reading_versions
 
 CHOSEN = "chosen"
-
-FEW_NAMESPACES = 4
-"""Up to so many named namespaces are listed one by one, more with one list over all."""
 
 # Kinds that a chosen object can need: read even where the selection does not name them.
 _NEEDED_KINDS = frozenset(
@@ -225,6 +222,8 @@ class _Reader:
             return
         if reference.namespace and reference.namespace not in namespaces:
             return
+        if (template := PodMounts.of_template(manifest)) is not None:
+            self.mounts.append(template)
         self.pool[reference.identity] = manifest
         if self._is_chosen(manifest, reference):
             self.chosen[reference.identity] = CHOSEN

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from migration_ops.cluster.connection import Cluster
-from migration_ops.cluster.errors import NotFound
 from migration_ops.cluster.kinds import ApiResource, Discovery
-from migration_ops.cluster.listing import list_objects
-from migration_ops.cluster.marks import made_by
+from migration_ops.cluster.listing import FEW_NAMESPACES, list_objects, pages
+from migration_ops.cluster.marks import applied_at, made_by
 from migration_ops.cluster.reference import Manifest, ObjectReference
 
 Policy = Literal["skip", "update", "recreate", "fail"]
@@ -84,32 +83,38 @@ class ExistingIndex:
         self._cluster = cluster
         self._served = served
         self._found: dict[tuple[str, str, str, str], dict[str, Any]] = {}
-        self._asked: set[tuple[str, str, str]] = set()
 
     def load(self, objects: Iterable[Manifest]) -> None:
-        """Ask for everything of the kinds and namespaces of these objects that was not asked yet.
+        """Ask for everything of the kinds and namespaces of these objects.
 
         :param objects: manifests that will be applied.
+        :raises ClusterError: when something cannot be listed.
         """
-        tasks: dict[tuple[str, str, str], ApiResource] = {}
+        namespaces = self._served.find("", "Namespace")
+        if namespaces is not None:
+            self._remember(list_objects(self._cluster, namespaces, metadata_only=True))
+        places: dict[ApiResource, set[str]] = {}
         for manifest in objects:
             reference = ObjectReference.of(manifest)
             resource = self._served.for_object(reference)
-            key = (reference.group, reference.kind, reference.namespace)
-            if resource is not None and key not in self._asked:
-                tasks[key] = resource
+            there = not reference.namespace or ("", "Namespace", "", reference.namespace) in self._found
+            if resource is not None and resource != namespaces and there:
+                places.setdefault(resource, set()).add(reference.namespace)
+        tasks: list[tuple[ApiResource, str | None]] = []
+        for resource, spaces in places.items():
+            one_by_one = resource.namespaced and len(spaces) <= FEW_NAMESPACES
+            tasks += [(resource, space) for space in spaces] if one_by_one else [(resource, None)]
 
-        def ask(task: tuple[tuple[str, str, str], ApiResource]) -> list[Manifest]:
-            (_, _, namespace), resource = task
-            try:
-                return list_objects(self._cluster, resource, namespace or None, metadata_only=True)
-            except NotFound:
-                return []  # a definition that is not served yet
+        def ask(task: tuple[ApiResource, str | None]) -> None:
+            for page in pages(self._cluster, *task, metadata_only=True):
+                self._remember(page)
 
-        for found in self._cluster.each(ask, tasks.items()):
-            for manifest in found:
-                self._found[ObjectReference.of(manifest).identity] = manifest["metadata"]
-        self._asked.update(tasks)
+        for _ in self._cluster.each(ask, tasks):
+            pass
+
+    def _remember(self, manifests: Iterable[Manifest]) -> None:
+        for manifest in manifests:
+            self._found[ObjectReference.of(manifest).identity] = _remembered(manifest["metadata"])
 
     def use(self, served: Discovery) -> None:
         """Go on with a newer discovery, after definitions were applied.
@@ -124,3 +129,9 @@ class ExistingIndex:
         :param reference: the object.
         """
         return self._found.get(reference.identity)
+
+
+def _remembered(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Keep of an object's metadata what decisions need; a target may hold very many objects."""
+    kept = {key: metadata.get(key) for key in ("uid", "resourceVersion", "labels", "annotations")}
+    return kept | {"appliedAt": applied_at(metadata)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -68,7 +69,7 @@ class ApiResource:
         return root + (f"/{subresource}" if subresource else "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Discovery:
     """Everything that a cluster serves.
 
@@ -86,7 +87,7 @@ class Discovery:
         :param kind: e.g. ``Deployment``.
         :param version: e.g. ``v1``.
         """
-        served = self.versions(group, kind)
+        served = self._by_kind.get((group, kind), ())
         if version is not None:
             return next((one for one in served if one.version == version), None)
         return served[0] if served else None
@@ -104,8 +105,14 @@ class Discovery:
         :param group: API group, empty for core.
         :param kind: e.g. ``Deployment``.
         """
-        served = [one for one in self.resources if one.group == group and one.kind == kind]
-        return sorted(served, key=lambda one: not one.preferred)
+        return list(self._by_kind.get((group, kind), ()))
+
+    @cached_property
+    def _by_kind(self) -> dict[tuple[str, str], list[ApiResource]]:
+        found: dict[tuple[str, str], list[ApiResource]] = {}
+        for one in self.resources:
+            found.setdefault((one.group, one.kind), []).append(one)
+        return {key: sorted(versions, key=lambda one: not one.preferred) for key, versions in found.items()}
 
     def api_names(self) -> frozenset[str]:
         """Return ``group/version/Kind`` (core ``v1/Kind``) of all that is served."""

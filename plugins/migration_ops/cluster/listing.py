@@ -15,6 +15,9 @@ from migration_ops.cluster.reference import Manifest
 PAGE = 500
 """Objects per page: what kubectl takes, and small enough to bound memory with large objects."""
 
+FEW_NAMESPACES = 4
+"""Up to so many namespaces are listed one by one, more with one list over all."""
+
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 

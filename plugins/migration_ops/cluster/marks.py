@@ -57,6 +57,17 @@ def made_by(metadata: dict[str, Any], plan: str, run: str | None = None) -> bool
     return same_plan and (run is None or labels.get(RUN_LABEL) == label_value(run))
 
 
+def applied_at(metadata: dict[str, Any]) -> str | None:
+    """Return when we last changed something of an object by applying it, as the server noted it.
+
+    :param metadata: the object's metadata, with ``managedFields``.
+    """
+    for entry in metadata.get("managedFields") or []:
+        if entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply":
+            return str(entry.get("time"))
+    return None
+
+
 def mark_made(manifest: Manifest, plan: str, run: str) -> None:
     """Label an object as made by a run.
 

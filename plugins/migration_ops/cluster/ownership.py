@@ -55,14 +55,13 @@ class Ownership:
             (one, "/".join(self._missing_owners(one)[0])) for one in self._held if self._missing_owners(one)
         ]
 
-    def record(self, results: Iterable[ObjectResult]) -> None:
-        """Remember the UIDs of what was applied.
+    def record(self, result: ObjectResult) -> None:
+        """Remember the UID of what was applied.
 
-        :param results: of objects that are now in the target.
+        :param result: of an object that may be in the target now.
         """
-        for result in results:
-            if result.uid:
-                self._uids[ObjectReference.parse(result.object).identity] = result.uid
+        if result.uid:
+            self._uids[ObjectReference.parse(result.object).identity] = result.uid
 
     def restore(self, original: Manifest, clean: Manifest) -> None:
         """Put an object's owner references back, with the target's UIDs.
