@@ -22,6 +22,7 @@ _EVERYWHERE: tuple[GroupKind, ...] = (
     ("", "Namespace"),
     ("", "PersistentVolume"),
     ("storage.k8s.io", "StorageClass"),
+    ("storage.k8s.io", "CSIDriver"),
     ("networking.k8s.io", "IngressClass"),
     ("scheduling.k8s.io", "PriorityClass"),
     ("node.k8s.io", "RuntimeClass"),

@@ -149,7 +149,10 @@ def _target_checks(at: Situation) -> dict[str, Check]:
     return {
         "api kinds": lambda: kinds.check_kinds(objects, target.served),
         "storage": lambda: storage.check_storage(
-            objects, target.kind("storage.k8s.io", "StorageClass"), nodes
+            objects,
+            target.kind("storage.k8s.io", "StorageClass"),
+            nodes,
+            target.names("storage.k8s.io", "CSIDriver"),
         ),
         "claim sizes": lambda: storage.check_growth(at.capture.claims, objects, at.plan.namespaces),
         "quotas": lambda: quotas.check_quotas(demands, new, among("ResourceQuota")),

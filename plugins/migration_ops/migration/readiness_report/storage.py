@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from migration_ops.cluster import Claim, Manifest, is_default_class, reference_of
@@ -25,16 +25,21 @@ _SMALLEST = {
     ("cloud_ssd", ""): 20,
     ("cloud_regional_disk_auto", ""): 10,
 }
+_NO_PROVISIONER = "kubernetes.io/no-provisioner"
 _ZONE = "topology.kubernetes.io/zone"
 
 
 def check_storage(
-    objects: Sequence[Manifest], classes: Sequence[Manifest], nodes: Sequence[Manifest]
+    objects: Sequence[Manifest],
+    classes: Sequence[Manifest],
+    nodes: Sequence[Manifest],
+    drivers: Collection[str] = (),
 ) -> list[ReadinessFinding]:
     """Look at every claim and claim template of the adapted objects.
 
     :param classes: the target's StorageClasses; those that come along count too.
     :param nodes: the target's nodes.
+    :param drivers: names of the target's CSI drivers.
     """
     known = {one["metadata"]["name"]: one for one in [*classes, *_classes_among(objects)]}
     default = next((one for one in classes if is_default_class(one)), None)
@@ -59,6 +64,11 @@ def check_storage(
             remedy = f"map it in transform.storage_classes; the target has {offered}"
             findings.append(finding(CHECK, "blocker", where, reason, remedy))
             continue
+        provided = {*drivers, *(one.get("provisioner", "") for one in classes), _NO_PROVISIONER}
+        if chosen.get("provisioner", "") not in provided:
+            reason = f"StorageClass {name} comes along, but the target has no {chosen.get('provisioner')}"
+            remedy = "map it in transform.storage_classes to a class of the target"
+            findings.append(finding(CHECK, "blocker", where, reason, remedy))
         findings += _against_class(where, spec, chosen, zones)
     return findings
 

@@ -39,6 +39,13 @@ def test_a_class_that_is_missing_blocks_and_names_what_there_is(make_claim):
     assert "the target has essd" in found.suggestion
 
 
+def test_a_class_that_comes_along_needs_its_provisioner_there(make_claim):
+    objects = [make_claim(storageClassName="gp2"), storage_class("gp2", "ebs.csi.aws.com")]
+    (found,) = check_storage(objects, [storage_class()], [])
+    assert "no ebs.csi.aws.com" in found.reason
+    assert check_storage(objects, [storage_class()], [], {"ebs.csi.aws.com"}) == []
+
+
 def test_a_claim_without_class_needs_a_default_one(make_claim):
     default = {"storageclass.kubernetes.io/is-default-class": "true"}
     assert check_storage([make_claim()], [storage_class(annotations=default)], []) == []
