@@ -1,7 +1,7 @@
-"""Take a cutover back: delete what it made in the target, start the source again as it was.
+"""Take a cutover back: undo what it did in the target, start the source again as it was.
 
-Asks first. Only objects that carry the cutover's own labels are deleted; the vault keeps every restore
-point. Can be run again if a step fails.
+Asks first. Objects that carry the cutover's own labels are deleted, others that it changed are put back; the
+vault keeps every restore point. Can be run again if a step fails.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from airflow.sdk import DAG, Param, chain
 from migration_ops.migration import Plan, load_plans, plans_folder
 from migration_ops.operators.cutover import ResumeOperator
 from migration_ops.operators.gate import ApprovalGate
-from migration_ops.operators.rollback import ChooseRunOperator, DeleteTargetObjectsOperator
+from migration_ops.operators.rollback import ChooseRunOperator, UndoTargetOperator
 from migration_ops.operators.runbook import runbook
 
 RUN = Param(
@@ -36,9 +36,9 @@ def rollback(plan: Plan) -> DAG:
             response_timeout=plan.approvals.timeout,
             refused="Nothing has been changed.",
         )
-        delete = DeleteTargetObjectsOperator(task_id="delete_target", plan=document, run=choose.output["run"])
+        undo = UndoTargetOperator(task_id="undo_target", plan=document, run=choose.output["run"])
         resume = ResumeOperator(task_id="resume", plan=document)
-        chain(choose, approve, delete, resume)
+        chain(choose, approve, undo, resume)
     return dag
 
 

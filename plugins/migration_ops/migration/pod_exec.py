@@ -75,11 +75,18 @@ def run_in_pod(
             **options,
         )
         session.run_forever(timeout=timeout_seconds)
-        output = str(session.read_all())
         if session.is_open():
             session.close()
             raise MigrationError(f"exec in {namespace}/{pod}: no end after {timeout_seconds:.0f} s")
-        code = session.returncode
+        code = _exit_code(session, f"{namespace}/{pod}")  # reading the output throws it away
+        return code, str(session.read_all())
     except ApiException as error:
         raise MigrationError(f"exec in {namespace}/{pod}: {error.reason}") from error
-    return (0 if code is None else int(code)), output
+
+
+def _exit_code(session: Any, where: str) -> int:
+    try:
+        return int(session.returncode)
+    except (TypeError, KeyError, IndexError, ValueError) as error:
+        message = f"exec in {where}: the connection was cut before the command's end was told"
+        raise MigrationError(message) from error

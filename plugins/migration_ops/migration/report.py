@@ -72,7 +72,7 @@ def cutover_summary(plan: Plan, events: Sequence[Event]) -> CutoverSummary:
     steps = [
         {"step": event.name, "seconds": event.seconds, "remark": _remark(event)}
         for event in events
-        if event.ended != event.began
+        if event.ended != event.began and event.name != QUIESCE_BEGUN
     ]
     downtime = (verified - began).total_seconds() if began and verified else None
     return CutoverSummary(plan.name, steps, downtime)

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from migration_ops.cluster import (
-    NotFound,
-    ObjectReference,
-    QuiesceRecord,
-    capture,
-    discovery,
-    quiesce,
-    reference_of,
-    resume,
-)
-from migration_ops.cluster.listing import list_objects
-from migration_ops.cluster.marks import run_selector
-from migration_ops.cluster.waves import wave_of
+from migration_ops.cluster import QuiesceRecord, RollbackResult, capture, quiesce, resume, roll_back
 from migration_ops.migration.adaptation import selection
 from migration_ops.migration.errors import MigrationError
 from migration_ops.migration.exec_hooks import run_hooks
@@ -27,7 +15,7 @@ from migration_ops.migration.journal import QUIESCE_BEGUN
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
-    from migration_ops.cluster import ApiResource, Cluster, ResumeResult
+    from migration_ops.cluster import Cluster, ResumeResult
     from migration_ops.migration.journal import Journal
     from migration_ops.migration.plan import Plan
 
@@ -108,38 +96,20 @@ def resume_source(
     return result
 
 
-def delete_run(plan: Plan, target: Cluster, run: str) -> list[str]:
-    """Delete what a run made in the target, what depends on others first; returns the references.
+def undo_run(plan: Plan, target: Cluster, run: str, say: Callable[[str], None]) -> RollbackResult:
+    """Delete what a run made in the target and put back what it changed there.
 
-    Objects that others made are never touched, whatever the run changed in them.
+    :param say: told of each object.
+    :raises MigrationError: if something could not be undone; what was undone stays so.
     """
-    deletable = [
-        one
-        for one in discovery(target, refresh=True).resources
-        if one.preferred and {"list", "delete"} <= set(one.verbs)
-    ]
-    selector = run_selector(plan.name, run)
-    found: list[tuple[ApiResource, dict[str, Any]]] = []
-
-    def search(resource: ApiResource) -> list[tuple[ApiResource, dict[str, Any]]]:
-        items = list_objects(target, resource, label_selector=selector, metadata_only=True)
-        return [(resource, item) for item in items]
-
-    for listed in target.each(search, deletable):
-        found += listed
-    found.sort(key=lambda pair: wave_of(ObjectReference.of(pair[1])), reverse=True)
-    deleted = []
-    for resource, item in found:
-        metadata = item["metadata"]
-        path = resource.path(metadata.get("namespace"), metadata["name"])
-        # The UID keeps us from deleting another object that took the name meanwhile.
-        body = {"propagationPolicy": "Background", "preconditions": {"uid": metadata["uid"]}}
-        try:
-            target.request("DELETE", path, body=body, what=f"delete {reference_of(item)}")
-        except NotFound:
-            continue
-        deleted.append(reference_of(item))
-    return deleted
+    result = roll_back(
+        target, plan=plan.name, run=run, on_object=lambda reference, action: say(f"{action}: {reference}")
+    )
+    for reference, reason in result.kept:
+        say(f"kept: {reference} ({reason})")
+    if result.problems:
+        raise MigrationError(f"not all of run {run} could be undone:\n" + "\n".join(result.problems))
+    return result
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,9 @@ class RetryUnlessHopeless(RetryPolicy):
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
-        """Look at the error's own word."""
-        if getattr(exception, "retryable", None) is False:
+        """Look at the error's own word; an error in a program or a value stays one."""
+        lasting = isinstance(exception, (TypeError, ValueError, LookupError, AttributeError, NameError))
+        if getattr(exception, "retryable", not lasting) is False:
             return RetryDecision.fail(f"{type(exception).__name__} doesn't go away by itself")
         return RetryDecision.default()
 

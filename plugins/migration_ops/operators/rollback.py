@@ -35,8 +35,8 @@ class ChooseRunOperator(MigrationOperator):
         return {"run": chosen.run, "facts": chosen.markdown()}
 
 
-class DeleteTargetObjectsOperator(MigrationOperator):
-    """Deletes what a run made in the target, known by its labels, and nothing else.
+class UndoTargetOperator(MigrationOperator):
+    """Deletes what a run made in the target and puts back what it changed, known by its labels.
 
     :param run: the run as a label value.
     """
@@ -48,11 +48,13 @@ class DeleteTargetObjectsOperator(MigrationOperator):
         self.run = run
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Delete, workloads first."""
-        from migration_ops.migration.stopping import delete_run
+        """Undo, workloads first.
 
-        deleted = delete_run(self.the_plan, self.target, self.run)
-        for reference in deleted:
-            self.log.info("Deleted %s", reference)
-        self.journal.write(self.run, "rolled-back", data={"deleted": len(deleted)})
-        return {"deleted": deleted}
+        :raises MigrationError: if something could not be undone.
+        """
+        from migration_ops.migration.stopping import undo_run
+
+        result = undo_run(self.the_plan, self.target, self.run, self.log.info)
+        counts = {"deleted": len(result.deleted), "restored": len(result.restored), "kept": len(result.kept)}
+        self.journal.write(self.run, "rolled-back", data=counts)
+        return {"deleted": list(result.deleted), "restored": list(result.restored)}
