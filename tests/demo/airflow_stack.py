@@ -108,6 +108,8 @@ class AirflowStack:
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": free_port(8794),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": free_port(8793),
+            # Short steps follow each other quickly here; a second of idling between them would be downtime.
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.25,
             "AIRFLOW__SECRETS__BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
             "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps(
                 {"connections_file_path": str(home / "connections.json")}
