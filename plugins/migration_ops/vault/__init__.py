@@ -1,7 +1,7 @@
 """The vault: a backup engine that reads and writes restic repositories, format version 2.
 
-It knows files and object stores, not Kubernetes and not Airflow. The names below are all that other packages use;
-each is imported when it is first asked for, so that a mover starts quickly.
+It knows files and object stores, not Kubernetes and not Airflow. The names below are all that other packages
+use; each is imported when it is first asked for, so that a mover starts quickly.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ __all__ = [
 
 
 class _Package(types.ModuleType):
-    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 - as modules do
+    def __setattr__(self, name: str, value: Any) -> None:
         # Importing the module `backup` would hide the function of that name.
         if name not in _HOMES or not isinstance(value, types.ModuleType):
             super().__setattr__(name, value)
@@ -133,7 +133,7 @@ class _Package(types.ModuleType):
 sys.modules[__name__].__class__ = _Package
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
+def __getattr__(name: str) -> Any:
     """Import a public name from its home when it is first used."""
     home = _HOMES.get(name)
     if home is None:

@@ -1,8 +1,8 @@
 """The walk of a backup: from files to trees.
 
-One thread walks. It decides by a file's metadata whether the parent's content still holds; it reads small files
-itself, in batches that a worker hashes and seals as a whole; large ones go to the reader. A folder's tree is stored
-when the last of its nodes is complete, so folders overlap.
+One thread walks. It decides by a file's metadata whether the parent's content still holds; it reads small
+files itself, in batches that a worker hashes and seals as a whole; large ones go to the reader. A folder's
+tree is stored when the last of its nodes is complete, so folders overlap.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from migration_ops.vault.errors import DamagedError
 from migration_ops.vault.excludes import Patterns
 from migration_ops.vault.file_reader import FileReader, LargeFile
 from migration_ops.vault.folder import Folder, Slot
+from migration_ops.vault.names import json_string, quote
 from migration_ops.vault.node import Node, encode_content, encode_head, encode_node
 from migration_ops.vault.parent import ParentTree
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.source import below, has_holes, is_device, node_of, open_source, read_xattrs
 from migration_ops.vault.stopping import StopRequest
-from migration_ops.vault.names import json_string, quote
 
 SMALL_BYTES = SMALLEST
 _BATCH_BYTES = 1024 * 1024
@@ -53,7 +53,12 @@ class Archiver:
     """Backs up one set of targets."""
 
     def __init__(
-        self, repo: Repository, saver: BlobSaver, counts: BackupCounts, stop: StopRequest, options: WalkOptions,
+        self,
+        repo: Repository,
+        saver: BlobSaver,
+        counts: BackupCounts,
+        stop: StopRequest,
+        options: WalkOptions,
         report: Report,
     ) -> None:
         self._repo = repo
@@ -68,6 +73,8 @@ class Archiver:
         self._batch_bytes = 0
         self._under_way = 0
         self._root_tree: bytes | None = None
+        # File systems in the order in which the walk meets them.
+        self._devices: dict[int, int] = {}
 
     def run(self, start: bytes, targets: Targets | None, parent_tree: bytes | None) -> bytes:
         """Walk from a folder.
@@ -81,7 +88,9 @@ class Archiver:
         """
         descriptor = os.open(start, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         parent = self._load_parent(parent_tree)
-        root = Folder(descriptor, start.rstrip(b"/"), None, None, parent, self._names(descriptor, targets), targets)
+        root = Folder(
+            descriptor, start.rstrip(b"/"), None, None, parent, self._names(descriptor, targets), targets
+        )
         root.known, root.old_subtree = parent is not None, parent_tree
         stack = [root]
         try:
@@ -123,7 +132,9 @@ class Archiver:
         message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         text = os.fsdecode(path)
         self._counts.errors.append((text, message))
-        self._report({"message_type": "error", "error": {"message": message}, "during": "archival", "item": text})
+        self._report(
+            {"message_type": "error", "error": {"message": message}, "during": "archival", "item": text}
+        )
 
     def _visit(self, folder: Folder, name: bytes) -> Folder | None:
         """Deal with one entry; returns the folder to walk next if it is one."""
@@ -135,10 +146,12 @@ class Archiver:
             if stat.S_ISREG(status.st_mode):
                 self._visit_file(folder, name, path, status)
                 return None
-            node = node_of(name, status)
+            node = self._node_of(name, status)
             if node.type == "socket":
                 self._counts.skipped_sockets += 1
-                self._report({"message_type": "verbose_status", "action": "skipped socket", "item": os.fsdecode(path)})
+                self._report(
+                    {"message_type": "verbose_status", "action": "skipped socket", "item": os.fsdecode(path)}
+                )
                 return None
             if node.type == "dir":
                 return self._enter(folder, name, path, node)
@@ -154,8 +167,18 @@ class Archiver:
                 self._error(path, error)
         return None
 
+    def _node_of(self, name: bytes, status: os.stat_result) -> Node:
+        if status.st_nlink == 1 or stat.S_ISDIR(status.st_mode):
+            return node_of(name, status)
+        return node_of(name, status, self._devices.setdefault(status.st_dev, len(self._devices) + 1))
+
     def _is_left_out(self, folder: Folder, path: bytes, name: bytes, status: os.stat_result) -> bool:
-        if name == b"lost+found" and stat.S_ISDIR(status.st_mode) and folder.slot is None and status.st_uid == 0:
+        if (
+            name == b"lost+found"
+            and stat.S_ISDIR(status.st_mode)
+            and folder.slot is None
+            and status.st_uid == 0
+        ):
             return True
         return bool(self._options.excludes) and self._options.excludes.match(os.fsdecode(path))
 
@@ -182,12 +205,18 @@ class Archiver:
         try:
             return ParentTree(self._repo.load_tree(tree_id), self._repo.index)
         except DamagedError as error:
-            self._report({"message_type": "error", "error": {"message": f"the parent's tree is not used: {error}"},
-                          "during": "archival", "item": tree_id.hex()})
+            self._report(
+                {
+                    "message_type": "error",
+                    "error": {"message": f"the parent's tree is not used: {error}"},
+                    "during": "archival",
+                    "item": tree_id.hex(),
+                }
+            )
             return None
 
     def _visit_file(self, folder: Folder, name: bytes, path: bytes, status: os.stat_result) -> None:
-        node = node_of(name, status)
+        node = self._node_of(name, status)
         node.xattrs = read_xattrs(below(folder.descriptor, name))
         head = encode_head(node)
         known = False
@@ -197,7 +226,10 @@ class Archiver:
             if raw is None and (old := folder.parent.node(key)) is not None:
                 known = True
                 content = folder.parent.content_if_same(
-                    node, old, ignore_ctime=self._options.ignore_ctime, ignore_inode=self._options.ignore_inode
+                    node,
+                    old,
+                    ignore_ctime=self._options.ignore_ctime,
+                    ignore_inode=self._options.ignore_inode,
                 )
                 if content is not None:
                     raw = f'{head},"content":{content}}}'.encode()
@@ -208,7 +240,9 @@ class Archiver:
                 return
         self._read_file(folder, name, node, head, path, known=known)
 
-    def _read_file(self, folder: Folder, name: bytes, node: Node, head: str, path: bytes, *, known: bool) -> None:
+    def _read_file(
+        self, folder: Folder, name: bytes, node: Node, head: str, path: bytes, *, known: bool
+    ) -> None:
         descriptor = open_source(name, folder.descriptor)
         try:
             status = os.fstat(descriptor)
@@ -216,7 +250,7 @@ class Archiver:
                 raise OSError(errno.ESTALE, "the file was replaced by something else while it was looked at")
             if (status.st_size, status.st_mtime_ns, status.st_ino) != (node.size, node.mtime, node.inode):
                 xattrs = node.xattrs
-                node = node_of(name, status)
+                node = self._node_of(name, status)
                 node.xattrs = xattrs
                 head = encode_head(node)
             small = node.size <= SMALL_BYTES and not (node.size >= 8192 and has_holes(descriptor, status))

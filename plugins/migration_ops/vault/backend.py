@@ -91,14 +91,14 @@ def open_backend(location: str, settings: object | None = None) -> Backend:
     :param location: as in :func:`migration_ops.vault.location.parse_location`.
     :param settings: :class:`~migration_ops.vault.location.StoreSettings` for S3.
     """
-    from migration_ops.vault.location import LocalLocation, StoreSettings, parse_location  # noqa: PLC0415
+    from migration_ops.vault.location import LocalLocation, StoreSettings, parse_location
 
     parsed = parse_location(location)
     if isinstance(parsed, LocalLocation):
-        from migration_ops.vault.backend_local import LocalBackend  # noqa: PLC0415
+        from migration_ops.vault.backend_local import LocalBackend
 
         return LocalBackend(parsed.path)
-    from migration_ops.vault.backend_s3 import S3Backend  # noqa: PLC0415 - costs 40 ms that local use need not pay
+    from migration_ops.vault.backend_s3 import S3Backend
 
     chosen = settings if isinstance(settings, StoreSettings) else StoreSettings()
     return S3Backend(parsed, chosen)

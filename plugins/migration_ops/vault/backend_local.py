@@ -108,7 +108,9 @@ class LocalBackend:
         except OSError as error:
             raise _explain(error, path, "read") from error
         if len(data) != length:
-            raise DamagedError(f"{path} ends at {offset + len(data)}, before byte {offset + length}: it is truncated")
+            raise DamagedError(
+                f"{path} ends at {offset + len(data)}, before byte {offset + length}: it is truncated"
+            )
         return data
 
     def size(self, kind: FileKind, name: str) -> int:
@@ -131,7 +133,9 @@ class LocalBackend:
         """Name and size of every file of a kind."""
         folder = self._root / kind.value
         try:
-            folders = sorted(entry.path for entry in os.scandir(folder)) if kind is FileKind.PACK else [str(folder)]
+            folders = (
+                sorted(entry.path for entry in os.scandir(folder)) if kind is FileKind.PACK else [str(folder)]
+            )
         except FileNotFoundError:
             return
         except OSError as error:

@@ -1,8 +1,8 @@
 """A repository in a bucket of S3, or of anything that speaks S3: OSS, Ceph, MinIO.
 
-obstore (Rust) does the requests: it costs a tenth of boto3's CPU a request and lets other threads run meanwhile. It
-retries a request for a while by itself; around that, :data:`retry` goes on with growing pauses until the
-settings' limit, because what was read or stored must be checked as a whole.
+obstore (Rust) does the requests: it costs a tenth of boto3's CPU a request and lets other threads run
+meanwhile. It retries a request for a while by itself; around that, :data:`retry` goes on with growing pauses
+until the settings' limit, because what was read or stored must be checked as a whole.
 """
 
 from __future__ import annotations
@@ -33,7 +33,13 @@ from migration_ops.vault.location import S3Location, StoreSettings
 
 _Result = TypeVar("_Result")
 # Services that answer only when the bucket is part of the host name.
-_VIRTUAL_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".aliyuncs.com", ".myqcloud.com", ".myhuaweicloud.com")
+_VIRTUAL_HOSTS = (
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".aliyuncs.com",
+    ".myqcloud.com",
+    ".myhuaweicloud.com",
+)
 _DENIED = ("ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "InvalidToken",
            "RequestTimeTooSkewed")  # fmt: skip
 _USELESS_TO_RETRY = ("NoSuchBucket", "InvalidBucketName", "InvalidCertificate", "dns error")
@@ -83,7 +89,9 @@ class S3Backend:
             if len(data) != length:
                 size = obstore.head(self._store, path)["size"]
                 if size < offset + length:
-                    raise DamagedError(f"{path} has {size} bytes, but byte {offset + length} is needed: truncated")
+                    raise DamagedError(
+                        f"{path} has {size} bytes, but byte {offset + length} is needed: truncated"
+                    )
                 raise StorageUnavailable(f"{path} gave {len(data)} of {length} bytes")
             return memoryview(data)
 
@@ -97,7 +105,9 @@ class S3Backend:
     def modified(self, kind: FileKind, name: str) -> float:
         """When an object was written, by the service's clock."""
         path = kind.path_of(name)
-        return self._try("look at", path, lambda: float(obstore.head(self._store, path)["last_modified"].timestamp()))
+        return self._try(
+            "look at", path, lambda: float(obstore.head(self._store, path)["last_modified"].timestamp())
+        )
 
     def list(self, kind: FileKind) -> Iterator[tuple[str, int]]:
         """Name and size of every object of a kind; a name that pages repeat is given once."""
@@ -145,7 +155,9 @@ class S3Backend:
             return StorageError(f"{what}: {text}; check the bucket's name, the address and the CA")
         if isinstance(error, FileNotFoundError):
             return ObjectMissing(f"{what}: there is no such object")
-        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or any(word in whole for word in _DENIED):
+        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or any(
+            word in whole for word in _DENIED
+        ):
             return StorageDenied(f"{what}: {text}; check the credentials and the bucket's policy")
         return StorageUnavailable(f"{what}: {text}")
 
@@ -203,7 +215,11 @@ def _make_store(location: S3Location, settings: StoreSettings) -> S3Store:
         retry_config={
             "max_retries": 4,
             "retry_timeout": timedelta(seconds=min(60.0, settings.retry_seconds)),
-            "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=5), "base": 2},
+            "backoff": {
+                "init_backoff": timedelta(milliseconds=200),
+                "max_backoff": timedelta(seconds=5),
+                "base": 2,
+            },
         },
         credential_provider=provider,
     )
@@ -224,7 +240,9 @@ class _FileCredentials:
                 "secret_access_key": document["secret_key"],
                 "token": document.get("session_token"),
                 # Without a date the file is read again every minute.
-                "expires_at": datetime.fromisoformat(expires) if expires else datetime.now(UTC) + timedelta(minutes=1),
+                "expires_at": datetime.fromisoformat(expires)
+                if expires
+                else datetime.now(UTC) + timedelta(minutes=1),
             }
         except (OSError, ValueError, KeyError) as error:
             raise StorageDenied(f"cannot read credentials from {self._path}: {error!r}") from error

@@ -27,7 +27,7 @@ from migration_ops.vault.stopping import StopRequest
 PROGRAM = "migration-ops 0.1.0"
 
 
-def backup(  # noqa: PLR0913 - the options of the command
+def backup(
     repo: Repository,
     paths: Sequence[Path | str],
     *,
@@ -57,7 +57,8 @@ def backup(  # noqa: PLR0913 - the options of the command
     :param as_root: store the content of the one path at the snapshot's root.
     :param stop_at: seconds since 1970 at which to stop cleanly.
     :param limit_upload: bytes per second, on average.
-    :param ignore_ctime: take files for unchanged although their ctime differs, as it does on clones of volumes.
+    :param ignore_ctime: take files for unchanged although their ctime differs, as it does on clones of
+        volumes.
     :param ignore_inode: likewise for inode numbers.
     :param force: read all files, as without a parent.
     :param workers: threads that hash, compress and seal; as many as cores if not given.
@@ -86,7 +87,9 @@ def backup(  # noqa: PLR0913 - the options of the command
         archiver = Archiver(repo, saver, counts, stop, options, report)
         with Ticker(progress, lambda: _status(counts, parent_snapshot, started)):
             try:
-                tree = archiver.run(start, targets, bytes.fromhex(parent_snapshot.tree) if parent_snapshot else None)
+                tree = archiver.run(
+                    start, targets, bytes.fromhex(parent_snapshot.tree) if parent_snapshot else None
+                )
                 packer.flush()
             except Interrupted:
                 # What is packed and indexed now is not uploaded again by the next run.
@@ -164,7 +167,9 @@ def resolve_targets(
     relative = all(not path.startswith(b"/") and not os.path.normpath(path).startswith(b"..") for path in raw)
     targets: Targets = {}
     for path in raw:
-        parts = [part for part in os.path.normpath(path if relative else os.path.abspath(path)).split(b"/") if part]
+        parts = [
+            part for part in os.path.normpath(path if relative else os.path.abspath(path)).split(b"/") if part
+        ]
         if parts in ([], [b"."]):
             return (b"." if relative else b"/"), None, shown, None
         level = targets

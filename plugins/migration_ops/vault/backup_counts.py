@@ -86,7 +86,20 @@ class BackupSummary:
 
     def for_snapshot(self) -> dict[str, Any]:
         """What restic keeps of it in the snapshot."""
-        names = ("backup_start", "backup_end", "files_new", "files_changed", "files_unmodified", "dirs_new",
-                 "dirs_changed", "dirs_unmodified", "data_blobs", "tree_blobs", "data_added", "data_added_packed",
-                 "total_files_processed", "total_bytes_processed")
+        names = (
+            "backup_start",
+            "backup_end",
+            "files_new",
+            "files_changed",
+            "files_unmodified",
+            "dirs_new",
+            "dirs_changed",
+            "dirs_unmodified",
+            "data_blobs",
+            "tree_blobs",
+            "data_added",
+            "data_added_packed",
+            "total_files_processed",
+            "total_bytes_processed",
+        )
         return {name: getattr(self, name) for name in names}

@@ -48,7 +48,9 @@ def _descend(repo: Repository, root: int, tree: bytes, base: bytes, seen: set[by
                     if problem:
                         return problem
             below = [(node, _subtree_of(new, node)) for node in old if node.type == "dir"]
-            choices = [(node, subtree) for node, subtree in below if subtree is not None and node.subtree is not None]
+            choices = [
+                (node, subtree) for node, subtree in below if subtree is not None and node.subtree is not None
+            ]
             if not choices:
                 return ""
             node, subtree = random.choice(choices)  # noqa: S311 - a sample, not a secret

@@ -1,7 +1,7 @@
 """The workers of a backup: hash, deduplicate, compress, seal and pack, in threads that release the GIL.
 
-Work comes in two sizes: a chunk of a large file, or a batch of whole small files. A queue item for every small file
-would cost more than the work on it.
+Work comes in two sizes: a chunk of a large file, or a batch of whole small files. A queue item for every
+small file would cost more than the work on it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class BlobSaver:
     :param verify_every: one of how many sealed blobs is opened again before it is stored; 1 means all.
     """
 
-    def __init__(self, repo: Repository, packer: Packer, workers: int, verify_every: int = _VERIFY_EVERY) -> None:
+    def __init__(
+        self, repo: Repository, packer: Packer, workers: int, verify_every: int = _VERIFY_EVERY
+    ) -> None:
         self._repo = repo
         self._packer = packer
         self._compressor = repo.compressor
@@ -51,7 +53,9 @@ class BlobSaver:
         self._tasks: queue.Queue[Callable[[], None] | None] = queue.Queue(maxsize=2 * workers + 2)
         self.failure: BaseException | None = None
         self.added = SavedBytes()
-        self._threads = [threading.Thread(target=self._work, name="save", daemon=True) for _ in range(workers)]
+        self._threads = [
+            threading.Thread(target=self._work, name="save", daemon=True) for _ in range(workers)
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -100,7 +104,9 @@ class BlobSaver:
         self._store(BlobType.TREE, tree_id, plaintext, payload, size)
         return True
 
-    def _store(self, kind: BlobType, blob_id: bytes, data: Buffer | None, compressed: bytes | None, size: int = 0) -> None:
+    def _store(
+        self, kind: BlobType, blob_id: bytes, data: Buffer | None, compressed: bytes | None, size: int = 0
+    ) -> None:
         uncompressed = 0
         if compressed is None:
             payload: Buffer = data if data is not None else b""

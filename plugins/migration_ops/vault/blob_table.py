@@ -1,7 +1,7 @@
 """A packed table from blob ids to their places: 48 bytes a blob and at most 8 for the hash slots.
 
-Records lie one after the other in a bytearray; an open-addressing table of record numbers finds them. A dict of
-tuples would take five times as much, and sorted arrays could not grow while a backup runs.
+Records lie one after the other in a bytearray; an open-addressing table of record numbers finds them. A dict
+of tuples would take five times as much, and sorted arrays could not grow while a backup runs.
 """
 
 from __future__ import annotations

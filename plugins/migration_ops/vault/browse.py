@@ -56,8 +56,7 @@ def find_node(repo: Repository, snapshot: Snapshot, path: str) -> Node:
 
 def write_content(repo: Repository, node: Node, stream: BinaryIO) -> None:
     """Write a file's content to a stream."""
-    for blob_id in node.content or ():
-        stream.write(repo.load_blob(BlobType.DATA, blob_id))
+    stream.writelines(repo.load_blob(BlobType.DATA, blob_id) for blob_id in node.content or ())
 
 
 def read_file(repo: Repository, snapshot_id: str, path: str) -> bytes:

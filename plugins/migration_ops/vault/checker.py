@@ -73,8 +73,8 @@ class _Findings:
 def check(repo: Repository, *, read_data: str | None = None, progress: Report | None = None) -> CheckSummary:
     """Look for damage.
 
-    :param read_data: which packs to read as a whole: ``100%``, another share, ``2/10`` for a part, or a size as
-        ``500M``; none if not given.
+    :param read_data: which packs to read as a whole: ``100%``, another share, ``2/10`` for a part, or a size
+        as ``500M``; none if not given.
     :param progress: called with JSON messages.
     """
     findings = _Findings(progress or silent)
@@ -92,8 +92,13 @@ def check(repo: Repository, *, read_data: str | None = None, progress: Report | 
                     findings.error(problem)
                     findings.broken_packs.add(name)
     return CheckSummary(
-        len(snapshots), len(packs), len(chosen), tuple(findings.errors), tuple(findings.hints),
-        tuple(sorted(findings.broken_packs)), findings.index_damaged or not names,
+        len(snapshots),
+        len(packs),
+        len(chosen),
+        tuple(findings.errors),
+        tuple(findings.hints),
+        tuple(sorted(findings.broken_packs)),
+        findings.index_damaged or not names,
     )
 
 
@@ -180,7 +185,7 @@ def _choose(packs: list[tuple[str, int]], subset: str | None) -> list[tuple[str,
 
 
 def _sample(packs: list[tuple[str, int]], count: int) -> list[tuple[str, int]]:
-    import random  # noqa: PLC0415
+    import random
 
     return packs if count >= len(packs) else sorted(random.sample(packs, count))
 
@@ -191,7 +196,9 @@ def _read_pack(
     return name, list(_problems_of_pack(repo, name, size, contents.get(bytes.fromhex(name))))
 
 
-def _problems_of_pack(repo: Repository, name: str, size: int, expected: list[PackedBlob] | None) -> Iterator[str]:
+def _problems_of_pack(
+    repo: Repository, name: str, size: int, expected: list[PackedBlob] | None
+) -> Iterator[str]:
     try:
         content = repo.backend.load(FileKind.PACK, name)
         if hashlib.sha256(content).hexdigest() != name:

@@ -47,7 +47,7 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click declares it
+    def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except VaultError as error:
@@ -63,8 +63,8 @@ class _Commands(click.Group):
 def vault(context: click.Context) -> None:
     """Back up, restore and check volumes in a vault (a restic repository).
 
-    Exit codes: 0 done; 1 failed; 3 done, but some files could not be read; 10 no repository; 11 locked; 12 wrong
-    password; 130 interrupted.
+    Exit codes: 0 done; 1 failed; 3 done, but some files could not be read; 10 no repository; 11 locked; 12
+    wrong password; 130 interrupted.
     """
     context.ensure_object(Session)
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)

@@ -12,7 +12,7 @@ from migration_ops.vault.cli_settings import Session, bytes_text, shared_options
 from migration_ops.vault.clock import as_datetime, format_time
 
 
-def snapshot_document(snapshot: Any) -> dict[str, Any]:  # noqa: ANN401 - imported late
+def snapshot_document(snapshot: Any) -> dict[str, Any]:
     """A snapshot as restic's JSON shows it."""
     document: dict[str, Any] = {
         "time": format_time(snapshot.time),
@@ -41,8 +41,8 @@ def snapshots_command(
     session: Session, tags: tuple[str, ...], hostname: str | None, paths: tuple[str, ...], latest: int
 ) -> None:
     """List snapshots, oldest first."""
-    from migration_ops.vault.lock import locked  # noqa: PLC0415
-    from migration_ops.vault.snapshot import list_snapshots  # noqa: PLC0415
+    from migration_ops.vault.lock import locked
+    from migration_ops.vault.snapshot import list_snapshots
 
     repo = session.open()
     with locked(repo):
@@ -61,8 +61,8 @@ def snapshots_command(
     click.echo(f"{len(found)} snapshots")
 
 
-def _json(value: Any) -> str:  # noqa: ANN401 - any document
-    import json  # noqa: PLC0415
+def _json(value: Any) -> str:
+    import json
 
     return json.dumps(value)
 
@@ -75,9 +75,9 @@ def _json(value: Any) -> str:  # noqa: ANN401 - any document
 @click.pass_obj
 def ls_command(session: Session, snapshot: str, folder: str, *, long: bool) -> None:
     """List what SNAPSHOT holds, at or below FOLDER."""
-    from migration_ops.vault.browse import list_files  # noqa: PLC0415
-    from migration_ops.vault.lock import locked  # noqa: PLC0415
-    from migration_ops.vault.snapshot import find_snapshot  # noqa: PLC0415
+    from migration_ops.vault.browse import list_files
+    from migration_ops.vault.lock import locked
+    from migration_ops.vault.snapshot import find_snapshot
 
     repo = session.open()
     with locked(repo):
@@ -97,7 +97,9 @@ def ls_command(session: Session, snapshot: str, folder: str, *, long: bool) -> N
                 session.emit(document)
             elif long:
                 moment = as_datetime(node.mtime).strftime("%Y-%m-%d %H:%M:%S")
-                click.echo(f"{node.type:<8} {node.permissions:04o} {node.uid:5d} {node.gid:5d} {node.size:10d} {moment} {text}")
+                click.echo(
+                    f"{node.type:<8} {node.permissions:04o} {node.uid:5d} {node.gid:5d} {node.size:10d} {moment} {text}"
+                )
             else:
                 click.echo(text.encode("utf-8", "surrogateescape"))
 
@@ -109,30 +111,36 @@ def ls_command(session: Session, snapshot: str, folder: str, *, long: bool) -> N
 @click.pass_obj
 def dump_command(session: Session, snapshot: str, path: str) -> None:
     """Print the content of the file PATH of SNAPSHOT."""
-    from migration_ops.vault.browse import find_node, write_content  # noqa: PLC0415
-    from migration_ops.vault.errors import UsageError  # noqa: PLC0415
-    from migration_ops.vault.lock import locked  # noqa: PLC0415
-    from migration_ops.vault.snapshot import find_snapshot  # noqa: PLC0415
+    from migration_ops.vault.browse import find_node, write_content
+    from migration_ops.vault.errors import UsageError
+    from migration_ops.vault.lock import locked
+    from migration_ops.vault.snapshot import find_snapshot
 
     repo = session.open()
     with locked(repo):
         node = find_node(repo, find_snapshot(repo, snapshot), path)
         if node.content is None:
-            raise UsageError(f"{path} is a {node.type}, not a file; `restore --include {path}` brings it back")
+            raise UsageError(
+                f"{path} is a {node.type}, not a file; `restore --include {path}` brings it back"
+            )
         write_content(repo, node, sys.stdout.buffer)
         sys.stdout.buffer.flush()
 
 
 @click.command("stats")
 @click.argument("snapshots", nargs=-1)
-@click.option("--mode", default="restore-size", type=click.Choice(["restore-size", "raw-data"]),
-              help="what a restore writes, or what the repository stores")
+@click.option(
+    "--mode",
+    default="restore-size",
+    type=click.Choice(["restore-size", "raw-data"]),
+    help="what a restore writes, or what the repository stores",
+)
 @shared_options
 @click.pass_obj
 def stats_command(session: Session, snapshots: tuple[str, ...], mode: str) -> None:
     """Count what SNAPSHOTS (all, if none is given) hold."""
-    from migration_ops.vault.lock import locked  # noqa: PLC0415
-    from migration_ops.vault.stats import count  # noqa: PLC0415
+    from migration_ops.vault.lock import locked
+    from migration_ops.vault.stats import count
 
     repo = session.open()
     with locked(repo):
@@ -148,8 +156,8 @@ def stats_command(session: Session, snapshots: tuple[str, ...], mode: str) -> No
 @click.pass_obj
 def diff_command(session: Session, first: str, second: str, *, metadata: bool) -> None:
     """Show what SECOND has changed since FIRST: + added, - removed, M content, T type, U metadata."""
-    from migration_ops.vault.diff import compare  # noqa: PLC0415
-    from migration_ops.vault.lock import locked  # noqa: PLC0415
+    from migration_ops.vault.diff import compare
+    from migration_ops.vault.lock import locked
 
     def show(path: bytes, modifier: str) -> None:
         text = os.fsdecode(path)
@@ -161,7 +169,10 @@ def diff_command(session: Session, first: str, second: str, *, metadata: bool) -
     repo = session.open()
     with locked(repo):
         statistics = compare(repo, first, second, show, metadata=metadata)
-    session.finish(statistics, "\n".join(f"{name}: {value}" for name, value in statistics.items() if name != "message_type"))
+    session.finish(
+        statistics,
+        "\n".join(f"{name}: {value}" for name, value in statistics.items() if name != "message_type"),
+    )
 
 
 COMMANDS = {

@@ -14,24 +14,30 @@ from migration_ops.vault.stopping import StopRequest, parse_stop_time, stop_on_s
 def _parse_snapshot_time(text: str | None) -> int | None:
     if text is None or text == "now":
         return None
-    from migration_ops.vault.clock import NANOSECONDS  # noqa: PLC0415
+    from migration_ops.vault.clock import NANOSECONDS
 
     return int(parse_stop_time(text) * 1_000_000) * (NANOSECONDS // 1_000_000)
 
 
 @click.command("backup")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--tag", "tags", multiple=True, help="tag for the snapshot; several with commas or several options")
+@click.option(
+    "--tag", "tags", multiple=True, help="tag for the snapshot; several with commas or several options"
+)
 @click.option("--host", "-H", "hostname", help="host name for the snapshot")
 @click.option("--time", "time_text", help="time of the snapshot instead of now, as 2026-01-31T06:00:00+08:00")
 @click.option("--exclude", "-e", "excludes", multiple=True, metavar="PATTERN", help="leave out what matches")
 @click.option("--parent", help="snapshot whose unchanged files are not read again")
 @click.option("--force", "-f", is_flag=True, help="read all files")
-@click.option("--ignore-ctime", is_flag=True, help="files with another ctime may be unchanged (clones of volumes)")
+@click.option(
+    "--ignore-ctime", is_flag=True, help="files with another ctime may be unchanged (clones of volumes)"
+)
 @click.option("--ignore-inode", is_flag=True, help="files with another inode number may be unchanged")
 @click.option("--limit-upload", type=float, metavar="KiB/s", help="average upload rate")
 @click.option("--as-root", is_flag=True, help="store PATH's content at the snapshot's root")
-@click.option("--stop-at", metavar="TIME", help="stop cleanly at 06:00 or 2026-01-31T06:00:00+08:00; run again to go on")
+@click.option(
+    "--stop-at", metavar="TIME", help="stop cleanly at 06:00 or 2026-01-31T06:00:00+08:00; run again to go on"
+)
 @shared_options
 @click.pass_obj
 def backup_command(
@@ -51,7 +57,7 @@ def backup_command(
     as_root: bool,
 ) -> None:
     """Back up PATHS as one snapshot. A block device's content becomes a file."""
-    from migration_ops.vault.backup import backup  # noqa: PLC0415
+    from migration_ops.vault.backup import backup
 
     stop = StopRequest(parse_stop_time(stop_at) if stop_at else None)
     with stop_on_signals(stop):
@@ -80,18 +86,26 @@ def backup_command(
         f"snapshot {summary.snapshot_id[:8]} saved",
     )
     if summary.errors:
-        session.say(f"{len(summary.errors)} files could not be read; the snapshot is without them", error=True)
+        session.say(
+            f"{len(summary.errors)} files could not be read; the snapshot is without them", error=True
+        )
         sys.exit(3)
 
 
 @click.command("restore")
 @click.argument("snapshot")
-@click.option("--target", "-t", required=True, type=click.Path(path_type=Path), help="folder, or block device")
-@click.option("--base", metavar="SNAPSHOT", help="the target holds exactly this one: write only the difference")
+@click.option(
+    "--target", "-t", required=True, type=click.Path(path_type=Path), help="folder, or block device"
+)
+@click.option(
+    "--base", metavar="SNAPSHOT", help="the target holds exactly this one: write only the difference"
+)
 @click.option("--delete", is_flag=True, help="remove what the snapshot does not have")
 @click.option("--verify", "verify_after", is_flag=True, help="compare everything afterwards")
 @click.option("--dry-run", is_flag=True, help="count, write nothing")
-@click.option("--include", "-i", "includes", multiple=True, metavar="PATTERN", help="restore only what matches")
+@click.option(
+    "--include", "-i", "includes", multiple=True, metavar="PATTERN", help="restore only what matches"
+)
 @click.option("--exclude", "-e", "excludes", multiple=True, metavar="PATTERN", help="leave out what matches")
 @click.option("--sync", is_flag=True, help="end only when everything is on the disk")
 @shared_options
@@ -110,7 +124,7 @@ def restore_command(
     sync: bool,
 ) -> None:
     """Restore SNAPSHOT into a folder."""
-    from migration_ops.vault.restore import restore  # noqa: PLC0415
+    from migration_ops.vault.restore import restore
 
     stop = StopRequest()
     with stop_on_signals(stop):
@@ -132,12 +146,14 @@ def restore_command(
 
 @click.command("verify")
 @click.argument("snapshot")
-@click.option("--target", "-t", required=True, type=click.Path(path_type=Path), help="folder, or block device")
+@click.option(
+    "--target", "-t", required=True, type=click.Path(path_type=Path), help="folder, or block device"
+)
 @shared_options
 @click.pass_obj
 def verify_command(session: Session, snapshot: str, target: Path) -> None:
     """Read the folder again and compare content and metadata with SNAPSHOT."""
-    from migration_ops.vault.verifier import verify  # noqa: PLC0415
+    from migration_ops.vault.verifier import verify
 
     stop = StopRequest()
     with stop_on_signals(stop):

@@ -23,13 +23,17 @@ def parse_size(text: str) -> int:
 
 
 @click.command("init")
-@click.option("--if-missing", is_flag=True, help="do nothing if there is a repository that the password opens")
-@click.option("--repository-version", default="2", type=click.Choice(["2", "latest", "stable"]), help="only 2 is made")
+@click.option(
+    "--if-missing", is_flag=True, help="do nothing if there is a repository that the password opens"
+)
+@click.option(
+    "--repository-version", default="2", type=click.Choice(["2", "latest", "stable"]), help="only 2 is made"
+)
 @shared_options
 @click.pass_obj
 def init_command(session: Session, repository_version: str, *, if_missing: bool) -> None:  # noqa: ARG001
     """Make a new repository of format version 2."""
-    from migration_ops.vault.repository import init_repository  # noqa: PLC0415
+    from migration_ops.vault.repository import init_repository
 
     created = True
     try:
@@ -40,7 +44,12 @@ def init_command(session: Session, repository_version: str, *, if_missing: bool)
         repo = session.open()
         created = False
     session.finish(
-        {"message_type": "initialized", "id": repo.config.id, "repository": repo.location, "created": created},
+        {
+            "message_type": "initialized",
+            "id": repo.config.id,
+            "repository": repo.location,
+            "created": created,
+        },
         f"{'created' if created else 'found'} repository {repo.config.id[:10]} at {repo.location}",
     )
 
@@ -52,7 +61,7 @@ def init_command(session: Session, repository_version: str, *, if_missing: bool)
 @click.pass_obj
 def check_command(session: Session, read_data_subset: str | None, *, read_data: bool) -> None:
     """Look for damage."""
-    from migration_ops.vault.checker import check  # noqa: PLC0415
+    from migration_ops.vault.checker import check
 
     summary = check(
         session.open(), read_data="100%" if read_data else read_data_subset, progress=session.progress
@@ -83,7 +92,7 @@ def check_command(session: Session, read_data_subset: str | None, *, read_data: 
 @click.option("--dry-run", "-n", is_flag=True, help="only show")
 @shared_options
 @click.pass_obj
-def forget_command(  # noqa: PLR0913
+def forget_command(
     session: Session,
     snapshots: tuple[str, ...],
     keep_last: int,
@@ -103,7 +112,7 @@ def forget_command(  # noqa: PLR0913
     dry_run: bool,
 ) -> None:
     """Remove SNAPSHOTS, or those that the policy does not keep."""
-    from migration_ops.vault.retention import Policy, forget  # noqa: PLC0415
+    from migration_ops.vault.retention import Policy, forget
 
     repo = session.open()
     policy = Policy(
@@ -117,7 +126,7 @@ def forget_command(  # noqa: PLR0913
     document = summary.as_document()
     text = f"kept {len(summary.kept)} snapshots, removed {len(summary.removed)}"
     if prune_too and summary.removed and not dry_run:
-        from migration_ops.vault.pruner import prune  # noqa: PLC0415
+        from migration_ops.vault.pruner import prune
 
         pruned = prune(repo, progress=session.progress)
         document["prune"] = pruned.as_document()
@@ -132,7 +141,7 @@ def forget_command(  # noqa: PLR0913
 @click.pass_obj
 def prune_command(session: Session, max_unused: str, *, dry_run: bool) -> None:
     """Remove data that no snapshot needs."""
-    from migration_ops.vault.pruner import prune  # noqa: PLC0415
+    from migration_ops.vault.pruner import prune
 
     summary = prune(session.open(), max_unused=max_unused, dry_run=dry_run, progress=session.progress)
     session.finish(summary.as_document(), summary.text())
@@ -143,10 +152,12 @@ def prune_command(session: Session, max_unused: str, *, dry_run: bool) -> None:
 @click.pass_obj
 def repair_index_command(session: Session) -> None:
     """Make the index anew from the headers of the packs."""
-    from migration_ops.vault.index_repair import repair_index  # noqa: PLC0415
+    from migration_ops.vault.index_repair import repair_index
 
     summary = repair_index(session.open(), progress=session.progress)
-    session.finish(summary, f"{summary['packs']} packs indexed, {summary['damaged']} are damaged and were left out")
+    session.finish(
+        summary, f"{summary['packs']} packs indexed, {summary['damaged']} are damaged and were left out"
+    )
     if summary["damaged"]:
         sys.exit(1)
 
@@ -157,7 +168,7 @@ def repair_index_command(session: Session) -> None:
 @click.pass_obj
 def unlock_command(session: Session, *, remove_all: bool) -> None:
     """Remove stale locks."""
-    from migration_ops.vault.lock import unlock  # noqa: PLC0415
+    from migration_ops.vault.lock import unlock
 
     removed = unlock(session.open(), remove_all=remove_all)
     session.finish({"message_type": "summary", "locks_removed": removed}, f"removed {removed} locks")
@@ -174,10 +185,12 @@ def key_group() -> None:
 @click.option("--host", "hostname", help="host name to note with the key")
 @shared_options
 @click.pass_obj
-def key_add_command(session: Session, new_password_file: str, username: str | None, hostname: str | None) -> None:
+def key_add_command(
+    session: Session, new_password_file: str, username: str | None, hostname: str | None
+) -> None:
     """Let one more password open the repository."""
-    from migration_ops.vault.keys import add_key  # noqa: PLC0415
-    from migration_ops.vault.lock import locked  # noqa: PLC0415
+    from migration_ops.vault.keys import add_key
+    from migration_ops.vault.lock import locked
 
     repo = session.open()
     with locked(repo):
@@ -192,16 +205,25 @@ def key_add_command(session: Session, new_password_file: str, username: str | No
 @click.pass_obj
 def key_list_command(session: Session) -> None:
     """List the keys."""
-    from migration_ops.vault.keys import list_keys  # noqa: PLC0415
+    from migration_ops.vault.keys import list_keys
 
     repo = session.open()
     for key in list_keys(repo.backend):
         current = key.id == repo.key_file.id
         if session.json:
-            session.emit({"current": current, "id": key.id, "userName": key.username, "hostName": key.hostname,
-                          "created": key.created})
+            session.emit(
+                {
+                    "current": current,
+                    "id": key.id,
+                    "userName": key.username,
+                    "hostName": key.hostname,
+                    "created": key.created,
+                }
+            )
         else:
-            click.echo(f"{'*' if current else ' '}{key.id[:8]}  {key.username:<12} {key.hostname:<20} {key.created}")
+            click.echo(
+                f"{'*' if current else ' '}{key.id[:8]}  {key.username:<12} {key.hostname:<20} {key.created}"
+            )
 
 
 @key_group.command("remove")
@@ -210,8 +232,8 @@ def key_list_command(session: Session) -> None:
 @click.pass_obj
 def key_remove_command(session: Session, key_id: str) -> None:
     """Stop a password from opening the repository."""
-    from migration_ops.vault.keys import remove_key  # noqa: PLC0415
-    from migration_ops.vault.lock import locked  # noqa: PLC0415
+    from migration_ops.vault.keys import remove_key
+    from migration_ops.vault.lock import locked
 
     repo = session.open()
     with locked(repo, exclusive=True):
@@ -225,7 +247,7 @@ def key_remove_command(session: Session, key_id: str) -> None:
 @click.pass_obj
 def probe_command(session: Session, size_text: str) -> None:
     """Write an object, read it back, compare and delete it; no repository is needed."""
-    from migration_ops.vault.probe import probe  # noqa: PLC0415
+    from migration_ops.vault.probe import probe
 
     summary = probe(session.location, session.settings, size=parse_size(size_text))
     session.finish(

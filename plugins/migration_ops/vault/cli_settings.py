@@ -74,7 +74,7 @@ class Session:
 
     def open(self) -> Repository:
         """Open the repository."""
-        from migration_ops.vault.repository import open_repository  # noqa: PLC0415
+        from migration_ops.vault.repository import open_repository
 
         return open_repository(self.location, self.password(), self.settings)
 
@@ -143,14 +143,16 @@ class Session:
             return
         text = json.dumps(document, ensure_ascii=True, default=str)
         if len(text) > _MOST_SUMMARY_BYTES:
-            short = {name: value for name, value in document.items() if not isinstance(value, list | dict | tuple)}
+            short = {
+                name: value for name, value in document.items() if not isinstance(value, list | dict | tuple)
+            }
             short |= {name: value[:1500] for name, value in short.items() if isinstance(value, str)}
             text = json.dumps(short, ensure_ascii=True, default=str)[:_MOST_SUMMARY_BYTES]
         Path(self.summary_file).write_text(text)
 
 
 def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
-    def callback(context: click.Context, _parameter: click.Parameter, value: Any) -> None:  # noqa: ANN401
+    def callback(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
         if value not in (None, False, 0):
             setattr(context.ensure_object(Session), name, value)
 

@@ -67,7 +67,9 @@ def parse_time(text: str) -> int:
     year, month, day, hour, minute, second = (int(match[group]) for group in range(1, 7))
     # timegm counts from year 1 on; 400 Gregorian years are always 146097 days.
     shift = 400 if year < 1 else 0
-    seconds = calendar.timegm((year + shift, month, day, hour, minute, second)) - (146097 * 86400 if shift else 0)
+    seconds = calendar.timegm((year + shift, month, day, hour, minute, second)) - (
+        146097 * 86400 if shift else 0
+    )
     return (seconds - _offset(match)) * NANOSECONDS + int((match[7] or "0").ljust(9, "0"))
 
 

@@ -1,6 +1,7 @@
 """Zstandard frames as restic reads them: one shot, content size on, no checksum, no dictionary.
 
-Each thread has its own contexts: they must not be shared, and making one per blob halves the speed on small blobs.
+Each thread has its own contexts: they must not be shared, and making one per blob halves the speed on small
+blobs.
 """
 
 from __future__ import annotations

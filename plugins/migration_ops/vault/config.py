@@ -27,7 +27,8 @@ def write_config(backend: Backend, key: Key) -> Config:
     """Make and store the config of a new repository."""
     config = Config(secrets.token_hex(32), random_polynomial())
     document = json.dumps(
-        {"version": VERSION, "id": config.id, "chunker_polynomial": f"{config.polynomial:x}"}, separators=(",", ":")
+        {"version": VERSION, "id": config.id, "chunker_polynomial": f"{config.polynomial:x}"},
+        separators=(",", ":"),
     )
     backend.save(FileKind.CONFIG, "", [key.seal(document.encode())])
     return config
@@ -44,7 +45,9 @@ def read_config(backend: Backend, key: Key) -> Config:
     except (DamagedError, ValueError, KeyError, TypeError) as error:
         raise DamagedError(f"the config file of {backend.location} is damaged: {error}") from error
     if config.version not in (1, VERSION):
-        raise DamagedError(f"{backend.location} has format version {config.version}; this engine reads 1 and 2")
+        raise DamagedError(
+            f"{backend.location} has format version {config.version}; this engine reads 1 and 2"
+        )
     if not is_irreducible(config.polynomial):
         raise DamagedError(f"the config file of {backend.location} is damaged: its polynomial is reducible")
     return config
@@ -56,7 +59,9 @@ def refuse_existing(backend: Backend) -> None:
     :raises RepositoryExists: if a config, a key or a snapshot is there.
     """
     if config_exists(backend):
-        raise RepositoryExists(f"{backend.location} already holds a repository; use it, or choose another place")
+        raise RepositoryExists(
+            f"{backend.location} already holds a repository; use it, or choose another place"
+        )
     for kind in (FileKind.KEY, FileKind.SNAPSHOT):
         if next(iter(backend.list(kind)), None) is not None:
             raise RepositoryExists(

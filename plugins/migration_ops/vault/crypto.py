@@ -1,10 +1,10 @@
 """Sealing: AES-256-CTR with Poly1305-AES, as restic does it.
 
-A sealed text is ``IV (16) || ciphertext || tag (16)``. The tag covers the ciphertext only; its one-time key is
-``r || AES-128_k(IV)``. The tag is checked before anything is decrypted.
+A sealed text is ``IV (16) || ciphertext || tag (16)``. The tag covers the ciphertext only; its one-time key
+is ``r || AES-128_k(IV)``. The tag is checked before anything is decrypted.
 
-Many small texts are sealed in one pass: their IVs are consecutive counter blocks that begin at a random one, so
-that a single CTR run encrypts them all. No counter block is ever used twice, which is all that CTR and the
+Many small texts are sealed in one pass: their IVs are consecutive counter blocks that begin at a random one,
+so that a single CTR run encrypts them all. No counter block is ever used twice, which is all that CTR and the
 Poly1305 nonce ask for; whoever reads it can't tell the difference.
 """
 
@@ -53,7 +53,7 @@ class Key:
     encrypt: bytes = field(repr=False)
     mac_k: bytes = field(repr=False)
     mac_r: bytes = field(repr=False)
-    _contexts: _Contexts = field(default_factory=_Contexts, repr=False, compare=False)
+    _contexts: _Contexts = field(default_factory=_Contexts, init=False, repr=False, compare=False)
 
     @classmethod
     def random(cls) -> Key:
@@ -65,7 +65,7 @@ class Key:
             r[position] &= 0xFC
         return cls(os.urandom(32), os.urandom(16), bytes(r))
 
-    def _stream(self, iv: bytes) -> Any:  # noqa: ANN401 - the library's context has no public type
+    def _stream(self, iv: bytes) -> Any:
         contexts = self._contexts
         if contexts.ctr is None:
             contexts.ctr = Cipher(AES(self.encrypt), CTR(iv)).encryptor()
@@ -76,7 +76,8 @@ class Key:
     def _pads(self, ivs: bytes) -> bytes:
         contexts = self._contexts
         if contexts.ecb is None:
-            # One block at a time under a secret key is a block cipher, not a mode: Poly1305-AES is defined so.
+            # One block at a time under a secret key is a block cipher, not a mode: Poly1305-AES is defined
+            # so.
             contexts.ecb = Cipher(AES(self.mac_k), ECB()).encryptor()  # noqa: S305
         pads: bytes = contexts.ecb.update(ivs)
         return pads
@@ -134,7 +135,9 @@ class Key:
         """
         size = len(sealed) - OVERHEAD
         if size < 0:
-            raise DamagedError(f"a sealed text has {len(sealed)} bytes, fewer than the {OVERHEAD} of its frame")
+            raise DamagedError(
+                f"a sealed text has {len(sealed)} bytes, fewer than the {OVERHEAD} of its frame"
+            )
         view = memoryview(sealed)
         iv = bytes(view[:IV_SIZE])
         body = view[IV_SIZE:-TAG_SIZE]

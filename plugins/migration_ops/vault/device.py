@@ -30,7 +30,9 @@ class _Device(RestoredFile):
     def _open(self) -> int:
         with self._device_lock:
             if self._descriptor < 0:
-                self._descriptor = os.open(self.node.name, os.O_RDWR | os.O_CLOEXEC, dir_fd=self.folder.descriptor)
+                self._descriptor = os.open(
+                    self.node.name, os.O_RDWR | os.O_CLOEXEC, dir_fd=self.folder.descriptor
+                )
             return self._descriptor
 
     def finish(self) -> None:
@@ -73,7 +75,8 @@ def restore_device(
 ) -> None:
     """Write a snapshot's only file into a block device.
 
-    Without a base the device is read and compared; with one, only blobs that differ from the base's are looked at.
+    Without a base the device is read and compared; with one, only blobs that differ from the base's are
+    looked at.
 
     :raises UsageError: if the device is smaller than the content.
     """
@@ -86,11 +89,18 @@ def restore_device(
     finally:
         os.close(descriptor)
     if size < node.size:
-        raise UsageError(f"{device} has {size} bytes, the snapshot needs {node.size}; use a volume at least as large")
+        raise UsageError(
+            f"{device} has {size} bytes, the snapshot needs {node.size}; use a volume at least as large"
+        )
     if dry_run:
         return
-    folder = OpenFolder(os.open(resolved.parent, os.O_RDONLY | os.O_DIRECTORY), os.fsencode(resolved.parent), None, None,
-                        fresh=False)
+    folder = OpenFolder(
+        os.open(resolved.parent, os.O_RDONLY | os.O_DIRECTORY),
+        os.fsencode(resolved.parent),
+        None,
+        None,
+        fresh=False,
+    )
     try:
         node.name = os.fsencode(resolved.name)
         file = _Device(folder, node)

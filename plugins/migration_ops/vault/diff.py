@@ -45,7 +45,9 @@ class _Side:
         }
 
 
-def compare(repo: Repository, first: str, second: str, show: Show, *, metadata: bool = False) -> dict[str, Any]:
+def compare(
+    repo: Repository, first: str, second: str, show: Show, *, metadata: bool = False
+) -> dict[str, Any]:
     """Compare two snapshots.
 
     :param show: called with the path and what happened to it, in restic's letters.
@@ -82,7 +84,14 @@ def _nodes(repo: Repository, tree: bytes | None) -> Iterator[Node]:
 
 
 def _compare_nodes(
-    path: bytes, left: Node | None, right: Node | None, removed: _Side, added: _Side, show: Show, *, metadata: bool
+    path: bytes,
+    left: Node | None,
+    right: Node | None,
+    removed: _Side,
+    added: _Side,
+    show: Show,
+    *,
+    metadata: bool,
 ) -> tuple[tuple[bytes, bytes | None, bytes | None] | None, int]:
     here = path + b"/" + (left or right).name  # type: ignore[union-attr] # one of them is there
     shown = here + b"/" if (right or left).type == "dir" else here  # type: ignore[union-attr]
@@ -91,7 +100,9 @@ def _compare_nodes(
         assert only is not None  # noqa: S101 - for the type checker: one of them is there
         side.count(only)
         show(shown, "+" if left is None else "-")
-        return ((here, left and left.subtree, right and right.subtree) if only.subtree is not None else None), 0
+        return (
+            (here, left and left.subtree, right and right.subtree) if only.subtree is not None else None
+        ), 0
     modifier = "T" if left.type != right.type else ""
     if left.type == right.type == "file" and left.content != right.content:
         modifier += "M"

@@ -62,7 +62,9 @@ class Pattern:
         """
         starts = (0,) if self._anchored else range(len(names))
         return any(
-            _matches(self._parts, names[start:end]) for start in starts for end in range(start + 1, len(names) + 1)
+            _matches(self._parts, names[start:end])
+            for start in starts
+            for end in range(start + 1, len(names) + 1)
         )
 
     def may_match_below(self, names: Sequence[str]) -> bool:

@@ -1,7 +1,7 @@
 """Reading large files: one thread reads and cuts, the workers do the rest.
 
-Files are read into a few buffers that are used again and again, never mapped: a file that shrinks while it is mapped
-kills the process. The number of buffers bounds the memory, whatever the size of a file.
+Files are read into a few buffers that are used again and again, never mapped: a file that shrinks while it
+is mapped kills the process. The number of buffers bounds the memory, whatever the size of a file.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class LargeFile:
     """A file whose chunks are on their way.
 
     :param descriptor: the open file; closed when it has been read.
-    :param done: called once, from some thread, with the ids of the blobs and the number of bytes read, or with the
-        error that ended reading.
+    :param done: called once, from some thread, with the ids of the blobs and the number of bytes read, or
+        with the error that ended reading.
     :param progress: called with the bytes of each chunk that is dealt with.
     """
 

@@ -1,8 +1,8 @@
 """The index: which blob lies where in which pack.
 
-Index files are JSON lists of packs with their blobs. In memory they become two packed tables (data and trees).
-While a backup runs, the packs that it finishes join the tables at once, and are written as new index files from
-time to time: never before the packs themselves are durable.
+Index files are JSON lists of packs with their blobs. In memory they become two packed tables (data and
+trees). While a backup runs, the packs that it finishes join the tables at once, and are written as new index
+files from time to time: never before the packs themselves are durable.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ class Index:
             number = len(self.packs)
             self.packs.append(pack)
             for blob in blobs:
-                self.tables[blob.type].add(blob.id, number, blob.offset, blob.length, blob.uncompressed_length)
+                self.tables[blob.type].add(
+                    blob.id, number, blob.offset, blob.length, blob.uncompressed_length
+                )
                 self._pending[blob.type].discard(blob.id)
 
     def claim(self, kind: BlobType, blob_id: bytes) -> bool:
@@ -125,7 +127,9 @@ def _pack_records(plaintext: bytes, number: int) -> tuple[list[bytes], bytes, by
             if len(blob_id) != 32:
                 raise ValueError(f"a blob's id has {len(blob_id)} bytes")
             records[blob["type"]].append(
-                pack_record(blob_id, number, blob["offset"], blob["length"], blob.get("uncompressed_length", 0))
+                pack_record(
+                    blob_id, number, blob["offset"], blob["length"], blob.get("uncompressed_length", 0)
+                )
             )
         number += 1
     return packs, b"".join(records["data"]), b"".join(records["tree"])
@@ -137,8 +141,8 @@ _BETWEEN_PACKS = b']},{"id":"'
 def read_packs(plaintext: bytes) -> Iterator[Any]:
     """The packs that an index file names, as the JSON says it.
 
-    Files without spaces, as all programs write them, are taken apart pack by pack: that needs a tenth of the memory
-    of parsing fifty thousand blobs at once.
+    Files without spaces, as all programs write them, are taken apart pack by pack: that needs a tenth of the
+    memory of parsing fifty thousand blobs at once.
 
     :raises ValueError: if it is no JSON.
     """
@@ -156,7 +160,7 @@ def read_packs(plaintext: bytes) -> Iterator[Any]:
         position = stop + 1
 
 
-def _id(text: Any) -> bytes:  # noqa: ANN401 - whatever the JSON held
+def _id(text: Any) -> bytes:
     raw = bytes.fromhex(text)
     if len(raw) != 32:
         raise ValueError(f"{text!r} is no id")

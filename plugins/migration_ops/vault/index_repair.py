@@ -42,8 +42,14 @@ def repair_index(repo: Repository, *, progress: Report | None = None) -> dict[st
             for (name, _), content in zip(packs, pool.map(header, packs), strict=True):
                 if isinstance(content, VaultError):
                     damaged += 1
-                    report({"message_type": "error", "error": {"message": str(content)}, "during": "repair-index",
-                            "item": name})
+                    report(
+                        {
+                            "message_type": "error",
+                            "error": {"message": str(content)},
+                            "during": "repair-index",
+                            "item": name,
+                        }
+                    )
                     continue
                 indexed += 1
                 part.append((bytes.fromhex(name), content))

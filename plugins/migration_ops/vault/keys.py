@@ -40,9 +40,7 @@ class KeyFile:
 def _derive(password: str, salt: bytes, n: int, r: int, p: int) -> Key:
     if not (1 < n <= 1 << 22 and 0 < r <= 64 and 0 < p <= 64):
         raise DamagedError(f"scrypt's parameters N={n}, r={r}, p={p} are outside of what any program writes")
-    raw = hashlib.scrypt(
-        password.encode(), salt=salt, n=n, r=r, p=p, maxmem=_SCRYPT_MEMORY_LIMIT, dklen=64
-    )
+    raw = hashlib.scrypt(password.encode(), salt=salt, n=n, r=r, p=p, maxmem=_SCRYPT_MEMORY_LIMIT, dklen=64)
     return Key(raw[:32], raw[32:48], raw[48:])
 
 
@@ -50,8 +48,9 @@ def _user() -> str:
     return os.environ.get("USER") or os.environ.get("LOGNAME") or str(os.getuid())
 
 
-def add_key(backend: Backend, master: Key, password: str, *, username: str | None = None,
-            hostname: str | None = None) -> str:
+def add_key(
+    backend: Backend, master: Key, password: str, *, username: str | None = None, hostname: str | None = None
+) -> str:
     """Store the master key once more, under a password.
 
     :returns: the id of the new key file.
@@ -59,7 +58,10 @@ def add_key(backend: Backend, master: Key, password: str, *, username: str | Non
     salt = secrets.token_bytes(64)
     payload = json.dumps(
         {
-            "mac": {"k": base64.b64encode(master.mac_k).decode(), "r": base64.b64encode(master.mac_r).decode()},
+            "mac": {
+                "k": base64.b64encode(master.mac_k).decode(),
+                "r": base64.b64encode(master.mac_r).decode(),
+            },
             "encrypt": base64.b64encode(master.encrypt).decode(),
         },
         separators=(",", ":"),
@@ -104,12 +106,17 @@ def _open_key(name: str, document: dict[str, Any], password: str) -> KeyFile | N
             payload = json.loads(bytes(user_key.open(sealed)))
         except DamagedError:
             return None
-        master = Key(*(base64.b64decode(value) for value in (
-            payload["encrypt"], payload["mac"]["k"], payload["mac"]["r"])))
+        master = Key(
+            *(
+                base64.b64decode(value)
+                for value in (payload["encrypt"], payload["mac"]["k"], payload["mac"]["r"])
+            )
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedError(f"key {name} is damaged: {error}") from error
-    return KeyFile(name, document.get("created", ""), document.get("username", ""),
-                   document.get("hostname", ""), master)
+    return KeyFile(
+        name, document.get("created", ""), document.get("username", ""), document.get("hostname", ""), master
+    )
 
 
 def find_key(backend: Backend, password: str) -> tuple[KeyFile, Key]:
@@ -141,8 +148,11 @@ def list_keys(backend: Backend) -> list[KeyFile]:
     found = []
     for name, _ in backend.list(FileKind.KEY):
         document = _read(backend, name)
-        found.append(KeyFile(name, document.get("created", ""), document.get("username", ""),
-                             document.get("hostname", "")))
+        found.append(
+            KeyFile(
+                name, document.get("created", ""), document.get("username", ""), document.get("hostname", "")
+            )
+        )
     return sorted(found, key=lambda key: key.created)
 
 
@@ -157,6 +167,8 @@ def remove_key(backend: Backend, prefix: str, *, current: str) -> str:
     if len(matches) != 1:
         raise UsageError(f"{len(matches)} keys begin with {prefix!r}; `key list` shows them")
     if matches[0] == current:
-        raise UsageError(f"key {prefix} is the one in use; open the repository with another password to remove it")
+        raise UsageError(
+            f"key {prefix} is the one in use; open the repository with another password to remove it"
+        )
     backend.remove(FileKind.KEY, matches[0])
     return matches[0]

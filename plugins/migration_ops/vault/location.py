@@ -24,8 +24,9 @@ class StoreSettings:
     :param ca_file: PEM file with a certificate authority to trust beside the system's.
     :param addressing: ``path`` (``host/bucket``), ``virtual`` (``bucket.host``) or ``auto``: virtual for the
         services that ask for it (AWS, Alibaba Cloud OSS), path for all others.
-    :param credentials_file: JSON file with ``access_key``, ``secret_key``, ``session_token`` and ``expires_at``
-        (RFC 3339), read again when the credentials expire, so that a mounted Secret may be rotated.
+    :param credentials_file: JSON file with ``access_key``, ``secret_key``, ``session_token`` and
+        ``expires_at`` (RFC 3339), read again when the credentials expire, so that a mounted Secret may be
+        rotated.
     :param encryption: server-side encryption, ``AES256`` or ``aws:kms``.
     :param kms_key: key id for ``aws:kms``.
     :param connections: how many requests may be under way at once.
@@ -94,9 +95,17 @@ def parse_location(text: str) -> LocalLocation | S3Location:
         parts = urlsplit(rest)
         bucket, _, prefix = parts.path.strip("/").partition("/")
         if not parts.netloc or not bucket:
-            raise UsageError(f"repository {text!r} names no host or bucket; write s3:https://host/bucket/prefix")
+            raise UsageError(
+                f"repository {text!r} names no host or bucket; write s3:https://host/bucket/prefix"
+            )
         return S3Location(f"{parts.scheme}://{parts.netloc}", bucket, prefix.strip("/"))
     path = text.removeprefix("local:")
-    if not path or "://" in path or path.split(":", 1)[0] in {"sftp", "rest", "azure", "gs", "b2", "swift", "rclone"}:
-        raise UsageError(f"repository {text!r} is not understood; write a path or s3:https://host/bucket/prefix")
+    if (
+        not path
+        or "://" in path
+        or path.split(":", 1)[0] in {"sftp", "rest", "azure", "gs", "b2", "swift", "rclone"}
+    ):
+        raise UsageError(
+            f"repository {text!r} is not understood; write a path or s3:https://host/bucket/prefix"
+        )
     return LocalLocation(path)

@@ -1,11 +1,12 @@
 """Locks, so that several programs can work on one repository at the same time.
 
-A lock is a small file. Readers and writers hold shared ones, whatever deletes holds an exclusive one. A holder
-replaces its lock by a fresh one every few minutes, which shows that it lives. The rules and the file are restic's.
+A lock is a small file. Readers and writers hold shared ones, whatever deletes holds an exclusive one. A
+holder replaces its lock by a fresh one every few minutes, which shows that it lives. The rules and the file
+are restic's.
 
-restic never passes over a stale lock by itself. We do, when its holder is provably dead: by the storage's own clock
-it has not refreshed the lock for half an hour (restic's holders give up after 22.5 minutes), or it was a process
-of this very machine and PID namespace that is gone. Clocks of the clients play no part in it.
+restic never passes over a stale lock by itself. We do, when its holder is provably dead: by the storage's
+own clock it has not refreshed the lock for half an hour (restic's holders give up after 22.5 minutes), or it
+was a process of this very machine and PID namespace that is gone. Clocks of the clients play no part in it.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ class LockFile:
 
     def __str__(self) -> str:
         kind = "an exclusive" if self.exclusive else "a shared"
-        return f"{kind} lock of PID {self.pid} on {self.hostname} since {format_time(self.time)} ({self.id[:8]})"
+        return (
+            f"{kind} lock of PID {self.pid} on {self.hostname} since {format_time(self.time)} ({self.id[:8]})"
+        )
 
 
 def _process(pid: int) -> dict[str, Any]:
@@ -71,11 +74,19 @@ def _process(pid: int) -> dict[str, Any]:
 def _decode(name: str, plaintext: bytes) -> LockFile:
     try:
         document = json.loads(plaintext)
-        return LockFile(name, parse_time(document["time"]), bool(document["exclusive"]),
-                        document.get("hostname", ""), document.get("username", ""), document.get("pid", 0),
-                        document.get("migration_ops_process") or {})
+        return LockFile(
+            name,
+            parse_time(document["time"]),
+            bool(document["exclusive"]),
+            document.get("hostname", ""),
+            document.get("username", ""),
+            document.get("pid", 0),
+            document.get("migration_ops_process") or {},
+        )
     except (ValueError, KeyError, TypeError) as error:
-        raise DamagedError(f"lock {name} is damaged: {error!r}; remove it with `unlock --remove-all`") from error
+        raise DamagedError(
+            f"lock {name} is damaged: {error!r}; remove it with `unlock --remove-all`"
+        ) from error
 
 
 def read_locks(repo: Repository, *, tries: int = _DAMAGED_TRIES) -> list[LockFile]:
@@ -180,7 +191,8 @@ class Lock:
         while True:
             name = self._write()
             try:
-                # Everybody writes first and looks then, so of two who come at once at least one sees the other.
+                # Everybody writes first and looks then, so of two who come at once at least one sees the
+                # other.
                 conflict = self._conflict(name)
                 if conflict is None and self._exclusive:
                     # A store whose listing lags is given a moment before anything is deleted.

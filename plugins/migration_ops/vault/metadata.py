@@ -17,7 +17,8 @@ def apply_metadata(node: Node, *, descriptor: int | None = None, folder: int = -
 
     Owner first (it clears setuid and capabilities), then attributes, times, and the mode last.
 
-    :param descriptor: the open file or folder; otherwise the entry `name` of the open `folder`, no link followed.
+    :param descriptor: the open file or folder; otherwise the entry `name` of the open `folder`, no link
+        followed.
     :raises OSError: if something can't be set.
     """
     if descriptor is not None:
@@ -27,7 +28,11 @@ def apply_metadata(node: Node, *, descriptor: int | None = None, folder: int = -
     is_link = stat.S_ISLNK(status.st_mode)
     if (status.st_uid, status.st_gid) != (node.uid, node.gid):
         _change_owner(node, descriptor, folder, name)
-        status = os.stat(name, dir_fd=folder, follow_symlinks=False) if descriptor is None else os.fstat(descriptor)
+        status = (
+            os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if descriptor is None
+            else os.fstat(descriptor)
+        )
     _set_xattrs(node, descriptor if descriptor is not None else below(folder, name))
     if status.st_mtime_ns != node.mtime or status.st_atime_ns != node.atime:
         times = (node.atime, node.mtime)
@@ -36,7 +41,11 @@ def apply_metadata(node: Node, *, descriptor: int | None = None, folder: int = -
         else:
             os.utime(name, ns=times, dir_fd=folder, follow_symlinks=False)
     if not is_link:
-        status = os.stat(name, dir_fd=folder, follow_symlinks=False) if descriptor is None else os.fstat(descriptor)
+        status = (
+            os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if descriptor is None
+            else os.fstat(descriptor)
+        )
         if stat.S_IMODE(status.st_mode) != node.permissions:
             if descriptor is not None:
                 os.fchmod(descriptor, node.permissions)

@@ -12,15 +12,27 @@ from migration_ops.vault.errors import DamagedError
 # ASCII that needs no escape in either encoding.
 _SIMPLE = re.compile(rb"[ !#-%'-;=?-\[\]-~]*\Z")
 _SIMPLE_TEXT = re.compile(r"[ !#-%'-;=?-\[\]-~]*\Z")
-_QUOTED = {7: "\\a", 8: "\\b", 12: "\\f", 10: "\\n", 13: "\\r", 9: "\\t", 11: "\\v", 0x5C: "\\\\", 0x22: '\\"'}
+_QUOTED = {
+    7: "\\a",
+    8: "\\b",
+    12: "\\f",
+    10: "\\n",
+    13: "\\r",
+    9: "\\t",
+    11: "\\v",
+    0x5C: "\\\\",
+    0x22: '\\"',
+}
 _UNQUOTED = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 0x5C, '"': 0x22, "'": 0x27}
-_ESCAPE = re.compile(r"\\(?:([abfnrtv\\\"'])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3}))?")
+_ESCAPE = re.compile(
+    r"\\(?:([abfnrtv\\\"'])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3}))?"
+)
 _JSON = {
     0x22: '\\"', 0x5C: "\\\\", 10: "\\n", 13: "\\r", 9: "\\t", 8: "\\b", 12: "\\f",
     0x3C: "\\u003c", 0x3E: "\\u003e", 0x26: "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029",
     **{code: f"\\u{code:04x}" for code in range(32) if code not in (8, 9, 10, 12, 13)},
     # Bytes that are no UTF-8 arrive as lone surrogates; Go writes this for them.
-    **{code: "\\ufffd" for code in range(0xD800, 0xE000)},
+    **dict.fromkeys(range(55296, 57344), "\\ufffd"),
 }  # fmt: skip
 
 

@@ -89,7 +89,8 @@ def encode_xattrs(xattrs: tuple[tuple[str, bytes], ...]) -> str:
     if not xattrs:
         return ""
     items = ",".join(
-        f'{{"name":{json_string(name)},"value":"{base64.b64encode(value).decode()}"}}' for name, value in xattrs
+        f'{{"name":{json_string(name)},"value":"{base64.b64encode(value).decode()}"}}'
+        for name, value in xattrs
     )
     return f',"extended_attributes":[{items}]'
 
@@ -180,7 +181,9 @@ def decode_node(document: dict[str, Any]) -> Node:
             document.get("size", 0),
             document.get("links", 0),
             base64.b64decode(raw_target) if raw_target else None if target is None else target.encode(),
-            tuple((item["name"], base64.b64decode(item.get("value") or "")) for item in xattrs) if xattrs else (),
+            tuple((item["name"], base64.b64decode(item.get("value") or "")) for item in xattrs)
+            if xattrs
+            else (),
             document.get("device", 0),
             None if content is None else [unhex(blob) for blob in content],
             None if subtree is None else unhex(subtree),

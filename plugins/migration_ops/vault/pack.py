@@ -85,7 +85,9 @@ def _decode_header(plaintext: bytes) -> list[PackedBlob]:
         _, length, *uncompressed, blob_id = entry.unpack_from(plaintext, position)
         if length < OVERHEAD or (uncompressed and not uncompressed[0]):
             raise DamagedError("its header has an entry with an impossible length")
-        blobs.append(PackedBlob(BlobType(kind & 1), blob_id, offset, length, uncompressed[0] if uncompressed else 0))
+        blobs.append(
+            PackedBlob(BlobType(kind & 1), blob_id, offset, length, uncompressed[0] if uncompressed else 0)
+        )
         position += entry.size
         offset += length
     return blobs

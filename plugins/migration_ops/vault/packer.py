@@ -1,7 +1,8 @@
 """From blobs to durable packs to index files, in that order.
 
-Blobs are appended to an open pack of their type, which is hashed while it grows. Full packs are uploaded by a few
-threads; a bounded queue keeps memory bounded. Packs that are durable are named by an index file now and then.
+Blobs are appended to an open pack of their type, which is hashed while it grows. Full packs are uploaded by
+a few threads; a bounded queue keeps memory bounded. Packs that are durable are named by an index file now
+and then.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ class Packer:
         self._last_index = time.monotonic()
         self.stored: list[tuple[bytes, list[PackedBlob]]] = []
         self.bytes_stored = 0
-        self._threads = [threading.Thread(target=self._upload_packs, name="upload", daemon=True) for _ in range(count)]
+        self._threads = [
+            threading.Thread(target=self._upload_packs, name="upload", daemon=True) for _ in range(count)
+        ]
         for thread in self._threads:
             thread.start()
 

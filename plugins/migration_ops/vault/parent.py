@@ -17,10 +17,13 @@ from migration_ops.vault.tree import raw_nodes
 _BETWEEN_NODES = b'},{"name":"'
 
 
-def find_parent(repo: Repository, hostname: str, paths: Sequence[str], tags: Sequence[str], before: int) -> Snapshot | None:
+def find_parent(
+    repo: Repository, hostname: str, paths: Sequence[str], tags: Sequence[str], before: int
+) -> Snapshot | None:
     """The newest snapshot of the same host and paths that is not newer than this one.
 
-    Among these, one with the same tags but for ``point=`` wins: several volumes may be mounted at the same path.
+    Among these, one with the same tags but for ``point=`` wins: several volumes may be mounted at the same
+    path.
 
     :param before: nanoseconds since 1970.
     """
@@ -33,14 +36,15 @@ def find_parent(repo: Repository, hostname: str, paths: Sequence[str], tags: Seq
     same = [snapshot for snapshot in candidates if identity <= set(snapshot.tags)]
     if identity and not same:
         return None
-    return (same or candidates or [None])[-1]
+    found = same or candidates
+    return found[-1] if found else None
 
 
 class ParentTree:
     """One folder of the parent.
 
-    Most of an unchanged folder's nodes are, byte for byte, what they were. So nodes are kept as the raw JSON that
-    they were stored as, and only those that differ are taken apart.
+    Most of an unchanged folder's nodes are, byte for byte, what they were. So nodes are kept as the raw JSON
+    that they were stored as, and only those that differ are taken apart.
     """
 
     def __init__(self, plaintext: bytes, index: Index) -> None:

@@ -33,8 +33,11 @@ class ProbeSummary:
         return {"message_type": "summary", **asdict(self)}
 
 
-def probe(location: str, settings: StoreSettings | None = None, *, size: int = 8 * 1024 * 1024) -> ProbeSummary:
-    """Write an object of random bytes to a repository's location, read it back and delete it. No repository is needed.
+def probe(
+    location: str, settings: StoreSettings | None = None, *, size: int = 8 * 1024 * 1024
+) -> ProbeSummary:
+    """Write an object of random bytes to a repository's location, read it back and delete it. No repository
+    is needed.
 
     :param size: bytes.
     :raises StorageError: if any step is refused, or the object can still be read after it was deleted.
@@ -62,8 +65,14 @@ def probe(location: str, settings: StoreSettings | None = None, *, size: int = 8
     except ObjectMissing:
         pass
     else:
-        raise StorageError(f"{location} still has an object that was deleted; check versioning and retention locks")
+        raise StorageError(
+            f"{location} still has an object that was deleted; check versioning and retention locks"
+        )
     return ProbeSummary(
-        backend.location, size, round(written - started, 6), round(read - written, 6), round(deleted - deleting, 6),
+        backend.location,
+        size,
+        round(written - started, 6),
+        round(read - written, 6),
+        round(deleted - deleting, 6),
         exists,
     )

@@ -86,7 +86,8 @@ def make_plan(
     """Look at every pack.
 
     :param packs: the pack files that are there, with their sizes.
-    :raises DamagedError: if a pack that is needed is missing or has another size: nothing must be deleted then.
+    :raises DamagedError: if a pack that is needed is missing or has another size: nothing must be deleted
+        then.
     """
     contents = group_by_pack(index)
     uses = _judge(contents, reachable)
@@ -101,7 +102,9 @@ def make_plan(
             plan.remove[pack] = use
             continue
         if name not in packs:
-            raise DamagedError(f"pack {name} is needed but missing; nothing was pruned. `check` says what it held")
+            raise DamagedError(
+                f"pack {name} is needed but missing; nothing was pruned. `check` says what it held"
+            )
         if packs[name] != use.size:
             raise DamagedError(
                 f"pack {name} has {packs[name]} bytes where the index says {use.size}; nothing was pruned. Run `check`"
@@ -130,12 +133,15 @@ def make_plan(
 def _judge(contents: dict[bytes, list[PackedBlob]], reachable: ReachableBlobs) -> dict[bytes, PackUse]:
     """Decide for every needed blob from which pack it is kept; packs with most needed bytes first."""
     needed = {
-        pack: [blob for blob in blobs if reachable.has(blob.type, blob.id)] for pack, blobs in contents.items()
+        pack: [blob for blob in blobs if reachable.has(blob.type, blob.id)]
+        for pack, blobs in contents.items()
     }
     taken: set[tuple[BlobType, bytes]] = set()
     uses = {}
     order = sorted(
-        contents, key=lambda pack: sum(blob.length for blob in needed[pack]) / pack_size(contents[pack]), reverse=True
+        contents,
+        key=lambda pack: sum(blob.length for blob in needed[pack]) / pack_size(contents[pack]),
+        reverse=True,
     )
     for pack in order:
         wanted = []

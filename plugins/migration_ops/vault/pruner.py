@@ -1,7 +1,7 @@
 """The prune command: rewrite and delete packs, so that a crash at any instant loses nothing.
 
-The order: delete packs that no index names; write new packs and their index; write the index of what stays; delete
-the old index files; delete packs. Until the last step every old pack is still there.
+The order: delete packs that no index names; write new packs and their index; write the index of what stays;
+delete the old index files; delete packs. Until the last step every old pack is still there.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ def _summarize(plan: PrunePlan, *, dry_run: bool) -> PruneSummary:
         packs_kept=len(plan.keep),
         packs_rewritten=len(plan.rewrite),
         packs_removed=len(plan.remove) + len(plan.unindexed),
-        bytes_kept=sum(use.size for use in plan.keep.values()) + sum(use.used for use in plan.rewrite.values()),
+        bytes_kept=sum(use.size for use in plan.keep.values())
+        + sum(use.used for use in plan.rewrite.values()),
         bytes_freed=sum(plan.unindexed.values()) + sum(use.size - use.used for use in gone),
         blobs_removed=dropped(gone),
         unused_kept=sum(use.unused for use in plan.keep.values()),
@@ -138,8 +139,13 @@ def _rewrite(repo: Repository, plan: PrunePlan, lock: Lock, report: Report) -> d
             lock.check()
             _copy(repo, packer, pack, use)
             done += 1
-            report({"message_type": "verbose_status", "action": f"rewritten {done}/{len(plan.rewrite)}",
-                    "item": pack.hex()})
+            report(
+                {
+                    "message_type": "verbose_status",
+                    "action": f"rewritten {done}/{len(plan.rewrite)}",
+                    "item": pack.hex(),
+                }
+            )
         packer.flush()
         return dict(packer.stored)
     finally:

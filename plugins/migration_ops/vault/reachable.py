@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from migration_ops.vault.errors import DamagedError, VaultError
 from migration_ops.vault.index import Index
@@ -41,7 +41,9 @@ class ReachableBlobs:
         return number >= 0 and bool(self.marks[kind][number])
 
 
-def mark_reachable(repo: Repository, snapshots: Iterable[Snapshot], problem: Problem | None = None) -> ReachableBlobs:
+def mark_reachable(
+    repo: Repository, snapshots: Iterable[Snapshot], problem: Problem | None = None
+) -> ReachableBlobs:
     """Walk the trees of some snapshots.
 
     :param problem: told what is wrong, and the walk goes on; without it, the first problem is raised.
@@ -65,7 +67,8 @@ def mark_reachable(repo: Repository, snapshots: Iterable[Snapshot], problem: Pro
             if not fresh:
                 continue
             try:
-                _mark_tree(repo, reachable, tree_id, path, stack, lambda text, where=where: tell(f"{where}: {text}"))  # type: ignore[misc]
+                for text in _mark_tree(repo, reachable, tree_id, path, stack):
+                    tell(f"{where}: {text}")
             except VaultError as error:
                 tell(f"{where}: {error}")
     return reachable
@@ -77,14 +80,14 @@ def _mark_tree(
     tree_id: bytes,
     path: bytes,
     stack: list[tuple[bytes, bytes]],
-    tell: Problem,
-) -> None:
+) -> Iterator[str]:
+    """Mark what one tree names, and put its subtrees on the stack; gives what is wrong with it."""
     for node in decode_tree(repo.load_tree(tree_id)):
         name = node.name.decode("utf-8", "backslashreplace")
         if node.subtree is not None:
             stack.append((node.subtree, path + b"/" + node.name))
         if node.type == "file" and node.content is None:
-            tell(f"the file {name} has no content list")
+            yield f"the file {name} has no content list"
         for blob_id in node.content or ():
             if reachable.mark(BlobType.DATA, blob_id) is None:
-                tell(f"the file {name} needs data blob {blob_id.hex()}, which is in no index")
+                yield f"the file {name} needs data blob {blob_id.hex()}, which is in no index"

@@ -92,9 +92,10 @@ class Repository:
                 if hashlib.sha256(sealed).hexdigest() != name:
                     raise DamagedError("its content does not fit its name")
             plaintext = self.key.open(sealed)
-            if plaintext[:1] == _COMPRESSED:
+            first = bytes(plaintext[:1])
+            if first == _COMPRESSED:
                 return decompress_metadata(plaintext[1:])
-            if plaintext[:1] in (b"{", b"["):
+            if first in {b"{", b"["}:
                 return bytes(plaintext)
             raise DamagedError("it is of an unknown format")
         except DamagedError as error:

@@ -18,13 +18,13 @@ from migration_ops.vault.errors import UsageError
 from migration_ops.vault.excludes import Patterns
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.restore_counts import RestoreCounts, RestoreSummary
-from migration_ops.vault.restorer import JOURNAL_NAME, BaseMismatch, Restorer, RestoreOptions
+from migration_ops.vault.restorer import JOURNAL_NAME, BaseMismatch, RestoreOptions, Restorer
 from migration_ops.vault.snapshot import Snapshot, find_snapshot
 from migration_ops.vault.stopping import StopRequest
 from migration_ops.vault.target_folder import sync_file_system
 
 
-def restore(  # noqa: PLR0913 - the options of the command
+def restore(
     repo: Repository,
     snapshot_id: str,
     target: Path | str,
@@ -43,8 +43,8 @@ def restore(  # noqa: PLR0913 - the options of the command
 
     :param snapshot_id: id, beginning of one, or ``latest``.
     :param target: the folder; it is made if it is missing. A block device takes the snapshot's only file.
-    :param base: id of the snapshot that the target holds exactly: only the difference is written then. If the target
-        turns out not to hold it, that is reported and content is compared instead.
+    :param base: id of the snapshot that the target holds exactly: only the difference is written then. If
+        the target turns out not to hold it, that is reported and content is compared instead.
     :param delete: remove what the snapshot does not have.
     :param verify: compare everything afterwards; the summary counts the differences.
     :param dry_run: count only.
@@ -80,7 +80,7 @@ def restore(  # noqa: PLR0913 - the options of the command
                 )
         differences = None
         if verify and not dry_run:
-            from migration_ops.vault.verifier import verify_tree  # noqa: PLC0415 - only if asked for
+            from migration_ops.vault.verifier import verify_tree
 
             differences = verify_tree(repo, snapshot, folder, report=report, stop=stop).differences
     return RestoreSummary(
@@ -120,7 +120,9 @@ def _restore_folder(
     try:
         root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise UsageError(f"the target {folder} is no folder; give one that exists, or none of that name") from error
+        raise UsageError(
+            f"the target {folder} is no folder; give one that exists, or none of that name"
+        ) from error
     tree = bytes.fromhex(snapshot.tree)
     base_tree = bytes.fromhex(base.tree) if base else None
     try:
@@ -149,11 +151,13 @@ def _restore_folder(
 
 
 def _say_mismatch(report: Report, base: Snapshot | None, reason: str) -> None:
-    report({
-        "message_type": "warning",
-        "message": f"the target does not hold the base {base.short_id if base else ''}: {reason};"
-        " comparing content instead",
-    })
+    report(
+        {
+            "message_type": "warning",
+            "message": f"the target does not hold the base {base.short_id if base else ''}: {reason};"
+            " comparing content instead",
+        }
+    )
 
 
 def _judge_base(

@@ -35,7 +35,9 @@ class OpenFolder:
 
     __slots__ = ("above", "descriptor", "fresh", "node", "path", "pending", "touched", "walked")
 
-    def __init__(self, descriptor: int, path: bytes, node: Node | None, above: OpenFolder | None, *, fresh: bool) -> None:
+    def __init__(
+        self, descriptor: int, path: bytes, node: Node | None, above: OpenFolder | None, *, fresh: bool
+    ) -> None:
         self.descriptor = descriptor
         self.path = path
         self.node = node
@@ -55,7 +57,17 @@ class RestoredFile:
     :param old_size: size of the existing file.
     """
 
-    __slots__ = ("_descriptor", "_lock", "_outstanding", "error", "folder", "fresh", "node", "sparse", "was_sparse")
+    __slots__ = (
+        "_descriptor",
+        "_lock",
+        "_outstanding",
+        "error",
+        "folder",
+        "fresh",
+        "node",
+        "sparse",
+        "was_sparse",
+    )
 
     def __init__(self, folder: OpenFolder, node: Node, *, fresh: bool) -> None:
         self.folder = folder
@@ -124,8 +136,8 @@ class RestoredFile:
     def finish(self) -> None:
         """Give the file its metadata, its time last, and close it.
 
-        A file that could not be written never looks finished: a new one is removed, one that was changed in place
-        keeps the time of the change.
+        A file that could not be written never looks finished: a new one is removed, one that was changed in
+        place keeps the time of the change.
 
         :raises OSError: if the metadata can't be set.
         """

@@ -4,7 +4,8 @@ Three ways to look at what is there:
 
 - *fresh*: a folder that this restore made is empty; nothing in it is looked at.
 - *compare*: what exists is compared with the snapshot, content included; only what differs is written.
-- *trust*: the folder holds the base snapshot. Two trees are walked side by side; subtrees with the same id are not
+- *trust*: the folder holds the base snapshot. Two trees are walked side by side; subtrees with the same id
+are not
   even listed, and of a changed file only the blobs are written that it did not have at that place.
 """
 
@@ -66,7 +67,12 @@ class Restorer:
     """Restores one tree into one folder."""
 
     def __init__(
-        self, repo: Repository, options: RestoreOptions, counts: RestoreCounts, stop: StopRequest, report: Report
+        self,
+        repo: Repository,
+        options: RestoreOptions,
+        counts: RestoreCounts,
+        stop: StopRequest,
+        report: Report,
     ) -> None:
         self._repo = repo
         self._options = options
@@ -78,7 +84,8 @@ class Restorer:
         self._finished: list[OpenFolder] = []
         self._finished_lock = threading.Lock()
         self._open_folders = 0
-        # Hard links: (inode, device) of the snapshot -> path parts of the first file; its inode on this disk -> key.
+        # Hard links: (inode, device) of the snapshot -> path parts of the first file; its inode on this disk
+        # -> key.
         self._first_links: dict[tuple[int, int], list[bytes]] = {}
         self._links: list[tuple[OpenFolder, Node, list[bytes]]] = []
         self._disk_inodes: dict[int, tuple[int, int]] = {}
@@ -120,14 +127,20 @@ class Restorer:
         extras = None
         if not folder.fresh and not (self._options.trust_base and base is not None):
             # Only here the folder is listed.
-            extras = {os.fsencode(name) for name in os.listdir(folder.descriptor)} if folder.descriptor >= 0 else set()
+            extras = (
+                {os.fsencode(name) for name in os.listdir(folder.descriptor)}
+                if folder.descriptor >= 0
+                else set()
+            )
         return _Level(folder, merge(new, old), extras)
 
     def _error(self, path: bytes, error: Exception) -> None:
         message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         item = os.fsdecode(path) or "/"
         self._counts.errors.append((item, message))
-        self._report({"message_type": "error", "error": {"message": message}, "during": "restore", "item": item})
+        self._report(
+            {"message_type": "error", "error": {"message": message}, "during": "restore", "item": item}
+        )
 
     def _guarded_visit(self, level: _Level, node: Node | None, old: Node | None) -> _Level | None:
         path = level.folder.path + b"/" + (node or old).name  # type: ignore[union-attr] # one of them is there
@@ -164,10 +177,16 @@ class Restorer:
         includes = self._options.includes
         if not includes:
             return True
-        return includes.match(text) or (node is not None and node.type == "dir" and includes.may_match_below(text))
+        return includes.match(text) or (
+            node is not None and node.type == "dir" and includes.may_match_below(text)
+        )
 
     def _exists(self, folder: OpenFolder, name: bytes) -> bool:
-        return os.path.lexists(b"/proc/self/fd/%d/%b" % (folder.descriptor, name)) if folder.descriptor >= 0 else False
+        return (
+            os.path.lexists(b"/proc/self/fd/%d/%b" % (folder.descriptor, name))
+            if folder.descriptor >= 0
+            else False
+        )
 
     def _remove(self, folder: OpenFolder, name: bytes) -> None:
         self._counts.files_deleted += 1
@@ -221,7 +240,9 @@ class Restorer:
     def _leave(self, level: _Level) -> None:
         folder = level.folder
         if self._options.delete and level.extras:
-            for name in sorted(level.extras - {JOURNAL_NAME, b"lost+found"} if not folder.path else level.extras):
+            for name in sorted(
+                level.extras - {JOURNAL_NAME, b"lost+found"} if not folder.path else level.extras
+            ):
                 path = folder.path + b"/" + name
                 if self._is_selected(path, None):
                     try:
@@ -258,7 +279,7 @@ class Restorer:
             raise DamagedError("the file has no content list")
         if self._options.trust_base and old is not None and old.type == "file" and level.extras is None:
             same = old.content == node.content and old.size == node.size and same_metadata(node, old)
-            if same and node.links == old.links and not self._options.resumed:
+            if same and _are_same_links(node, old) and not self._options.resumed:
                 self._counts.files_unchanged += 1
                 return
         if self._options.dry_run:
@@ -284,12 +305,16 @@ class Restorer:
         if trusted and old is not None and old.type == "file":
             raise BaseMismatch(what)
 
-    def _plan_content(self, level: _Level, node: Node, old: Node | None, status: os.stat_result | None) -> None:
+    def _plan_content(
+        self, level: _Level, node: Node, old: Node | None, status: os.stat_result | None
+    ) -> None:
         folder = level.folder
         content = node.content or []
         pieces = self._writer.layout(content)
         if sum(length for _, _, length in pieces) != node.size:
-            raise DamagedError(f"its blobs have {sum(length for _, _, length in pieces)} bytes, its size is {node.size}")
+            raise DamagedError(
+                f"its blobs have {sum(length for _, _, length in pieces)} bytes, its size is {node.size}"
+            )
         base_fits = False
         if status is not None and old is not None and old.type == "file" and level.extras is None:
             base_fits = status.st_size == old.size and status.st_mtime_ns == old.mtime
@@ -315,15 +340,22 @@ class Restorer:
     def _may_keep_inode(
         self, node: Node, old: Node | None, status: os.stat_result, key: tuple[int, int], *, base_fits: bool
     ) -> bool:
-        """Whether an existing file may be changed in place: nobody else must see that through another link."""
-        if node.links <= 1:
+        """Whether an existing file may be changed in place: nobody else must see that through another link.
+
+        A file with several names on the disk may, if it is the same group of names in both snapshots. Should
+        a name have changed to another group, that name's own visit finds the inode taken and makes a file of
+        its own.
+        """
+        if node.links <= 1 or status.st_nlink == 1:
             return status.st_nlink == 1
-        same_content = base_fits and old is not None and old.content == node.content and not self._options.resumed
-        if not same_content and status.st_nlink > 1:
+        trusted = base_fits and old is not None and not self._options.resumed
+        if not (trusted and old is not None and _are_same_links(node, old) and status.st_nlink == node.links):
             return False
         return self._disk_inodes.setdefault(status.st_ino, key) == key
 
-    def _changed_pieces(self, old: Node, pieces: list[tuple[bytes, int, int]]) -> list[tuple[bytes, int, int]]:
+    def _changed_pieces(
+        self, old: Node, pieces: list[tuple[bytes, int, int]]
+    ) -> list[tuple[bytes, int, int]]:
         there = {(blob_id, offset) for blob_id, offset, _ in self._writer.layout(old.content or [])}
         changed = [piece for piece in pieces if (piece[0], piece[1]) not in there]
         with self._finished_lock:
@@ -355,9 +387,14 @@ class Restorer:
         folder = level.folder
         self._counts.others += 1
         if (
-            self._options.trust_base and not self._options.resumed and level.extras is None
-            and old is not None and old.type == node.type and old.link_target == node.link_target
-            and old.device == node.device and same_metadata(node, old)
+            self._options.trust_base
+            and not self._options.resumed
+            and level.extras is None
+            and old is not None
+            and old.type == node.type
+            and old.link_target == node.link_target
+            and old.device == node.device
+            and same_metadata(node, old)
         ):
             return
         if self._options.dry_run:
@@ -400,7 +437,13 @@ class Restorer:
             if status is None or (status.st_ino, status.st_dev) != (wanted.st_ino, wanted.st_dev):
                 if status is not None:
                     remove(node.name, folder.descriptor)
-                os.link(first[-1], node.name, src_dir_fd=source, dst_dir_fd=folder.descriptor, follow_symlinks=False)
+                os.link(
+                    first[-1],
+                    node.name,
+                    src_dir_fd=source,
+                    dst_dir_fd=folder.descriptor,
+                    follow_symlinks=False,
+                )
                 folder.touched = True
             self._counts.files_restored += 1
             self._counts.bytes_done += node.size
@@ -421,6 +464,13 @@ def merge(new: Iterator[Node], old: Iterator[Node]) -> Iterator[tuple[Node | Non
         else:
             yield left, right
             left, right = next(new, None), next(old, None)
+
+
+def _are_same_links(node: Node, old: Node) -> bool:
+    """Whether two nodes of one path have no other names, or share them with the same files."""
+    if node.links <= 1 and old.links <= 1:
+        return True
+    return (node.links, node.inode, node.device_id) == (old.links, old.inode, old.device_id)
 
 
 def _is_same_kind(folder: OpenFolder, node: Node, status: os.stat_result) -> bool:

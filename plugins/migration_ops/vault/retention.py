@@ -53,7 +53,9 @@ class ForgetSummary:
         """The summary's JSON."""
         return {
             "message_type": "summary",
-            "keep": [{"id": snapshot.id, "matches": self.reasons.get(snapshot.id, [])} for snapshot in self.kept],
+            "keep": [
+                {"id": snapshot.id, "matches": self.reasons.get(snapshot.id, [])} for snapshot in self.kept
+            ],
             "remove": [snapshot.id for snapshot in self.removed],
         }
 
@@ -92,7 +94,9 @@ def earliest_within(latest: datetime, duration: str) -> datetime:
     return first + timedelta(days=latest.day - 1 - days, hours=-hours)
 
 
-def apply_policy(snapshots: Sequence[Snapshot], policy: Policy) -> tuple[list[Snapshot], list[Snapshot], dict[str, list[str]]]:
+def apply_policy(
+    snapshots: Sequence[Snapshot], policy: Policy
+) -> tuple[list[Snapshot], list[Snapshot], dict[str, list[str]]]:
     """Divide one group of snapshots.
 
     :returns: kept and removed, newest first, and the reasons by snapshot id.
@@ -103,7 +107,9 @@ def apply_policy(snapshots: Sequence[Snapshot], policy: Policy) -> tuple[list[Sn
     present = now()
     newest = next((snapshot for snapshot in ordered if snapshot.time < present), None)
     earliest = earliest_within(_local(newest), policy.within) if policy.within and newest else None
-    kept, removed, reasons = [], [], {}
+    kept: list[Snapshot] = []
+    removed: list[Snapshot] = []
+    reasons: dict[str, list[str]] = {}
     for number, snapshot in enumerate(ordered):
         moment = _local(snapshot)
         why = [f"has tags {','.join(tags)}" for tags in policy.tags if snapshot.has_tags(tags)]
@@ -113,7 +119,8 @@ def apply_policy(snapshots: Sequence[Snapshot], policy: Policy) -> tuple[list[Sn
             if counts[position] == 0:
                 continue
             value = bucket(moment, number)
-            # While a bucket has count left, the oldest snapshot is kept too: history reaches as far as it can.
+            # While a bucket has count left, the oldest snapshot is kept too: history reaches as far as it
+            # can.
             if value != last[position] or number == len(ordered) - 1:
                 why.append(f"{'oldest ' if value == last[position] else ''}{name} snapshot")
                 last[position] = value

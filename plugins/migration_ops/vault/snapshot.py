@@ -23,10 +23,11 @@ class Snapshot:
     :param id: hex id of its file; empty before it is stored.
     :param time: nanoseconds since 1970.
     :param tree: id of the root tree, hex.
-    :param root: the volume root's own node, of snapshots made with ``--as-root``: a root tree has no place for it.
-        restic passes over the member.
+    :param root: the volume root's own node, of snapshots made with ``--as-root``: a root tree has no place
+        for it. restic passes over the member.
     :param summary: restic's statistics of the backup.
-    :param utc_offset: seconds east of UTC in which the time was written; days and weeks are counted in that zone.
+    :param utc_offset: seconds east of UTC in which the time was written; days and weeks are counted in that
+        zone.
     """
 
     id: str
@@ -145,9 +146,13 @@ def find_snapshot(repo: Repository, name: str) -> Snapshot:
         if not snapshots:
             raise SnapshotNotFound(f"{repo.location} has no snapshots; make one with `backup`")
         return snapshots[-1]
-    matches = [each for each, _ in repo.backend.list(FileKind.SNAPSHOT) if each.startswith(text)] if text else []
+    matches = (
+        [each for each, _ in repo.backend.list(FileKind.SNAPSHOT) if each.startswith(text)] if text else []
+    )
     if not matches:
-        raise SnapshotNotFound(f"no snapshot of {repo.location} has an id that begins with {text!r}; see `snapshots`")
+        raise SnapshotNotFound(
+            f"no snapshot of {repo.location} has an id that begins with {text!r}; see `snapshots`"
+        )
     if len(matches) > 1:
         raise SnapshotNotFound(f"{len(matches)} snapshots begin with {text!r}; write more digits of the id")
     return decode_snapshot(matches[0], repo.load_unpacked(FileKind.SNAPSHOT, matches[0]))

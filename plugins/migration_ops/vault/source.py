@@ -70,13 +70,19 @@ def read_xattrs(path: bytes | int) -> tuple[tuple[str, bytes], ...]:
 def below(descriptor: int, name: bytes) -> bytes:
     """A short path to an entry of an open folder, for the calls that take no descriptor of a folder.
 
-    It names the very folder that was opened, even if that was moved or replaced meanwhile, and depth does not matter.
+    It names the very folder that was opened, even if that was moved or replaced meanwhile, and depth does
+    not matter.
     """
     return b"/proc/self/fd/%d/%b" % (descriptor, name)
 
 
-def node_of(name: bytes, status: os.stat_result) -> Node:
-    """The node of a file, without xattrs, link target and content."""
+def node_of(name: bytes, status: os.stat_result, device_id: int = 0) -> Node:
+    """The node of a file, without xattrs, link target and content.
+
+    :param device_id: what to store as the number of the file system. It only serves to tell hard links of
+        several file systems apart. The real number changes whenever a volume is attached elsewhere, and
+        would make every tree a new one.
+    """
     mode = status.st_mode
     kind = type_of(mode)
     mtime = status.st_mtime_ns
@@ -92,7 +98,7 @@ def node_of(name: bytes, status: os.stat_result) -> Node:
         user_name(status.st_uid),
         group_name(status.st_gid),
         status.st_ino,
-        status.st_dev,
+        device_id if status.st_nlink > 1 else 0,
         status.st_size if kind == "file" else 0,
         status.st_nlink if kind not in ("dir", "fifo", "socket") else 0,
         device=status.st_rdev if kind in ("dev", "chardev") else 0,

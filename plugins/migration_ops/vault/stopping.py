@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from types import FrameType
+from typing import Any
 
 from migration_ops.vault.errors import Interrupted, UsageError
 
@@ -46,7 +47,7 @@ class StopRequest:
 def stop_on_signals(request: StopRequest) -> Iterator[None]:
     """Let SIGTERM and SIGINT ask for a clean stop; a second one ends the process as usual."""
     names = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "SIGINT"}
-    before = {}
+    before: dict[signal.Signals, Any] = {}
 
     def ask(number: int, _frame: FrameType | None) -> None:
         request.ask(f"{names[signal.Signals(number)]} received")

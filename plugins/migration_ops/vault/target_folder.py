@@ -115,7 +115,9 @@ def write_fully(descriptor: int, data: bytes | bytearray | memoryview, offset: i
         view = view[written:]
 
 
-def write_sparsely(descriptor: int, data: bytes | bytearray | memoryview, offset: int, *, fresh: bool) -> None:
+def write_sparsely(
+    descriptor: int, data: bytes | bytearray | memoryview, offset: int, *, fresh: bool
+) -> None:
     """Write bytes into a sparse file: whole pages of zeros become holes.
 
     :param fresh: whether the range is a hole already.

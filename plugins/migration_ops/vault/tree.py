@@ -18,8 +18,8 @@ _JOIN_BYTES = 1 << 20
 class TreeBuilder:
     """Collects encoded nodes in the order of their names.
 
-    A folder of a million files makes a tree of some 300 MB; parts of a megabyte are compressed as they come, so that
-    it never lies in memory as a whole.
+    A folder of a million files makes a tree of some 300 MB; parts of a megabyte are compressed as they come,
+    so that it never lies in memory as a whole.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,9 @@ class TreeBuilder:
             self._drain(last=False)
 
     def _drain(self, *, last: bool) -> bytes:
-        text = (b"," if self._begun and self._nodes else b"" if self._begun else _OPEN) + b",".join(self._nodes)
+        text = (b"," if self._begun and self._nodes else b"" if self._begun else _OPEN) + b",".join(
+            self._nodes
+        )
         if last:
             text += _CLOSE
         self._begun = True
@@ -50,7 +52,7 @@ class TreeBuilder:
         if last and self._compressor is None:
             return text
         if self._compressor is None:
-            import zstandard  # noqa: PLC0415 - only huge folders come here
+            import zstandard
 
             self._compressor = zstandard.ZstdCompressor(level=3).compressobj()
         self._compressed.append(self._compressor.compress(text))
@@ -93,7 +95,8 @@ def raw_nodes(plaintext: bytes) -> list[dict[str, Any]]:
 def decode_tree(plaintext: bytes) -> Iterator[Node]:
     """Read a tree's nodes and refuse names that would lead out of its folder.
 
-    :raises DamagedError: if a name is empty, ``.``, ``..`` or has a slash, or if names are not in strict order.
+    :raises DamagedError: if a name is empty, ``.``, ``..`` or has a slash, or if names are not in strict
+        order.
     """
     last = b""
     for document in raw_nodes(plaintext):

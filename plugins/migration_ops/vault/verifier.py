@@ -73,7 +73,9 @@ def verify(
     """
     with locks.locked(repo):
         snapshot = find_snapshot(repo, snapshot_id)
-        return verify_tree(repo, snapshot, Path(target), report=progress or silent, stop=stop, progress=progress)
+        return verify_tree(
+            repo, snapshot, Path(target), report=progress or silent, stop=stop, progress=progress
+        )
 
 
 def verify_tree(
@@ -93,10 +95,16 @@ def verify_tree(
     def status() -> dict[str, Any]:
         summary = verifier.summary
         total = max(expected, summary.total_bytes)
-        return {"message_type": "status", "percent_done": summary.total_bytes / total if total else 0.0,
-                "files_done": summary.total_files, "bytes_done": summary.total_bytes, "total_bytes": total,
-                "total_files": int(snapshot.summary.get("total_files_processed", 0)),
-                "seconds_elapsed": int(time.monotonic() - started), "seconds_remaining": 0}
+        return {
+            "message_type": "status",
+            "percent_done": summary.total_bytes / total if total else 0.0,
+            "files_done": summary.total_files,
+            "bytes_done": summary.total_bytes,
+            "total_bytes": total,
+            "total_files": int(snapshot.summary.get("total_files_processed", 0)),
+            "seconds_elapsed": int(time.monotonic() - started),
+            "seconds_remaining": 0,
+        }
 
     with Ticker(progress, status):
         verifier.run(target)

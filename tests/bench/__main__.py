@@ -1,0 +1,135 @@
+"""``python -m tests.bench``: our vault against restic and borg, as a table with ratios of the same run."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench import datasets
+from tests.bench.measure import Measurement, median, raise_file_limit, settle, stored_bytes
+from tests.bench.programs import borg, newest_restic
+from tests.bench.programs_under_test import Borg, Ours, Restic
+
+# Least ratio to restic that is wanted of each task, by data set.
+BARS = {
+    ("mixed", "full backup"): 2.5,
+    ("mixed", "incremental, 1 % changed"): 3.0,
+    ("mixed", "restore"): 2.0,
+    ("mixed", "delta restore"): 4.0,
+    ("many", "delta restore"): 10.0,
+}
+
+
+class Bench:
+    """One data set, several programs in turns."""
+
+    def __init__(self, name: str, folder: Path, rounds: int, programs: list[Ours | Borg]) -> None:
+        self.name = name
+        self.folder = folder
+        self.rounds = rounds
+        self.programs = programs
+        self.source = folder / "source"
+        self.rows: list[tuple[str, str, Measurement, int]] = []
+
+    def _turns(self, task: str, work: Callable[[Ours | Borg], Measurement], prepare: Callable[[Ours | Borg], None],
+               programs: list[Ours | Borg] | None = None) -> None:
+        found: dict[str, list[Measurement]] = {}
+        for number in range(self.rounds):
+            chosen = programs or self.programs
+            for program in chosen if number % 2 == 0 else reversed(chosen):
+                prepare(program)
+                settle()
+                found.setdefault(program.name, []).append(work(program))
+        for program in programs or self.programs:
+            self.rows.append((task, program.name, median(found[program.name]), stored_bytes(program.repository)))
+            print(_line(self.name, *self.rows[-1], self._restic(task)), flush=True)
+
+    def _restic(self, task: str) -> Measurement | None:
+        return next((m for row, name, m, _ in self.rows if row == task and name == "restic"), None)
+
+    def run(self, change: Callable[[Path], None], *, delta_rounds: int = 1) -> None:
+        """Full, incremental, restore, delta restore."""
+        self._turns("full backup", lambda p: p.backup(self.source), lambda p: p.init())
+        before = {program.name: program.snapshots()[-1] for program in self.programs}
+        saved = self.folder / "before"
+        change(self.source)
+        for program in self.programs:
+            shutil.copytree(program.repository, saved / program.name)
+
+        def reset(program: Ours | Borg) -> None:
+            shutil.rmtree(program.repository)
+            shutil.copytree(saved / program.name, program.repository)
+
+        self._turns("incremental, 1 % changed", lambda p: p.backup(self.source), reset)
+        shutil.rmtree(saved)
+        after = {program.name: program.snapshots()[-1] for program in self.programs}
+        target = self.folder / "target"
+
+        def empty(_program: Ours | Borg) -> None:
+            shutil.rmtree(target, ignore_errors=True)
+
+        self._turns("restore", lambda p: p.restore(before[p.name], self.source, target), empty)
+
+        def hold_base(program: Ours | Borg) -> None:
+            empty(program)
+            program.restore(before[program.name], self.source, target)
+
+        self._turns(
+            "delta restore",
+            lambda p: p.restore_delta(after[p.name], before[p.name], self.source, target),  # type: ignore[union-attr]
+            hold_base,
+            [program for program in self.programs if isinstance(program, Ours)],
+        )
+        del delta_rounds
+
+
+def _line(dataset: str, task: str, name: str, found: Measurement, stored: int, restic: Measurement | None) -> str:
+    ratio = f"{restic.wall / found.wall:6.2f}x" if restic and name == "ours" else ""
+    bar = BARS.get((dataset, task)) if name == "ours" else None
+    verdict = f"(bar {bar:g})" if bar else ""
+    return (
+        f"{dataset:<9} {task:<26} {name:<7} {found.wall:7.2f} s {found.cpu:7.2f} CPU s {found.memory / 1e6:6.0f} MB"
+        f" {stored / 1e6:8.1f} MB stored {ratio} {verdict}"
+    )
+
+
+def main() -> None:
+    """Make the data sets and run the programs on them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("datasets", nargs="*", default=["mixed", "database", "small"],
+                        help="mixed, database, small, many")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the usual sizes")
+    parser.add_argument("--folder", type=Path, help="where to work; a temporary folder otherwise")
+    parser.add_argument("--without-borg", action="store_true")
+    arguments = parser.parse_args()
+    raise_file_limit()
+    for name in arguments.datasets:
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.folder) as folder:
+            path = Path(folder)
+            programs: list[Ours | Borg] = [Restic(path, newest_restic()), Ours(path)]
+            own_borg = borg()
+            if own_borg and not arguments.without_borg:
+                programs.append(Borg(path, Path(own_borg)))
+            bench = Bench(name, path, arguments.rounds, programs)
+            scale = arguments.scale
+            print(f"making {name}", flush=True)
+            if name == "mixed":
+                datasets.make_mixed(bench.source, int(20_000 * scale), max(8, int(128 * scale) // 8 * 8))
+                bench.run(datasets.change_mixed)
+            elif name == "database":
+                datasets.make_database(bench.source, int((4 << 30) * scale))
+                bench.run(datasets.change_database)
+            elif name == "many":
+                datasets.make_mixed(bench.source, int(200_000 * scale), max(8, int(400 * scale) // 8 * 8))
+                bench.run(datasets.change_mixed)
+            else:
+                datasets.make_small(bench.source, int(200_000 * scale))
+                bench.run(datasets.change_mixed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The newest restic that Debian has, unpacked beside the system from sid, never installed; and borg, if it
+is installed.
+
+It is kept under the cache folder. A machine that is not Debian, or has no network, has to bring it on PATH.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+MIRROR = "http://deb.debian.org/debian"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+PACKAGES = ("restic",)
+
+
+class NoPrograms(RuntimeError):
+    """The program can't be had here; the message says why."""
+
+
+def cache_folder() -> Path:
+    """Where it is kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "migration-ops" / "sid"
+
+
+def unpack_from_sid() -> Path:
+    """Download and unpack the package, once.
+
+    :returns: the folder that holds ``usr/bin/restic``.
+    :raises NoPrograms: if apt can't be used.
+    """
+    cache = cache_folder()
+    root = cache / "root"
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (root / "usr/bin/restic").exists():
+            return root
+        if not shutil.which("apt-get") or not Path(KEYRING).exists():
+            raise NoPrograms("this is no Debian: put the newest restic on PATH as restic-newest")
+        for folder in ("lists/partial", "archives/partial"):
+            (cache / folder).mkdir(parents=True, exist_ok=True)
+        (cache / "sid.list").write_text(f"deb [signed-by={KEYRING}] {MIRROR} sid main\n")
+        apt = [
+            "apt-get", "-q",
+            "-o", f"Dir::Etc::SourceList={cache / 'sid.list'}", "-o", "Dir::Etc::SourceParts=/dev/null",
+            "-o", f"Dir::State::Lists={cache / 'lists'}", "-o", f"Dir::Cache={cache}",
+            "-o", "APT::Sandbox::User=root",
+        ]  # fmt: skip
+        try:
+            subprocess.run([*apt, "update"], check=True, capture_output=True, cwd=cache, timeout=300)
+            subprocess.run(
+                [*apt, "download", *PACKAGES], check=True, capture_output=True, cwd=cache, timeout=300
+            )
+            for package in cache.glob("*.deb"):
+                subprocess.run(["dpkg", "-x", str(package), str(root)], check=True, capture_output=True)
+        except (subprocess.SubprocessError, OSError) as error:
+            detail = getattr(error, "stderr", b"") or b""
+            raise NoPrograms(
+                f"cannot get restic from Debian's sid: {error} {detail.decode()[-300:]}"
+            ) from error
+    return root
+
+
+def newest_restic() -> Path:
+    """The newest restic.
+
+    :raises NoPrograms: if there is none to be had.
+    """
+    own = shutil.which("restic-newest")
+    return Path(own) if own else unpack_from_sid() / "usr/bin/restic"
+
+
+def borg() -> str | None:
+    """The system's borg: Python programs of another release do not run from beside."""
+    return shutil.which("borg")
