@@ -13,7 +13,7 @@ from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.errors import ApiError, ClusterError, Forbidden, NotFound
 from migration_ops.cluster.exclusions import reason_to_leave
 from migration_ops.cluster.kinds import ApiResource, Discovery, discovery
-from migration_ops.cluster.listing import FEW_NAMESPACES, pages
+from migration_ops.cluster.listing import FEW_NAMESPACES, again_when_expired, pages
 from migration_ops.cluster.reference import Manifest, ObjectReference
 from migration_ops.cluster.selection import Selection
 from migration_ops.cluster.suspension import as_before
@@ -192,16 +192,21 @@ class _Reader:
 
     def _list(self, task: tuple[ApiResource, str | None]) -> list[Manifest]:
         kind, namespace = task
-        kept: list[Manifest] = []
         try:
-            for page in pages(self.cluster, kind, namespace):
-                for item in page:
-                    item["metadata"].pop("managedFields", None)
-                kept += [as_before(item) for item in page if self._in_scope(item)]
+            return self._list_in_scope(kind, namespace)
         except ApiError as error:
             where = f" in {namespace}" if namespace else ""
             self.unreadable.append(LeftOut(f"{kind.api_version}/{kind.kind}{where}", str(error)))
             return []
+
+    @again_when_expired
+    def _list_in_scope(self, kind: ApiResource, namespace: str | None) -> list[Manifest]:
+        """Keep of each page only what may be wanted: the cluster may hold far more than memory."""
+        kept: list[Manifest] = []
+        for page in pages(self.cluster, kind, namespace):
+            for item in page:
+                item["metadata"].pop("managedFields", None)
+            kept += [as_before(item) for item in page if self._in_scope(item)]
         return kept
 
     def _in_scope(self, manifest: Manifest) -> bool:

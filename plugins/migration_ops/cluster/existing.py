@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.kinds import ApiResource, Discovery
-from migration_ops.cluster.listing import FEW_NAMESPACES, list_objects, pages
+from migration_ops.cluster.listing import FEW_NAMESPACES, again_when_expired, list_objects, pages
 from migration_ops.cluster.marks import applied_at, made_by
 from migration_ops.cluster.reference import Manifest, ObjectReference
 
@@ -105,6 +105,7 @@ class ExistingIndex:
             one_by_one = resource.namespaced and len(spaces) <= FEW_NAMESPACES
             tasks += [(resource, space) for space in spaces] if one_by_one else [(resource, None)]
 
+        @again_when_expired
         def ask(task: tuple[ApiResource, str | None]) -> None:
             for page in pages(self._cluster, *task, metadata_only=True):
                 self._remember(page)

@@ -8,7 +8,7 @@ from typing import Any
 import tenacity
 
 from migration_ops.cluster.connection import Cluster
-from migration_ops.cluster.errors import Expired
+from migration_ops.cluster.errors import Expired, NotFound
 from migration_ops.cluster.kinds import ApiResource
 from migration_ops.cluster.reference import Manifest
 
@@ -63,9 +63,21 @@ def pages(
         query["continue"] = following
 
 
-@tenacity.retry(
-    retry=tenacity.retry_if_exception_type(Expired), stop=tenacity.stop_after_attempt(4), reraise=True
+def _not_routed_yet(error: BaseException) -> bool:
+    """Whether a server that has just started does not know the kind's path yet: no ``Status``, plain text."""
+    return isinstance(error, NotFound) and not error.reason
+
+
+again_when_expired = tenacity.retry(
+    retry=tenacity.retry_if_exception_type(Expired) | tenacity.retry_if_exception(_not_routed_yet),
+    wait=tenacity.wait_random_exponential(multiplier=0.2, max=3),
+    stop=tenacity.stop_after_attempt(5),
+    reraise=True,
 )
+"""For whatever reads a whole list: begins anew when its resource version has expired."""
+
+
+@again_when_expired
 def list_objects(
     cluster: Cluster,
     resource: ApiResource,

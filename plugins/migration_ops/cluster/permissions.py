@@ -118,6 +118,7 @@ def target_permissions(namespaces: Sequence[str] = ("",)) -> list[Permission]:
 def _mover_permissions(namespace: str) -> list[Permission]:
     rights = [Permission(verb, "jobs", "batch", namespace) for verb in ("get", "create", "patch", "delete")]
     rights += [Permission(verb, "secrets", "", namespace) for verb in ("create", "update")]
-    rights.append(Permission("list", "pods", "", namespace))
+    rights += [Permission("list", resource, "", namespace) for resource in ("pods", "events")]
+    rights.append(Permission("create", "networkpolicies", "networking.k8s.io", namespace))
     rights += [Permission("get", "pods/log", "", namespace), Permission("create", "pods/exec", "", namespace)]
     return rights

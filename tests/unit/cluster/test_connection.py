@@ -1,0 +1,161 @@
+"""What a connection repeats, for how long, and how it says that it gave up."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from kubernetes import client
+
+from migration_ops.cluster import (
+    AlreadyExists,
+    ApiError,
+    Cluster,
+    ClusterUnreachable,
+    Conflict,
+    Forbidden,
+    KubeconfigError,
+    NotAuthenticated,
+    NotFound,
+    Rejected,
+    ServerFailed,
+)
+
+from .conftest import FakeServer, Reply, status
+
+VERSION = Reply({"gitVersion": "v1.32.1"})
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        status(429, "too many requests"),
+        status(503, "apiserver is shutting down"),
+        status(504, "timeout"),
+        status(500, "etcdserver: request timed out"),
+        status(500, "the server was unable to respond", "ServerTimeout"),
+        status(403, 'RBAC: clusterrole.rbac.authorization.k8s.io "reader" not found', "Forbidden"),
+        Reply({"gitVersion": "v1.32.1"}, cut=True),
+    ],
+    ids=["busy", "shutting down", "gateway", "store away", "server timeout", "roles not read", "cut off"],
+)
+def test_passing_trouble_is_waited_out(server: FakeServer, cluster: Cluster, trouble: Reply) -> None:
+    server.on("/version", trouble, trouble, VERSION)
+    assert cluster.version() == "v1.32.1"
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (status(401, "Unauthorized"), NotAuthenticated),
+        (status(403, "secrets is forbidden", "Forbidden"), Forbidden),
+        (status(404, "not found", "NotFound"), NotFound),
+        (status(409, "exists", "AlreadyExists"), AlreadyExists),
+        (status(409, "modified", "Conflict"), Conflict),
+        (status(422, "invalid", "Invalid"), Rejected),
+        (status(400, "bad", "BadRequest"), Rejected),
+        (status(500, "failed calling webhook"), ServerFailed),
+    ],
+)
+def test_refusals_are_not_repeated(
+    server: FakeServer, cluster: Cluster, reply: Reply, kind: type[ApiError]
+) -> None:
+    server.on("/version", reply)
+    with pytest.raises(kind, match="read the version on fake: "):
+        cluster.version()
+    assert len(server.asked) == 1
+
+
+def test_the_server_may_say_how_long_to_wait(server: FakeServer, cluster: Cluster) -> None:
+    server.on("/version", Reply("busy", 429, {"Retry-After": "1"}), VERSION)
+    began = time.monotonic()
+    cluster.version()
+    assert 0.9 < time.monotonic() - began < 3
+
+
+def test_what_stays_away_is_named_with_address_and_remedy(server: FakeServer) -> None:
+    impatient = Cluster(
+        client.ApiClient(client.Configuration(host=server.address)), "away", retry_seconds=0.3
+    )
+    server.on("/version", status(503, "not ready"))
+    with pytest.raises(ClusterUnreachable, match=f"on away: .*check that {server.address} is up") as caught:
+        impatient.version()
+    assert caught.value.retryable
+    impatient.close()
+
+
+def test_a_refused_connection_is_repeated_until_the_bound() -> None:
+    nobody = Cluster(
+        client.ApiClient(client.Configuration(host="http://127.0.0.1:9")), "nobody", retry_seconds=0.3
+    )
+    with pytest.raises(ClusterUnreachable, match="no answer"):
+        nobody.version()
+    nobody.close()
+
+
+def test_the_token_is_sent_and_asked_for_anew_each_time(server: FakeServer) -> None:
+    tokens = iter(["first", "second"])
+    configuration = client.Configuration(host=server.address)
+
+    def refresh(settings: client.Configuration) -> None:
+        settings.api_key["authorization"] = f"Bearer {next(tokens)}"
+
+    configuration.refresh_api_key_hook = refresh
+    configuration.api_key["authorization"] = "Bearer old"
+    cluster = Cluster(client.ApiClient(configuration), "fake")
+    server.on("/version", VERSION)
+    cluster.version()
+    cluster.version()
+    assert [one.headers["authorization"] for one in server.asked] == ["Bearer first", "Bearer second"]
+    cluster.close()
+
+
+def test_two_clusters_in_one_process_do_not_mix(server: FakeServer) -> None:
+    def kubeconfig(token: str) -> dict[str, object]:
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": {"server": server.address}}],
+            "users": [{"name": "u", "user": {"token": token}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+
+    server.on("/version", VERSION)
+    one, two = Cluster.from_kubeconfig(kubeconfig("one")), Cluster.from_kubeconfig(kubeconfig("two"))
+    one.version()
+    two.version()
+    one.version()
+    assert [asked.headers["authorization"] for asked in server.asked] == [
+        "Bearer one",
+        "Bearer two",
+        "Bearer one",
+    ]
+    one.close()
+    two.close()
+
+
+def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: object) -> None:
+    with pytest.raises(KubeconfigError, match="nowhere"):
+        Cluster.from_kubeconfig(f"{tmp_path}/nowhere")
+
+
+def test_a_server_below_a_path_is_reached(server: FakeServer) -> None:
+    server.on("/k8s/clusters/c-1/version", VERSION)
+    address = f"{server.address}/k8s/clusters/c-1"
+    behind = Cluster(client.ApiClient(client.Configuration(host=address)), "rancher")
+    assert behind.version() == "v1.32.1"
+    behind.close()
+
+
+def test_parallel_work_keeps_the_order_and_raises_the_first_failure(cluster: Cluster) -> None:
+    assert list(cluster.each(lambda n: n * n, range(50))) == [n * n for n in range(50)]
+
+    def fail(number: int) -> int:
+        if number == 3:
+            raise ValueError(number)
+        return number
+
+    with pytest.raises(ValueError, match="3"):
+        list(cluster.each(fail, range(50)))
