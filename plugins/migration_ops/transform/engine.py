@@ -227,9 +227,7 @@ def _one_object_a_name(drafts: Sequence[Draft]) -> list[Finding]:
         if len(sharing) == 1:
             continue
         first, *others = sorted(sharing, key=lambda draft: draft.reference != name)
-        if len({draft.uid for draft in sharing}) == 1 and (
-            first.uid or all(same(first, other) for other in others)
-        ):
+        if len({_place(draft) for draft in sharing}) == 1:
             for draft in others:
                 draft.rule = ONE_OBJECT_A_NAME
                 draft.drop(f"it is the same object as {first.reference}")
@@ -247,13 +245,10 @@ def _one_object_a_name(drafts: Sequence[Draft]) -> list[Finding]:
     return findings
 
 
-def same(one: Draft, other: Draft) -> bool:
-    """Whether two drafts became the same manifest.
-
-    :param one: a draft.
-    :param other: another.
-    """
-    return one.manifest == other.manifest
+def _place(draft: Draft) -> tuple[str, str]:
+    """Where the source has the object: in whatever versions it is shown, there is one of a kind."""
+    _, _, place = draft.reference.partition(f"/{draft.manifest['kind']}/")
+    return (draft.uid, place)
 
 
 def _provider_findings(rule_sets: Sequence[RuleSet], context: Context) -> list[Finding]:

@@ -101,7 +101,7 @@ def parse_rule_set(text: str, *, source: str, name: str) -> RuleSet:
         loader = Loader(text)
         node = loader.get_single_node()
         _refuse_duplicates(node, source)
-        document = loader.construct_document(node) if node is not None else None
+        document: Any = loader.construct_document(node) if node is not None else None
     except yaml.YAMLError as error:
         raise RuleSetError(source, [_yaml_problem(error)]) from error
     if is_velero(document):

@@ -1,0 +1,142 @@
+"""`migration-ops transform` as people and pipelines call it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from migration_ops.cli import main
+
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+  namespace: shop
+  annotations: {service.beta.kubernetes.io/aws-load-balancer-internal: "true"}
+spec: {type: LoadBalancer, ports: [{port: 80}]}
+"""
+BLOCKED = "apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: web, namespace: shop}\nspec: {}\n"
+
+
+def run(*arguments: str | Path, text: str | None = None) -> Result:
+    return CliRunner().invoke(main, ["transform", *map(str, arguments)], input=text)
+
+
+@pytest.fixture
+def manifests(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "service.yaml").write_text(SERVICE)
+    (folder / "deep" / "list.json").write_text(
+        json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMapList",
+                "items": [{"metadata": {"name": "a", "namespace": "shop"}}, {"metadata": {"name": "b"}}],
+            }
+        )
+    )
+    (folder / "notes.txt").write_text("no manifest")
+    return folder
+
+
+def test_a_folder_becomes_a_folder_in_apply_order(manifests: Path, tmp_path: Path) -> None:
+    result = run("--rules", "eks-to-ack", manifests, tmp_path / "out")
+
+    assert result.exit_code == 0, result.output
+    assert sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.yaml")) == [
+        "40-configuration/configmap-b.yaml",
+        "40-configuration/shop/configmap-a.yaml",
+        "60-services/shop/service-web.yaml",
+    ]
+
+
+def test_the_report_has_the_shape_that_is_promised(manifests: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+
+    run("--rules", "eks-to-ack", "--report", report, manifests, tmp_path / "out.yaml")
+
+    written: dict[str, Any] = json.loads(report.read_text())
+    assert {key: written[key] for key in ("objects", "changed", "dropped")} == {
+        "objects": 3,
+        "changed": 1,
+        "dropped": 0,
+    }
+    assert set(written["changes"][0]) == {"object", "path", "rule", "from", "to"}
+    assert written["findings"] == []
+
+
+def test_standard_input_and_output(tmp_path: Path) -> None:
+    result = run("--rules", "eks-to-ack", "-", "-", text=SERVICE)
+
+    assert result.exit_code == 0
+    assert yaml.safe_load(result.stdout)["metadata"]["annotations"] == {
+        "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type": "intranet"
+    }
+
+
+def test_blockers_end_with_2_and_the_output_is_still_written(tmp_path: Path) -> None:
+    apis = tmp_path / "apis.txt"
+    apis.write_text("v1\napps/v1\n")
+
+    result = run("--rules", "api-versions", "--target-apis", apis, "-", tmp_path / "out.json", text=BLOCKED)
+
+    assert result.exit_code == 2
+    assert "blocker: extensions/v1beta1/Ingress/shop/web" in result.stderr
+    assert json.loads((tmp_path / "out.json").read_text())["items"][0]["kind"] == "Ingress"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "message"),
+    [
+        (["--rules", "none", "-", "-"], SERVICE, "there is no such rule set"),
+        (["--rules", "eks-to-ack", "nowhere", "-"], "", "there is no such file or folder"),
+        (["--rules", "eks-to-ack", "-", "-"], "a: [", "is no YAML"),
+        (["--rules", "eks-to-ack", "-", "-"], "a: 1", "document 1: .*has no apiVersion"),
+        (["--rules", "eks-to-ack", "--param", "x", "-", "-"], SERVICE, "write it as name=value"),
+        (["--rules", "eks-to-ack", "--param", "x=1", "-", "-"], SERVICE, "no rule set knows the parameter x"),
+        (["--rules", "eks-to-ack", "--target-version", "new", "-", "-"], SERVICE, "is no Kubernetes version"),
+        (["--rules", "eks-to-ack"], "", "give --rules, IN and OUT"),
+        (["--rules", "eks-to-ack", "--report"], "", "requires an argument"),
+        (["--params", "nowhere.yaml", "-", "-"], "", "does not exist"),
+    ],
+)
+def test_bad_input_ends_with_1_and_says_what_is_wrong(arguments: list[str], text: str, message: str) -> None:
+    result = run(*arguments, text=text)
+
+    assert result.exit_code == 1
+    assert re.search(message, result.stderr)
+
+
+def test_parameters_come_from_a_file_and_from_flags(tmp_path: Path) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text(
+        "rules: [eks-to-ack]\nnamespaces: {shop: shop-prod}\nparams: {zones: {a: b}, region: cn-hangzhou}\n"
+    )
+
+    result = run("--params", params, "--param", "zones.c=d", "-", "-", text=SERVICE)
+
+    assert result.exit_code == 0, result.stderr
+    assert yaml.safe_load(result.stdout)["metadata"]["namespace"] == "shop-prod"
+
+
+def test_a_file_of_a_former_run_goes_when_its_object_is_gone(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run("--rules", "eks-to-ack", "-", out, text=SERVICE)
+    (out / "README.md").write_text("mine")
+
+    run("--rules", "eks-to-ack", "-", out, text=SERVICE.replace("name: web", "name: api"))
+
+    names = sorted(path.name for path in out.rglob("*") if path.is_file())
+    assert names == [".migration-ops-transform.json", "README.md", "service-api.yaml"]
+
+
+def test_the_schema_is_printed() -> None:
+    assert json.loads(run("--schema").stdout)["title"] == "RuleSet"

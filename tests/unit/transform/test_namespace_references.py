@@ -1,0 +1,113 @@
+"""What refers to a namespace follows its new name."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from typing import Any
+
+from migration_ops.transform import Parameters, TransformResult, load_rule_sets, transform
+
+Manifest = dict[str, Any]
+
+
+def moved(*objects: Manifest, **params: Any) -> TransformResult:
+    return transform(objects, load_rule_sets([]), Parameters(namespaces={"shop": "shop-prod"}, params=params))
+
+
+def release(namespace: str) -> Manifest:
+    packed = gzip.compress(json.dumps({"name": "web", "namespace": namespace, "manifest": "# shop"}).encode())
+    data = base64.b64encode(base64.b64encode(packed)).decode()
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "helm.sh/release.v1",
+        "metadata": {"name": "sh.helm.release.v1.web.v1", "namespace": "shop"},
+        "data": {"release": data},
+    }
+
+
+def test_helm_finds_its_release_in_the_new_namespace() -> None:
+    result = moved(release("shop"))
+    data = result.objects[0]["data"]["release"]
+    unpacked = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(data))))
+
+    assert unpacked["namespace"] == "shop-prod"
+    assert result.objects[0]["metadata"]["namespace"] == "shop-prod"
+
+
+def test_a_release_that_can_not_be_read_is_pointed_out() -> None:
+    broken = release("shop")
+    broken["data"]["release"] = "bm8="
+
+    assert [finding.severity for finding in moved(broken).findings] == ["warning"]
+
+
+def test_a_releases_annotation_follows() -> None:
+    owned = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": "a",
+            "namespace": "shop",
+            "annotations": {"meta.helm.sh/release-namespace": "shop", "meta.helm.sh/release-name": "web"},
+        },
+    }
+
+    annotations = moved(owned).objects[0]["metadata"]["annotations"]
+    assert annotations == {"meta.helm.sh/release-namespace": "shop-prod", "meta.helm.sh/release-name": "web"}
+
+
+def test_pod_affinity_names_the_new_namespace(deployment: Manifest) -> None:
+    term = {
+        "topologyKey": "kubernetes.io/hostname",
+        "namespaces": ["shop", "other"],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}},
+    }
+    deployment["spec"]["template"]["spec"]["affinity"] = {
+        "podAntiAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": [term],
+            "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": term}],
+        }
+    }
+
+    affinity = moved(deployment).objects[0]["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"]
+    required = affinity["requiredDuringSchedulingIgnoredDuringExecution"][0]
+    preferred = affinity["preferredDuringSchedulingIgnoredDuringExecution"][0]["podAffinityTerm"]
+
+    assert required == preferred
+    assert required["namespaces"] == ["shop-prod", "other"]
+    assert required["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": "shop-prod"}}
+
+
+def test_gateways_and_conversion_webhooks_follow() -> None:
+    route = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {
+            "parentRefs": [{"name": "gw", "namespace": "shop"}],
+            "rules": [{"backendRefs": [{"name": "web", "namespace": "shop", "port": 80}]}],
+        },
+    }
+    service = {"name": "hook", "namespace": "shop"}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {"conversion": {"strategy": "Webhook", "webhook": {"clientConfig": {"service": service}}}},
+    }
+
+    written = {item["kind"]: item["spec"] for item in moved(route, definition).objects}
+
+    assert written["HTTPRoute"]["parentRefs"][0]["namespace"] == "shop-prod"
+    assert written["HTTPRoute"]["rules"][0]["backendRefs"][0]["namespace"] == "shop-prod"
+    conversion = written["CustomResourceDefinition"]["conversion"]["webhook"]
+    assert conversion["clientConfig"]["service"]["namespace"] == "shop-prod"
+
+
+def test_other_namespaces_stay() -> None:
+    other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "other"}}
+
+    assert moved(other).changes == []
