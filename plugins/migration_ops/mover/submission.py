@@ -6,7 +6,7 @@ Uses Kubernetes' plain client: the Airflow provider's own method repeats a creat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kubernetes import client
@@ -18,6 +18,7 @@ from migration_ops.mover.job import build_job, build_secret
 from migration_ops.mover.names import MOVER_LABEL, SPEC_LABEL
 from migration_ops.mover.observation import observe
 from migration_ops.mover.spec import Credentials, MoverSpec
+from migration_ops.mover.surroundings import build_egress_policy, is_shut_in, security_level
 
 _TIMEOUT = (10, 60)  # seconds to connect and to answer
 
@@ -42,13 +43,16 @@ def submit(api_client: client.ApiClient, spec: MoverSpec, credentials: Credentia
     wanted now, is replaced.
 
     :raises MoverConflictError: if a Job of that name isn't ours.
-    :raises MoverError: if the API server refuses the objects (quota, admission, permissions).
+    :raises MoverError: if the API server refuses the objects (quota, admission, permissions), or the
+        namespace's rules leave no room for a mover.
     """
     batch, core = client.BatchV1Api(api_client), client.CoreV1Api(api_client)
+    spec = replace(spec, security_level=security_level(_namespace(core, api_client, spec)))
     job, adopted = _create_or_adopt(batch, api_client, spec, build_job(spec, credentials))
     uid = str(job["metadata"]["uid"])
     if observe(job, []).phase == "waiting":
         _put_secret(core, spec, build_secret(spec, credentials, uid))
+        _let_out(api_client, spec, uid)
         _call(batch.patch_namespaced_job, spec.name, spec.namespace, {"spec": {"parallelism": 1}})
     return Submission(spec.namespace, spec.name, uid, adopted)
 
@@ -120,6 +124,29 @@ def _put_secret(core: client.CoreV1Api, spec: MoverSpec, secret: dict[str, Any])
         if error.status != 409:
             raise _refusal(spec, error) from error
         _call(core.replace_namespaced_secret, spec.name, spec.namespace, secret)
+
+
+def _namespace(core: client.CoreV1Api, api_client: client.ApiClient, spec: MoverSpec) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = api_client.sanitize_for_serialization(
+            _call(core.read_namespace, spec.namespace)
+        )
+    except ApiException as error:
+        raise _refusal(spec, error) from error
+    return found
+
+
+def _let_out(api_client: client.ApiClient, spec: MoverSpec, job_uid: str) -> None:
+    networking = client.NetworkingV1Api(api_client)
+    try:
+        found = _call(networking.list_namespaced_network_policy, spec.namespace)
+        if is_shut_in(api_client.sanitize_for_serialization(found.items)):
+            policy = build_egress_policy(spec, job_uid)
+            _call(networking.create_namespaced_network_policy, spec.namespace, policy)
+    except ApiException as error:
+        # Without the right to see policies there is nothing to do about them; a second try finds its own.
+        if error.status not in {403, 404, 409}:
+            raise _refusal(spec, error) from error
 
 
 def _refusal(spec: MoverSpec, error: ApiException) -> MoverError:

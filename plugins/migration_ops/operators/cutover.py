@@ -45,14 +45,13 @@ class QuiesceOperator(MigrationOperator):
         from migration_ops.migration.stopping import stop_source
 
         run = self.run_key(context)
-        began = datetime.now(UTC)
         earlier = self.journal.last(QUIESCE_BEGUN, run)
-        if earlier:
-            began = earlier.began  # the downtime began with the first try
+        began = earlier.began if earlier else datetime.now(UTC)  # downtime begins with the first try
 
         def note(record: QuiesceRecord) -> None:
+            nonlocal began
             if earlier is None:
-                self.journal.write(run, QUIESCE_BEGUN, began=began, data=record.as_dict())
+                began = self.journal.write(run, QUIESCE_BEGUN, data=record.as_dict()).began
 
         record = stop_source(
             self.the_plan, self.source, self.source_hook.api_client, run, on_record=note, say=self.log.info

@@ -123,9 +123,18 @@ class MoverTrigger(BaseTrigger):
             seen = observe(None, pods)
             if seen.phase in {"gone", "failed"}:
                 seen = observe(await self._job(batch, api), pods)
+            if seen.phase == "waiting" and not seen.pod and (refusal := await self._refusal(core)):
+                seen = Observation("waiting", refusal)
             if seen.pod and seen.phase != "waiting":
                 progress = await self._read_log(core, seen.pod) or progress
         return seen, progress
+
+    async def _refusal(self, core: Any) -> str:
+        """Why the Job can't make its pod: a quota, a limit range, an admission webhook."""
+        found = await core.list_namespaced_event(
+            self.namespace, field_selector=f"involvedObject.uid={self.uid},reason=FailedCreate", limit=20
+        )
+        return str(found.items[-1].message) if found.items else ""
 
     async def _job(self, batch: Any, api: Any) -> dict[str, Any] | None:
         from kubernetes_asyncio.client.exceptions import ApiException

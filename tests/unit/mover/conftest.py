@@ -19,7 +19,8 @@ class FakeApi(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.objects: dict[str, dict] = {}
+        shop = {"metadata": {"name": "shop", "labels": {}}}
+        self.objects: dict[str, dict] = {"/api/v1/namespaces/shop": shop}
         self.requests: list[tuple[str, str]] = []
         self.answers: deque[int] = deque()
         self.numbers = itertools.count(1)
@@ -69,6 +70,8 @@ class Handler(BaseHTTPRequestHandler):
             body["metadata"]["uid"] = f"uid-{next(self.server.numbers)}"
             objects[path] = body
             self.answer(201, body)
+        elif self.command == "GET" and path.endswith("/networkpolicies"):
+            self.answer(200, {"kind": "NetworkPolicyList", "items": self.server.of_kind("networkpolicies")})
         elif path not in objects:
             self.answer(404, {"kind": "Status", "code": 404, "reason": "NotFound"})
         elif self.command == "DELETE":

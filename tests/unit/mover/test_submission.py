@@ -31,7 +31,7 @@ def condition(kind):
 def test_the_secret_exists_and_is_owned_before_the_mover_wakes_up(api):
     started = submit(api.api_client, SPEC, CREDENTIALS)
     assert not started.adopted
-    assert [method for method, _ in api.requests] == ["POST", "POST", "PATCH"]
+    assert [method for method, _ in api.requests if method != "GET"] == ["POST", "POST", "PATCH"]
     (secret,) = api.of_kind("secrets")
     assert secret["metadata"]["ownerReferences"][0]["uid"] == started.uid
     assert the_job(api)["spec"]["parallelism"] == 1
@@ -94,6 +94,44 @@ def test_a_refusal_carries_the_servers_words_and_is_not_retried(api):
         submit(api.api_client, SPEC, CREDENTIALS)
     assert caught.value.retryable is False
     assert len(api.requests) == 1
+
+
+def test_a_namespace_of_level_restricted_is_reported_with_what_to_change(api):
+    labels = api.objects["/api/v1/namespaces/shop"]["metadata"]["labels"]
+    labels["pod-security.kubernetes.io/enforce"] = "restricted"
+    with pytest.raises(MoverError, match="enforce=baseline") as caught:
+        submit(api.api_client, SPEC, CREDENTIALS)
+    assert caught.value.retryable is False
+    assert api.of_kind("jobs") == []
+
+
+def test_a_namespace_of_level_baseline_gets_a_mover_that_it_allows(api):
+    labels = api.objects["/api/v1/namespaces/shop"]["metadata"]["labels"]
+    labels["pod-security.kubernetes.io/enforce"] = "baseline"
+    submit(api.api_client, SPEC, CREDENTIALS)
+    container = the_job(api)["spec"]["template"]["spec"]["containers"][0]
+    assert container["securityContext"]["capabilities"]["add"] == ["DAC_OVERRIDE"]
+
+
+def test_a_mover_is_let_out_of_a_namespace_that_keeps_its_pods_in(api):
+    policies = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies"
+    deny = {"metadata": {"name": "deny"}, "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}}
+    api.objects[f"{policies}/deny"] = deny
+    job = submit(api.api_client, SPEC, CREDENTIALS)
+    own = api.objects[f"{policies}/{job.name}"]
+    assert own["spec"]["podSelector"]["matchLabels"] == {"job-name": job.name}
+    assert own["metadata"]["ownerReferences"][0]["uid"] == job.uid
+
+
+def test_where_nothing_is_forbidden_no_policy_is_made(api):
+    submit(api.api_client, SPEC, CREDENTIALS)
+    assert api.of_kind("networkpolicies") == []
+
+
+def test_a_missing_namespace_is_named(api):
+    del api.objects["/api/v1/namespaces/shop"]
+    with pytest.raises(MoverError, match="refused by the API server"):
+        submit(api.api_client, SPEC, CREDENTIALS)
 
 
 def test_removing_a_mover_twice_is_harmless(api):
