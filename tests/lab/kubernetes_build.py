@@ -18,9 +18,7 @@ from tests.lab.progress import Progress
 from tests.lab.tools import run_tool
 
 SERVERS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
-DEBIAN_VERSION = (
-    "1.20.5+really1.20.2-1.1+deb12u1"  # known to build; another is built as well, under its own key
-)
+DEBIAN_VERSION = "1.20.5+really1.20.2-1.1+deb12u1"  # known to build; of a later one the mirror's is taken
 VERSION = "v1.20.2"
 TAGS = "providerless,dockerless"
 GO = Path("/usr/lib/go-1.19/bin/go")
@@ -86,9 +84,8 @@ def _build(folder: Path, progress: Progress, log: Path) -> None:
     gopath = work / "go"
     tree = gopath / "src/k8s.io/kubernetes"
     download = work / "download"
-    compiled = (
-        cache_root() / "kubernetes" / f".{cache_key()}.compiled"
-    )  # outlives a kill, which leaves it valid
+    # Go's own cache is valid whenever its user is killed: the next build goes on from there.
+    compiled = cache_root() / "kubernetes" / f".{cache_key()}.compiled"
     download.mkdir(parents=True)
     environment = {
         "GOPATH": str(gopath),
@@ -139,14 +136,8 @@ def _build(folder: Path, progress: Progress, log: Path) -> None:
 def _openapi_command(work: Path, tree: Path) -> list[str]:
     return [
         str(work / "openapi-gen"),
-        *(
-            "-O",
-            "zz_generated.openapi",
-            "--output-base",
-            str(work / "go/src"),
-            "--output-package",
-            OPENAPI_PACKAGE,
-        ),
+        *("-O", "zz_generated.openapi"),
+        *("--output-base", str(work / "go/src"), "--output-package", OPENAPI_PACKAGE),
         *("--go-header-file", "vendor/k8s.io/code-generator/hack/boilerplate.go.txt"),
         *("--report-filename", str(work / "openapi-report")),
         *("--input-dirs", ",".join(_openapi_packages(tree))),
