@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -171,13 +171,13 @@ def _keyed(field: str, key: str, glob: str | None) -> Predicate:
 
         def has_key(part: Any, _whole: Manifest) -> bool:
             mapping = value_at(part, place)
-            return isinstance(mapping, Mapping) and key in mapping and fits(mapping[key])
+            return isinstance(mapping, dict) and key in mapping and fits(mapping[key])
 
         return has_key
 
     def has_like_key(part: Any, _whole: Manifest) -> bool:
         mapping = value_at(part, place)
-        return isinstance(mapping, Mapping) and any(
+        return isinstance(mapping, dict) and any(
             fnmatchcase(name, key) and fits(value) for name, value in mapping.items()
         )
 

@@ -13,6 +13,7 @@ from migration_ops.transform.draft import Draft
 from migration_ops.transform.errors import RuleExecutionError
 from migration_ops.transform.images import image_copies
 from migration_ops.transform.objects import (
+    POD_TEMPLATE_PATHS,
     Manifest,
     Parts,
     claims,
@@ -28,6 +29,13 @@ from migration_ops.transform.results import SEVERITIES, Finding, TransformResult
 from migration_ops.transform.rule_parameters import resolve_params
 from migration_ops.transform.rules import Rule, RuleSet
 
+# Where a scope can select anything at all.
+KINDS_WITH: dict[str, Sequence[str]] = {
+    "object": ("*",),
+    "pod": tuple(POD_TEMPLATE_PATHS),
+    "container": tuple(POD_TEMPLATE_PATHS),
+    "claim": (*POD_TEMPLATE_PATHS, "PersistentVolumeClaim"),
+}
 ONE_OBJECT_A_NAME = "engine/one-object-a-name"
 
 
@@ -157,7 +165,7 @@ def _compile(rule_set: RuleSet, rule: Rule, position: int, context: Context) -> 
     when, where = compile_condition(rule.when, context), compile_condition(rule.where, context)
     if when is None or where is None:
         return None
-    kinds = [pattern.rpartition("/")[2] for pattern in rule.when.kind or ["*"]]
+    kinds = [pattern.rpartition("/")[2] for pattern in rule.when.kind or KINDS_WITH[rule.scope]]
     return CompiledRule(
         name=f"{rule_set.name}/{rule.name}",
         rule_set=rule_set.name,

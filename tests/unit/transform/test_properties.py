@@ -188,7 +188,7 @@ def workloads(draw: st.DrawFn) -> Manifest:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 @given(manifest=st.one_of(services(), ingresses(), workloads()))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_manifest_is_adapted_once_and_for_all(provider: str, manifest: Manifest) -> None:
     before = copy.deepcopy(manifest)
 
