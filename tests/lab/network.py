@@ -61,7 +61,7 @@ def connect_node(layout: Layout, holder: int) -> None:
         in_node("ip", "link", "set", "lo", "up")
         in_node("ip", "address", "add", f"{layout.node_end}/30", "dev", NODE_WIRE)
         in_node("ip", "link", "set", NODE_WIRE, "up")
-        in_node("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        in_node("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
         _ip("link", "set", layout.wire, "up")
         _ip("address", "add", f"{layout.host_end}/30", "dev", layout.wire)
     in_node("ip", "route", "replace", "default", "via", layout.host_end)

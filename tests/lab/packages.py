@@ -10,7 +10,7 @@ from tests.lab.errors import LabError
 from tests.lab.progress import Progress
 from tests.lab.tools import output_of, run_tool
 
-BUILD_PACKAGES = ("golang-1.19-go", "debootstrap", "dpkg-dev")
+BUILD_PACKAGES = ("golang-1.19-go", "debootstrap")
 NODE_PACKAGES = (
     "etcd-server",
     "containerd",

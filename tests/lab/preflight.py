@@ -13,13 +13,14 @@ from tests.lab.cgroups import hierarchies
 from tests.lab.image import ARCHITECTURES
 from tests.lab.instance import DATA_ROOT, RUN_ROOT
 
-TOOLS = ("apt-get", "dpkg-query", "unshare", "nsenter", "setpriv", "setsid", "mount", "tar", "nice", "sysctl")
+TOOLS = ("apt-get", "dpkg-query", "unshare", "nsenter", "setpriv", "setsid", "mount", "tar", "nice")
 FREE_GIGABYTES = 6
 MEMORY_GIGABYTES = 5
 
 
 def preflight() -> list[str]:
     """Return one sentence for each thing that this machine lacks; an empty list: the lab can run."""
+    _complete_path()
     missing = _system()
     if os.geteuid() != 0:
         missing.append("root: the lab makes network namespaces, mounts and control groups; run it with sudo")
@@ -30,6 +31,13 @@ def preflight() -> list[str]:
     if not missing:
         missing += _kernel()
     return missing + _room()
+
+
+def _complete_path() -> None:
+    """Let programs of the system be found even where `su` has kept a user's PATH."""
+    folders = os.environ.get("PATH", "").split(":")
+    lacking = [folder for folder in ("/usr/sbin", "/sbin") if folder not in folders]
+    os.environ["PATH"] = ":".join([*folders, *lacking])
 
 
 def _system() -> list[str]:

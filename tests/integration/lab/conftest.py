@@ -74,10 +74,18 @@ class Pods:
         return printed
 
     def log(self, name: str) -> str:
-        """Return what a pod has printed."""
-        answer = self.core.read_namespaced_pod_log(name, self.namespace, _preload_content=False)
-        with answer:
-            return str(answer.data.decode())
+        """Return what a pod has printed; wait for its first line."""
+        printed = ""
+
+        def has_printed() -> bool:
+            nonlocal printed
+            answer = self.core.read_namespaced_pod_log(name, self.namespace, _preload_content=False)
+            with answer:
+                printed = answer.data.decode()
+            return "\n" in printed
+
+        eventually(has_printed, f"a line of pod {name}")
+        return printed
 
     def fetch(self, name: str, address: str, ca: str = "") -> str:
         """Fetch an address from inside a pod and return the HTTP status, then the body's first line."""
