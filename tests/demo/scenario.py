@@ -244,7 +244,7 @@ class Scenario:
         """Bring the source back by ``migration-ops resume``, without Airflow; wait until it trades."""
         store = self.ground.store
         command = [
-            sys.executable, "-m", "migration_ops.cli", "resume",
+            str(Path(sys.executable).with_name("migration-ops")), "resume",
             "--plan", str(PLAN), "--kubeconfig", str(self.ground.source.kubeconfig),
         ]  # fmt: skip
         environment = {
