@@ -55,6 +55,8 @@ def build_job(spec: MoverSpec, credentials: Credentials) -> dict[str, Any]:
             # A failed mover is started again by Airflow, which knows whether that makes sense.
             "backoffLimit": 0,
             "activeDeadlineSeconds": spec.timeout_seconds,
+            # For what its task couldn't delete. Long enough for a task that is retried late to read it.
+            "ttlSecondsAfterFinished": 86_400,
             "template": {
                 "metadata": {
                     "labels": labels,

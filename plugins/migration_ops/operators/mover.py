@@ -36,7 +36,15 @@ _GRACE = timedelta(minutes=5)  # Kubernetes ends the Job first; this only guards
 
 
 class MoverOperator(MigrationOperator):
-    """Runs one mover and returns its summary."""
+    """Runs one mover and returns its summary.
+
+    Its Job stays until Airflow has the result: a task that is lost just before finds the Job again.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.on_success_callback = [*self.on_success_callback, remove_finished_mover]
+        self.finished: tuple[str, str] | None = None  # namespace and name of the Job, once it is done
 
     @property
     @abstractmethod
@@ -130,11 +138,8 @@ class MoverOperator(MigrationOperator):
     def _finish(
         self, context: Context, summary: dict[str, Any] | None, waiting: dict[str, Any]
     ) -> dict[str, Any]:
-        from migration_ops.mover.submission import remove
-
         summary = summary or self.lost_summary()
         if summary is None:
-            remove(self.hook.api_client, waiting["namespace"], waiting["name"])
             raise MoverFailedError(
                 f"mover {waiting['namespace']}/{waiting['name']} is gone and left no summary; "
                 "a retry runs it again"
@@ -142,9 +147,17 @@ class MoverOperator(MigrationOperator):
         result = self.result(summary)
         remember(context, "summary", summary)
         self.log.info("Done: %s", summary_text(summary))
-        # Only now, when the outcome is known: a task that is lost before finds the Job again.
-        remove(self.hook.api_client, waiting["namespace"], waiting["name"])
+        self.finished = waiting["namespace"], waiting["name"]
         return result
+
+
+def remove_finished_mover(context: Context) -> None:
+    """Delete the Job of a task that succeeded (a task's success callback)."""
+    from migration_ops.mover.submission import remove
+
+    task = context["task"]
+    if isinstance(task, MoverOperator) and task.finished:
+        remove(task.hook.api_client, *task.finished)
 
 
 class ProbeVaultOperator(MoverOperator):

@@ -123,11 +123,14 @@ def test_progress_is_written_down_and_the_task_waits_on(world, backup, context, 
     assert world.removed == []
 
 
-def test_the_result_is_the_volumes_record_and_then_the_job_goes(world, backup, context):
+def test_the_job_stays_until_airflow_has_the_result(world, backup, context):
     summary = {"snapshot_id": "snap", "total_bytes_processed": 10, "data_added_packed": 3}
     record = backup.resume_with(context, {"phase": "succeeded", "summary": summary}, WAITING, 15.0)
     assert (record["snapshot_id"], record["bytes"], record["added_bytes"]) == ("snap", 10, 3)
     assert record["consistency"] == "live"
+    assert world.removed == []
+    (after_success,) = backup.on_success_callback
+    after_success({"task": backup})
     assert world.removed == [("shop", "mover-x")]
 
 
@@ -139,6 +142,18 @@ def test_a_mover_that_vanished_after_its_work_is_found_in_the_vault(world, backu
     backup.__dict__["repository"] = None
     record = backup.resume_with(context, {"phase": "gone"}, WAITING, 15.0)
     assert (record["snapshot_id"], record["bytes"]) == ("snap", 7)
+
+
+def test_a_mapped_task_removes_its_job_too(plan):
+    mapped = BackupVolumeOperator.partial(task_id="v", plan=plan).expand(volume=[VOLUME])
+    assert len(mapped.unmap({"volume": VOLUME}).on_success_callback) == 1
+
+
+def test_a_mover_that_vanished_without_a_trace_is_run_again(world, plan, context):
+    probe = connected(ProbeVaultOperator(task_id="p", plan=plan, side="source"))
+    with pytest.raises(MoverFailedError, match="a retry runs it again") as caught:
+        probe.resume_with(context, {"phase": "gone"}, WAITING, 15.0)
+    assert caught.value.retryable
 
 
 def test_a_failed_mover_stays_for_the_retry_to_judge(world, backup, context):
