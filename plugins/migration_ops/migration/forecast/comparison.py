@@ -60,7 +60,7 @@ class Comparison(BaseModel):
                 else "-"
             )
             measured = seconds_text(one.measured) if one.measured is not None else "-"
-            error = "-" if one.error is None else f"{one.error:+.0%}"
+            error = "-" if one.error is None else f"{round(100 * one.error):+d} %".replace("+0", "0")
             lines.append(f"| {one.step} | {expected} | {bounds} | {measured} | {error} |")
         return "\n".join(lines)
 

@@ -153,8 +153,9 @@ def run_times(run: str, events: Sequence[Event]) -> RunTimes | None:
 
 def _volumes(data: Mapping[str, Any]) -> dict[VolumeName, Sample]:
     """What an event says of each volume: `{"volumes": [{namespace, claim, bytes, seconds}]}`."""
+    said = data.get("volumes")
     return {
         (one["namespace"], one["claim"]): Sample(float(one.get("bytes") or 0), float(one["seconds"]))
-        for one in data.get("volumes") or []
+        for one in (said if isinstance(said, list) else [])
         if isinstance(one, dict) and one.get("seconds")
     }

@@ -1,0 +1,143 @@
+"""What a run's report says, as data: the JSON next to the page, and the page's only input."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from migration_ops.migration.forecast import Comparison, Forecast
+from migration_ops.migration.switchover import AddressChange
+
+Outcome = Literal["finished", "rolled back", "verified", "failed", "running"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Span(_Record):
+    """Something that took time.
+
+    :param detail: what it did, in few words.
+    :param down: whether the application was down meanwhile.
+    """
+
+    name: str
+    began: datetime
+    ended: datetime
+    detail: str = ""
+    down: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return (self.ended - self.began).total_seconds()
+
+
+class VolumeLine(_Record):
+    """One volume, from the source to the target.
+
+    :param added_bytes: what the final delta added to the vault.
+    :param differences: what a second reading of the target found; none if nobody read it again.
+    """
+
+    source: str
+    target: str
+    storage_class: str = ""
+    bytes: int = 0
+    files: int = 0
+    added_bytes: int = 0
+    backup_seconds: float | None = None
+    restore_seconds: float | None = None
+    differences: int | None = None
+    warnings: list[str] = []
+
+
+class FindingLine(_Record):
+    """A finding of the rules or of the readiness report."""
+
+    severity: Literal["blocker", "decision", "warning", "info"]
+    origin: str
+    object: str
+    text: str
+    suggestion: str = ""
+
+
+class ChangeLine(_Record):
+    """A change that a rule made; values are shown only where they can't be secret."""
+
+    object: str
+    path: str
+    rule: str
+    before: str | None = None
+    after: str | None = None
+
+
+class ProbeLine(_Record):
+    """A question to the application in the target."""
+
+    probe: str
+    passed: bool
+    detail: str = ""
+
+
+class VerificationPart(_Record):
+    """What the verification looked at and found."""
+
+    objects: int = 0
+    volumes: int = 0
+    bytes: int = 0
+    different: list[str] = []
+    explained: list[str] = []
+    probes: list[ProbeLine] = []
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing differed and every probe passed."""
+        return not self.different and all(probe.passed for probe in self.probes)
+
+
+class ResourcesPart(_Record):
+    """What became of the objects.
+
+    :param kinds: number of captured objects by `apiVersion/Kind`.
+    :param actions: number of applied objects by what was done.
+    :param stayed: what was left behind, with the reason.
+    """
+
+    kinds: dict[str, int] = {}
+    actions: dict[str, int] = {}
+    changes: list[ChangeLine] = []
+    stayed: list[tuple[str, str]] = []
+
+
+class RunReport(_Record):
+    """One run of a plan.
+
+    :param kind: `cutover`, `rehearsal`, `rollback`, ...
+    :param downtime_seconds: from the first stop to the last verified workload; none if it didn't get there.
+    """
+
+    version: Literal[1] = 1
+    plan: str
+    description: str = ""
+    kind: str
+    run: str
+    outcome: Outcome
+    source: str
+    target: str
+    began: datetime
+    ended: datetime
+    made: datetime
+    downtime_seconds: float | None = None
+    point: str = ""
+    timeline: list[Span] = []
+    volumes: list[VolumeLine] = []
+    resources: ResourcesPart = ResourcesPart()
+    findings: list[FindingLine] = []
+    verification: VerificationPart | None = None
+    forecast: Forecast | None = None
+    comparison: Comparison | None = None
+    addresses: list[AddressChange] = []

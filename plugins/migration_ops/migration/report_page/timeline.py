@@ -1,0 +1,124 @@
+"""Where the bars of the downtime's picture lie: times to coordinates, no drawing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from migration_ops.migration.forecast import seconds_text
+from migration_ops.migration.report_page.model import Span
+
+WIDTH = 1000.0
+LABEL_WIDTH = 150.0
+VALUE_WIDTH = 90.0
+ROW = 30.0
+BAR = 16.0
+TOP = 26.0
+_SMALLEST_BAR = 2.0
+_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
+_MOST_TICKS = 8
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One span's bar.
+
+    :param x: left end, in the picture's units.
+    :param y: upper end.
+    """
+
+    name: str
+    detail: str
+    time: str
+    x: float
+    y: float
+    width: float
+    down: bool
+    began: str
+
+    @property
+    def middle(self) -> float:
+        """Where the row's texts stand."""
+        return self.y + BAR / 2
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A line of the scale."""
+
+    x: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The whole picture.
+
+    :param down: left end and width of the time in which the application was down.
+    """
+
+    width: float
+    height: float
+    bars: list[Bar]
+    ticks: list[Tick]
+    down: tuple[float, float] | None
+    down_text: str
+
+
+def draw(spans: Sequence[Span]) -> Picture | None:
+    """Lay out the spans, one row each; nothing if there is nothing to draw."""
+    if not spans:
+        return None
+    began, ended = min(span.began for span in spans), max(span.ended for span in spans)
+    whole = max((ended - began).total_seconds(), 1.0)
+    room = WIDTH - LABEL_WIDTH - VALUE_WIDTH
+
+    def place(when: datetime) -> float:
+        return LABEL_WIDTH + room * (when - began).total_seconds() / whole
+
+    bars = [
+        Bar(
+            name=span.name,
+            detail=span.detail,
+            time=seconds_text(span.seconds),
+            x=round(place(span.began), 2),
+            y=TOP + number * ROW + (ROW - BAR) / 2,
+            width=round(max(_SMALLEST_BAR, place(span.ended) - place(span.began)), 2),
+            down=span.down,
+            began=f"{span.began:%H:%M:%S}",
+        )
+        for number, span in enumerate(spans)
+    ]
+    stopped = [span for span in spans if span.down]
+    down, text, step = None, "", _tick_step(whole)
+    if stopped:
+        first, last = min(span.began for span in stopped), max(span.ended for span in stopped)
+        down = (round(place(first), 2), round(place(last) - place(first), 2))
+        text = f"down {seconds_text((last - first).total_seconds())}"
+    return Picture(
+        width=WIDTH,
+        height=TOP + len(spans) * ROW + 8,
+        bars=bars,
+        ticks=[
+            Tick(round(LABEL_WIDTH + room * at / whole, 2), _tick_text(at, step))
+            for at in range(0, int(whole) + 1, step)
+        ],
+        down=down,
+        down_text=text,
+    )
+
+
+def _tick_step(whole: float) -> int:
+    return next((one for one in _STEPS if whole / one <= _MOST_TICKS), math.ceil(whole / _MOST_TICKS))
+
+
+def _tick_text(seconds: int, step: int) -> str:
+    """Minutes and seconds as on a clock where the scale needs both, else the larger unit alone."""
+    if seconds == 0:
+        return "0"
+    for unit, length in (("h", 3600), ("min", 60)):
+        if step % length == 0:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s" if seconds < 60 else f"{seconds // 60}:{seconds % 60:02d}"
