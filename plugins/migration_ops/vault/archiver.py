@@ -20,20 +20,26 @@ from migration_ops.vault.chunker import SMALLEST
 from migration_ops.vault.errors import DamagedError
 from migration_ops.vault.excludes import Patterns
 from migration_ops.vault.file_reader import FileReader, LargeFile
-from migration_ops.vault.folder import Folder, Slot
-from migration_ops.vault.names import json_string, quote
-from migration_ops.vault.node import Node, encode_content, encode_head, encode_node
+from migration_ops.vault.folder import Folder, Slot, Targets
+from migration_ops.vault.names import json_key
+from migration_ops.vault.node import Node, encode_content, encode_head, encode_node, file_head
 from migration_ops.vault.parent import ParentTree
 from migration_ops.vault.repository import Repository
-from migration_ops.vault.source import below, has_holes, is_device, node_of, open_source, read_xattrs
+from migration_ops.vault.source import (
+    below,
+    has_holes,
+    is_device,
+    node_of,
+    open_source,
+    owner_names,
+    read_xattrs,
+)
 from migration_ops.vault.stopping import StopRequest
 
 SMALL_BYTES = SMALLEST
 _BATCH_BYTES = 1024 * 1024
 _BATCH_FILES = 256
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
-
-Targets = dict[bytes, "Targets | None"]
 
 
 @dataclass
@@ -168,9 +174,12 @@ class Archiver:
         return None
 
     def _node_of(self, name: bytes, status: os.stat_result) -> Node:
+        return node_of(name, status, self._device_of(status))
+
+    def _device_of(self, status: os.stat_result) -> int:
         if status.st_nlink == 1 or stat.S_ISDIR(status.st_mode):
-            return node_of(name, status)
-        return node_of(name, status, self._devices.setdefault(status.st_dev, len(self._devices) + 1))
+            return 0
+        return self._devices.setdefault(status.st_dev, len(self._devices) + 1)
 
     def _is_left_out(self, folder: Folder, path: bytes, name: bytes, status: os.stat_result) -> bool:
         if (
@@ -193,7 +202,7 @@ class Archiver:
         except BaseException:
             os.close(descriptor)
             raise
-        old = folder.parent.node(json_string(quote(name))[1:-1].encode()) if folder.parent else None
+        old = folder.parent.node(json_key(name).encode("utf-8", "surrogatepass")) if folder.parent else None
         subtree = old.subtree if old is not None and old.type == "dir" else None
         child = Folder(descriptor, path, node, folder.reserve(), self._load_parent(subtree), names, targets)
         child.known, child.old_subtree = subtree is not None, subtree
@@ -216,29 +225,39 @@ class Archiver:
             return None
 
     def _visit_file(self, folder: Folder, name: bytes, path: bytes, status: os.stat_result) -> None:
-        node = self._node_of(name, status)
-        node.xattrs = read_xattrs(below(folder.descriptor, name))
-        head = encode_head(node)
         known = False
         if folder.parent is not None:
-            key = json_string(quote(name))[1:-1].encode()
-            raw = folder.parent.unchanged(key, head.encode())
-            if raw is None and (old := folder.parent.node(key)) is not None:
+            key = json_key(name)
+            encoded = key.encode("utf-8", "surrogatepass")
+            # With the same ctime the attributes are the same too, so that they need not be asked for.
+            head = file_head(key, status, self._device_of(status), owner_names).encode(
+                "utf-8", "surrogatepass"
+            )
+            raw = folder.parent.unchanged(encoded, head)
+            if raw is None and (old := folder.parent.node(encoded)) is not None:
                 known = True
-                content = folder.parent.content_if_same(
-                    node,
-                    old,
-                    ignore_ctime=self._options.ignore_ctime,
-                    ignore_inode=self._options.ignore_inode,
-                )
-                if content is not None:
-                    raw = f'{head},"content":{content}}}'.encode()
+                raw = self._unchanged_node(folder, name, status, old)
             if raw is not None:
                 folder.add(raw)
                 self._counts.files_unmodified += 1
-                self._counts.total_bytes_processed += node.size
+                self._counts.total_bytes_processed += status.st_size
                 return
-        self._read_file(folder, name, node, head, path, known=known)
+        node = self._node_of(name, status)
+        node.xattrs = read_xattrs(below(folder.descriptor, name))
+        self._read_file(folder, name, node, encode_head(node), path, known=known)
+
+    def _unchanged_node(self, folder: Folder, name: bytes, status: os.stat_result, old: Node) -> bytes | None:
+        """The node with fresh metadata and the parent's content, if restic's rule takes the file for unchanged."""
+        if folder.parent is None:
+            return None
+        node = self._node_of(name, status)
+        content = folder.parent.content_if_same(
+            node, old, ignore_ctime=self._options.ignore_ctime, ignore_inode=self._options.ignore_inode
+        )
+        if content is None:
+            return None
+        node.xattrs = read_xattrs(below(folder.descriptor, name))
+        return f'{encode_head(node)},"content":{content}}}'.encode("utf-8", "surrogatepass")
 
     def _read_file(
         self, folder: Folder, name: bytes, node: Node, head: str, path: bytes, *, known: bool

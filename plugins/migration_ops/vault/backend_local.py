@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -62,7 +61,7 @@ class LocalBackend:
     def save(self, kind: FileKind, name: str, parts: Sequence[Buffer]) -> None:
         """Write beside, sync, rename; a crash leaves a ``-tmp-`` file that every reader passes over."""
         path = self._path(kind, name)
-        temporary = path.with_name(f"{path.name}-tmp-{secrets.token_hex(6)}")
+        temporary = path.with_name(f"{path.name}-tmp-{os.urandom(6).hex()}")
         try:
             try:
                 descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -221,7 +221,7 @@ def _make_store(location: S3Location, settings: StoreSettings) -> S3Store:
                 "base": 2,
             },
         },
-        credential_provider=provider,
+        credential_provider=provider,  # type: ignore[arg-type] # likewise
     )
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from migration_ops.vault import lock as locks
-from migration_ops.vault.archiver import Archiver, Targets, WalkOptions
+from migration_ops.vault.archiver import Archiver, WalkOptions
 from migration_ops.vault.backup_counts import BackupCounts, BackupSummary, Report
 from migration_ops.vault.blob_saver import BlobSaver, UploadLimit
 from migration_ops.vault.clock import NANOSECONDS, format_time, now
 from migration_ops.vault.errors import Interrupted, UsageError
 from migration_ops.vault.excludes import Patterns
+from migration_ops.vault.folder import Targets
 from migration_ops.vault.node import Node
 from migration_ops.vault.packer import Packer
 from migration_ops.vault.parent import find_parent
@@ -71,7 +71,7 @@ def backup(
     stop = stop or StopRequest(stop_at)
     report = progress or silent
     start, targets, shown, root = resolve_targets(paths, as_root=as_root)
-    host = hostname or socket.gethostname()
+    host = hostname or os.uname().nodename
     snapshot_time = started if time is None else time
     with locks.locked(repo):
         parent_snapshot = None

@@ -87,7 +87,7 @@ def check(repo: Repository, *, read_data: str | None = None, progress: Report | 
         mark_reachable(repo, snapshots, findings.error)
         chosen = _choose(sorted(packs.items()), read_data)
         with ThreadPoolExecutor(max(2, repo.backend.connections), "check") as pool:
-            for name, problems in pool.map(lambda each: _read_pack(repo, *each, contents), chosen):
+            for name, problems in pool.map(lambda each: _read_pack(repo, each[0], each[1], contents), chosen):
                 for problem in problems:
                     findings.error(problem)
                     findings.broken_packs.add(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import sys
 from typing import Any
 
@@ -67,4 +66,3 @@ def vault(context: click.Context) -> None:
     wrong password; 130 interrupted.
     """
     context.ensure_object(Session)
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)

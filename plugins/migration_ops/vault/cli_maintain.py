@@ -19,7 +19,7 @@ def parse_size(text: str) -> int:
     match = re.fullmatch(r"(\d+)\s*([kmgt]?)(i?b)?", text.strip(), re.IGNORECASE)
     if not match:
         raise UsageError(f"{text!r} is no size; write 8MiB or a number of bytes")
-    return int(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " ")
+    return int(match[1]) << (10 * " kmgt".index(match[2].lower() or " "))
 
 
 @click.command("init")

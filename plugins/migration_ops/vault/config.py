@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
+import os
 from dataclasses import dataclass
 
 from migration_ops.vault.backend import Backend, FileKind
@@ -25,7 +25,7 @@ class Config:
 
 def write_config(backend: Backend, key: Key) -> Config:
     """Make and store the config of a new repository."""
-    config = Config(secrets.token_hex(32), random_polynomial())
+    config = Config(os.urandom(32).hex(), random_polynomial())
     document = json.dumps(
         {"version": VERSION, "id": config.id, "chunker_polynomial": f"{config.polynomial:x}"},
         separators=(",", ":"),

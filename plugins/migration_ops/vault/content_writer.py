@@ -6,10 +6,12 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from migration_ops.vault.backend import FileKind
+from migration_ops.vault.crypto import OVERHEAD
 from migration_ops.vault.errors import DamagedError, ObjectMissing, VaultError
 from migration_ops.vault.index import BlobPlace, blob_id_of
 from migration_ops.vault.pack import BlobType, PackedBlob
@@ -27,10 +29,21 @@ _ZERO_RATIO = 100
 Place = tuple[RestoredFile, int]
 
 
-@dataclass
-class _Wanted:
+class Piece(NamedTuple):
+    """A blob of a file: its id, its offset and length in the file, and where it lies in the repository."""
+
+    id: bytes
+    offset: int
+    length: int
     place: BlobPlace
-    targets: list[Place] = field(default_factory=list)
+
+
+class _Wanted:
+    __slots__ = ("place", "targets")
+
+    def __init__(self, place: BlobPlace) -> None:
+        self.place = place
+        self.targets: list[Place] = []
 
 
 @dataclass
@@ -55,7 +68,7 @@ class ContentWriter:
         self._finished = finished
         self._wanted: dict[bytes, _Wanted] = {}
         self._ready: list[RestoredFile] = []
-        self._compare: list[tuple[RestoredFile, list[tuple[bytes, int, int]]]] = []
+        self._compare: list[tuple[RestoredFile, list[Piece]]] = []
         # Reentrant: a comparison plans writes while it holds it.
         self._lock = threading.RLock()
         self.counts = ContentCounts()
@@ -63,12 +76,13 @@ class ContentWriter:
         self._most_gap = _MOST_GAP_REMOTE if remote else _MOST_GAP_LOCAL
         self._workers = max(os.cpu_count() or 2, repo.backend.connections if remote else 2)
         self._pool: ThreadPoolExecutor | None = None
+        self._running: list[Future[None]] = []
 
     def __len__(self) -> int:
         return len(self._wanted) + len(self._ready) + len(self._compare)
 
-    def layout(self, content: list[bytes]) -> list[tuple[bytes, int, int]]:
-        """Where a file's blobs begin and how long they are: id, offset and length.
+    def layout(self, content: list[bytes]) -> list[Piece]:
+        """Where a file's blobs belong, and where they lie.
 
         :raises DamagedError: if a blob is not in the index.
         """
@@ -79,37 +93,35 @@ class ContentWriter:
             place = find(BlobType.DATA, blob_id)
             if place is None:
                 raise DamagedError(f"data blob {blob_id.hex()} is in no index; the vault has lost it")
-            length = place.blob.plaintext_length
-            places.append((blob_id, offset, length))
+            blob = place.blob
+            length = blob.uncompressed_length or blob.length - OVERHEAD
+            places.append(Piece(blob_id, offset, length, place))
             offset += length
         return places
 
-    def add(self, file: RestoredFile, pieces: list[tuple[bytes, int, int]]) -> None:
+    def add(self, file: RestoredFile, pieces: list[Piece]) -> None:
         """Plan writes of blobs into a file.
 
-        :param pieces: id, offset and length of each; none if only the metadata must be set.
+        :param pieces: of :meth:`layout`; none if only the metadata must be set.
         """
         file.expect()  # for the plan itself
-        for blob_id, offset, length in pieces:
-            self._want(file, blob_id, offset, length)
+        for piece in pieces:
+            self._want(file, piece)
         self._settle_plan(file)
 
     def _settle_plan(self, file: RestoredFile) -> None:
         if file.settle():
             self._ready.append(file)
 
-    def add_compared(self, file: RestoredFile, pieces: list[tuple[bytes, int, int]]) -> None:
+    def add_compared(self, file: RestoredFile, pieces: list[Piece]) -> None:
         """Plan to compare an existing file with its blobs, and to write those that differ."""
         file.expect()
         self._compare.append((file, pieces))
 
-    def _want(self, file: RestoredFile, blob_id: bytes, offset: int, length: int) -> None:
+    def _want(self, file: RestoredFile, piece: Piece) -> None:
+        blob_id, offset, length, place = piece
         wanted = self._wanted.get(blob_id)
         if wanted is None:
-            place = self._repo.index.find(BlobType.DATA, blob_id)
-            if place is None:
-                file.fail(DamagedError(f"data blob {blob_id.hex()} is in no index; the vault has lost it"))
-                return
             blob = place.blob
             if length >= 4096 and blob.length * _ZERO_RATIO < length and is_zeros(blob_id, length):
                 file.sparse = True
@@ -124,24 +136,38 @@ class ContentWriter:
         file.expect()
         wanted.targets.append((file, offset))
 
-    def run(self) -> None:
-        """Do all that was planned.
+    def start(self) -> None:
+        """Begin to do all that was planned, after what was begun before is done; planning goes on meanwhile.
 
         :raises Interrupted: if it was asked to stop.
         """
+        self.drain()
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._workers, "restore")
         compare, self._compare = self._compare, []
         for _ in self._pool.map(self._compare_file, compare):
             self._stop.check()
         wanted, self._wanted = self._wanted, {}
-        for _ in self._pool.map(self._fetch, self._ranges(wanted)):
-            self._stop.check()
         ready, self._ready = self._ready, []
-        for file in ready:
+        self._running = [self._pool.submit(self._fetch, blobs) for blobs in self._ranges(wanted)]
+        if ready:
+            self._running.append(self._pool.submit(self._finish_all, ready))
+
+    def drain(self) -> None:
+        """Wait until all that was begun is done.
+
+        :raises Interrupted: if it was asked to stop.
+        """
+        running, self._running = self._running, []
+        for future in running:
+            future.result()
+            self._stop.check()
+
+    def _finish_all(self, files: list[RestoredFile]) -> None:
+        for file in files:
             self._finished(file)
 
-    def _compare_file(self, work: tuple[RestoredFile, list[tuple[bytes, int, int]]]) -> None:
+    def _compare_file(self, work: tuple[RestoredFile, list[Piece]]) -> None:
         file, pieces = work
         if self._stop.asked:
             return
@@ -152,12 +178,13 @@ class ContentWriter:
                 file.node.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=file.folder.descriptor
             )
             try:
-                for blob_id, offset, length in pieces:
+                for piece in pieces:
+                    blob_id, offset, length, _ = piece
                     data = os.pread(descriptor, length, offset)
                     if len(data) == length and blob_id_of(data) == blob_id:
                         same += length
                     else:
-                        different.append((blob_id, offset, length))
+                        different.append(piece)
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -165,8 +192,8 @@ class ContentWriter:
             different = []
         with self._lock:
             self.counts.bytes_unchanged += same
-            for blob_id, offset, length in different:
-                self._want(file, blob_id, offset, length)
+            for piece in different:
+                self._want(file, piece)
             self._settle_plan(file)
 
     def _ranges(self, wanted: dict[bytes, _Wanted]) -> list[list[_Wanted]]:

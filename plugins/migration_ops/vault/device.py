@@ -119,14 +119,15 @@ def restore_device(
         counts.content = writer.counts
         pieces = writer.layout(node.content or [])
         if base is not None:
-            there = {(blob, offset) for blob, offset, _ in writer.layout(only_file(repo, base).content or [])}
-            skipped = [piece for piece in pieces if (piece[0], piece[1]) in there]
-            counts.content.bytes_unchanged += sum(length for _, _, length in skipped)
-            pieces = [piece for piece in pieces if (piece[0], piece[1]) not in there]
+            there = {(piece.id, piece.offset) for piece in writer.layout(only_file(repo, base).content or [])}
+            skipped = [piece for piece in pieces if (piece.id, piece.offset) in there]
+            counts.content.bytes_unchanged += sum(piece.length for piece in skipped)
+            pieces = [piece for piece in pieces if (piece.id, piece.offset) not in there]
         try:
             # Blobs that the base lacks may have been written by an interrupted run: comparing finds out.
             writer.add_compared(file, pieces)
-            writer.run()
+            writer.start()
+            writer.drain()
         finally:
             writer.close()
     finally:

@@ -11,6 +11,10 @@ from migration_ops.vault.parent import ParentTree
 from migration_ops.vault.tree import TreeBuilder
 
 
+# Below which entries of a folder which ones are wanted; None for all.
+Targets = dict[bytes, "Targets | None"]
+
+
 class Slot:
     """The place of a node in its folder; filled when the node is complete, or given up."""
 
@@ -44,7 +48,7 @@ class Folder:
         slot: Slot | None,
         parent: ParentTree | None,
         names: Iterator[bytes],
-        targets: dict[bytes, dict[bytes, object]] | None = None,
+        targets: Targets | None = None,
     ) -> None:
         self.descriptor = descriptor
         self.path = path

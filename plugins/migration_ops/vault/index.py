@@ -88,6 +88,11 @@ class Index:
                 answers.append(first)
             return answers
 
+    def contains(self, kind: BlobType, blob_id: bytes) -> bool:
+        """Whether a blob is in a finished pack, or in this process's open ones."""
+        with self._lock:
+            return self.tables[kind].find(blob_id) >= 0 or blob_id in self._pending[kind]
+
     def contains_all(self, kind: BlobType, ids: Iterable[bytes]) -> bool:
         """Whether all blobs are in finished packs, or in this process's open ones."""
         pending, find = self._pending[kind], self.tables[kind].find

@@ -6,8 +6,6 @@ import base64
 import hashlib
 import json
 import os
-import secrets
-import socket
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +53,7 @@ def add_key(
 
     :returns: the id of the new key file.
     """
-    salt = secrets.token_bytes(64)
+    salt = os.urandom(64)
     payload = json.dumps(
         {
             "mac": {
@@ -70,7 +68,7 @@ def add_key(
         {
             "created": format_time(now()),
             "username": username or _user(),
-            "hostname": hostname or socket.gethostname(),
+            "hostname": hostname or os.uname().nodename,
             "kdf": "scrypt",
             "N": _N,
             "r": _R,

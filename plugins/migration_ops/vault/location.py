@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
-
 from migration_ops.vault.errors import UsageError
 
 
@@ -92,6 +90,8 @@ def parse_location(text: str) -> LocalLocation | S3Location:
         rest = text.removeprefix("s3:")
         if not rest.startswith(("http://", "https://")):
             rest = "https://" + rest.removeprefix("//")
+        from urllib.parse import urlsplit  # noqa: PLC0415 - a local path needs none of it
+
         parts = urlsplit(rest)
         bucket, _, prefix = parts.path.strip("/").partition("/")
         if not parts.netloc or not bucket:

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -29,8 +27,6 @@ from migration_ops.vault.errors import DamagedError, ObjectMissing, RepositoryLo
 
 if TYPE_CHECKING:
     from migration_ops.vault.repository import Repository
-
-log = logging.getLogger(__name__)
 
 STALE_SECONDS = 30 * 60
 REFRESH_SECONDS = 5 * 60
@@ -56,6 +52,12 @@ class LockFile:
         return (
             f"{kind} lock of PID {self.pid} on {self.hostname} since {format_time(self.time)} ({self.id[:8]})"
         )
+
+
+def _warn(text: str) -> None:
+    import logging  # noqa: PLC0415 - costs a tenth of a mover's start, and is hardly ever needed
+
+    logging.getLogger(__name__).warning(text)
 
 
 def _process(pid: int) -> dict[str, Any]:
@@ -134,7 +136,7 @@ def is_stale(lock: LockFile) -> bool:
     """Restic's rule, for ``unlock``: older than half an hour, or of a dead process of this host."""
     if now() - lock.time > STALE_SECONDS * NANOSECONDS or _same_process_is_gone(lock):
         return True
-    if lock.hostname != socket.gethostname() or lock.process:
+    if lock.hostname != os.uname().nodename or lock.process:
         return False
     try:
         os.kill(lock.pid, 0)
@@ -160,7 +162,7 @@ class Lock:
         document: dict[str, Any] = {
             "time": format_time(now()),
             "exclusive": self._exclusive,
-            "hostname": socket.gethostname(),
+            "hostname": os.uname().nodename,
             "username": os.environ.get("USER", ""),
             "pid": os.getpid(),
         }
@@ -175,7 +177,7 @@ class Lock:
             if lock.id == own or not (self._exclusive or lock.exclusive):
                 continue
             if own and is_dead(self._repo, lock, own):
-                log.warning("passing over %s: its holder is dead", lock)
+                _warn(f"passing over {lock}: its holder is dead")
                 self._repo.backend.remove(FileKind.LOCK, lock.id)
                 continue
             return lock
@@ -227,7 +229,7 @@ class Lock:
             self._refreshed = time.monotonic()
             self._repo.backend.remove(FileKind.LOCK, old)
         except StorageError as error:
-            log.warning("cannot refresh the lock: %s", error)
+            _warn(f"cannot refresh the lock: {error}")
 
     def check(self) -> None:
         """Make sure that the lock still counts.

@@ -57,6 +57,13 @@ def quote(name: bytes) -> str:
     return "".join(parts)
 
 
+def json_key(name: bytes) -> str:
+    """A file name quoted and escaped, as it stands between the quotes of a tree's JSON."""
+    if _SIMPLE.match(name):
+        return name.decode("ascii")
+    return json_string(quote(name))[1:-1]
+
+
 def unquote(text: str) -> bytes:
     """The bytes of a quoted name.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,6 +121,43 @@ def encode_head(node: Node) -> str:
     if node.link_target is not None:
         head += _encode_link_target(node.link_target)
     return head + encode_xattrs(node.xattrs) if node.xattrs else head
+
+
+_modes: dict[int, int] = {}
+_owners: dict[tuple[int, int], str] = {}
+
+
+def file_head(
+    key: str, status: os.stat_result, device_id: int, owner_names: Callable[[int, int], tuple[str, str]]
+) -> str:
+    """What :func:`encode_head` gives for a regular file without attributes, in a third of the time.
+
+    :param key: the name as JSON has it, without quotes.
+    :param owner_names: tells user and group names of ids.
+    """
+    st_mode, uid, gid = status.st_mode, status.st_uid, status.st_gid
+    mode = _modes.get(st_mode)
+    if mode is None:
+        mode = _modes[st_mode] = go_mode(st_mode)
+    owner = _owners.get((uid, gid))
+    if owner is None:
+        user, group = owner_names(uid, gid)
+        owner = f'"uid":{uid},"gid":{gid}'
+        owner += f',"user":{json_string(user)}' if user else ""
+        owner += f',"group":{json_string(group)}' if group else ""
+        _owners[uid, gid] = owner
+    mtime_ns, ctime_ns, links, size = status.st_mtime_ns, status.st_ctime_ns, status.st_nlink, status.st_size
+    mtime = format_time(mtime_ns)
+    ctime = mtime if ctime_ns == mtime_ns else format_time(ctime_ns)
+    head = f'{{"name":"{key}","type":"file",'
+    if mode:
+        head += f'"mode":{mode},'
+    head += f'"mtime":"{mtime}","atime":"{mtime}","ctime":"{ctime}",{owner},"inode":{status.st_ino}'
+    if device_id:
+        head += f',"device_id":{device_id}'
+    if size:
+        head += f',"size":{size}'
+    return f'{head},"links":{links}'
 
 
 def _encode_link_target(target: bytes) -> str:

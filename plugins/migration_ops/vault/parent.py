@@ -7,7 +7,7 @@ from typing import Any
 
 from migration_ops.vault.errors import DamagedError
 from migration_ops.vault.index import Index
-from migration_ops.vault.names import json_string, quote, unquote
+from migration_ops.vault.names import json_key, unquote
 from migration_ops.vault.node import Node, decode_node, encode_content
 from migration_ops.vault.pack import BlobType
 from migration_ops.vault.repository import Repository
@@ -53,7 +53,10 @@ class ParentTree:
         self._documents: dict[bytes, dict[str, Any]] = {}
         if b'"extended_attributes"' in plaintext or not plaintext.startswith(b'{"nodes":[{"name":"'):
             # Attributes have members called "name" too: the tree can't be taken apart by looking for them.
-            self._documents = {quote_key(document["name"]): document for document in raw_nodes(plaintext)}
+            self._documents = {
+                json_key(unquote(document["name"])).encode("utf-8", "surrogatepass"): document
+                for document in raw_nodes(plaintext)
+            }
             return
         for piece in plaintext[len(b'{"nodes":[{"name":"') : -len(b"}]}\n")].split(_BETWEEN_NODES):
             name = piece[: piece.index(b'","type"')]
@@ -76,8 +79,12 @@ class ParentTree:
             return b'{"name":"' + piece + b"}"
         if content[:2] != b'["' or content[-2:] != b'"]':
             return None
-        ids = [bytes.fromhex(each) for each in content[2:-2].decode().split('","')]
-        return b'{"name":"' + piece + b"}" if self._index.contains_all(BlobType.DATA, ids) else None
+        if len(content) == 68:
+            known = self._index.contains(BlobType.DATA, bytes.fromhex(content[2:66].decode()))
+        else:
+            ids = [bytes.fromhex(each) for each in content[2:-2].decode().split('","')]
+            known = self._index.contains_all(BlobType.DATA, ids)
+        return b'{"name":"' + piece + b"}" if known else None
 
     def node(self, name: bytes) -> Node | None:
         """The parent's node of a name, taken apart.
@@ -108,8 +115,3 @@ class ParentTree:
         ):
             return None
         return encode_content(old.content)
-
-
-def quote_key(name: str) -> bytes:
-    """A name as it stands in a document, in the form by which nodes are looked up."""
-    return json_string(quote(unquote(name)))[1:-1].encode("utf-8", "surrogatepass")

@@ -5,7 +5,7 @@ restic chunks with it and checks it whenever it opens a repository; our own chun
 
 from __future__ import annotations
 
-import secrets
+import os
 
 DEGREE = 53
 
@@ -25,7 +25,7 @@ def _greatest_common_divisor(first: int, second: int) -> int:
 
 def _square(value: int, modulus: int) -> int:
     # Squaring over GF(2) puts a zero between every two bits.
-    return _remainder(int(bin(value)[2:], 4), modulus)
+    return _remainder(int(f"{value:b}", 4), modulus)
 
 
 def is_irreducible(polynomial: int) -> bool:
@@ -42,6 +42,6 @@ def is_irreducible(polynomial: int) -> bool:
 def random_polynomial() -> int:
     """Draw an irreducible polynomial of degree 53."""
     while True:
-        candidate = secrets.randbits(DEGREE) | 1 << DEGREE | 1
+        candidate = int.from_bytes(os.urandom(8), "big") & ((1 << DEGREE) - 1) | 1 << DEGREE | 1
         if is_irreducible(candidate):
             return candidate

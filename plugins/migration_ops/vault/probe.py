@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -45,7 +44,7 @@ def probe(
     """
     backend = open_backend(location, settings)
     exists = config_exists(backend)
-    name, content = secrets.token_hex(16), os.urandom(size)
+    name, content = os.urandom(16).hex(), os.urandom(size)
     if not exists and not location.startswith("s3:"):
         backend.create()
     started = time.monotonic()

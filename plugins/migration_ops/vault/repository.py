@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from migration_ops.vault.backend import Backend, Buffer, FileKind, open_backend
 from migration_ops.vault.compression import Compressor, decompress, decompress_metadata
@@ -111,6 +110,8 @@ class Repository:
                 except ObjectMissing:
                     continue
             return
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - costs a tenth of a start
+
         with ThreadPoolExecutor(min(self.backend.connections, len(names)), "load") as pool:
             # A few at a time: an index file may be large once it is decompressed.
             step = 2 * self.backend.connections

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 
 from migration_ops.vault.index import blob_id_of
-from migration_ops.vault.metadata import apply_metadata
+from migration_ops.vault.metadata import apply_metadata, apply_to_new_file
 from migration_ops.vault.node import Node
+from migration_ops.vault.source import read_xattrs
 from migration_ops.vault.target_folder import punch_hole, write_fully, write_sparsely
 
 _zero_ids: dict[int, bytes] = {}
@@ -24,6 +26,11 @@ def is_zeros(blob_id: bytes, length: int) -> bool:
     return known == blob_id
 
 
+def _gives_nothing(folder: int) -> bool:
+    status = os.fstat(folder)
+    return not status.st_mode & stat.S_ISGID and status.st_gid == os.getegid() and not read_xattrs(folder)
+
+
 class OpenFolder:
     """A folder of the target that stays open until all in it is done.
 
@@ -33,7 +40,7 @@ class OpenFolder:
     :param above: the folder that holds it.
     """
 
-    __slots__ = ("above", "descriptor", "fresh", "node", "path", "pending", "touched", "walked")
+    __slots__ = ("above", "descriptor", "fresh", "node", "path", "pending", "plain", "touched", "walked")
 
     def __init__(
         self, descriptor: int, path: bytes, node: Node | None, above: OpenFolder | None, *, fresh: bool
@@ -46,6 +53,8 @@ class OpenFolder:
         self.touched = fresh
         self.pending = 0
         self.walked = False
+        # Whether new files in it get nothing from it: no default ACL, no group by setgid.
+        self.plain = fresh and descriptor >= 0 and _gives_nothing(descriptor)
         if above is not None:
             above.pending += 1
 
@@ -144,7 +153,10 @@ class RestoredFile:
         try:
             if self.error is None:
                 descriptor = self._open()
-                apply_metadata(self.node, descriptor=descriptor)
+                if self.fresh and self.folder.plain:
+                    apply_to_new_file(self.node, descriptor)
+                else:
+                    apply_metadata(self.node, descriptor=descriptor)
             elif self.fresh and self._descriptor >= 0:
                 os.unlink(self.node.name, dir_fd=self.folder.descriptor)
         finally:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from migration_ops.vault.backup_counts import Report
-from migration_ops.vault.content_writer import ContentWriter
+from migration_ops.vault.content_writer import ContentWriter, Piece
 from migration_ops.vault.errors import DamagedError, VaultError
 from migration_ops.vault.excludes import Patterns
 from migration_ops.vault.metadata import apply_metadata, same_metadata
@@ -31,8 +31,8 @@ from migration_ops.vault.target_folder import enter_folder, open_path, remove
 from migration_ops.vault.tree import decode_tree
 
 JOURNAL_NAME = b".migration-ops-restore"
-_WINDOW_ITEMS = 12_000
-_WINDOW_FOLDERS = 400
+_WINDOW_ITEMS = 3_000
+_WINDOW_FOLDERS = 200
 
 
 class BaseMismatch(Exception):  # noqa: N818 - not an error: the restore goes on in another way
@@ -88,6 +88,7 @@ class Restorer:
         # -> key.
         self._first_links: dict[tuple[int, int], list[bytes]] = {}
         self._links: list[tuple[OpenFolder, Node, list[bytes]]] = []
+        self._links_under_way: list[tuple[OpenFolder, Node, list[bytes]]] = []
         self._disk_inodes: dict[int, tuple[int, int]] = {}
 
     def run(self, root: int, tree: bytes, base: bytes | None, root_node: Node | None) -> None:
@@ -114,7 +115,10 @@ class Restorer:
                 if deeper is not None:
                     stack.append(deeper)
                     self._open_folders += 1
-            self._run_window()
+            self._run_window(last=True)
+        except BaseMismatch:
+            self._writer.drain()  # what was begun is right in any case, and leaves no file open
+            raise
         finally:
             self._writer.close()
             for level in stack:
@@ -311,10 +315,9 @@ class Restorer:
         folder = level.folder
         content = node.content or []
         pieces = self._writer.layout(content)
-        if sum(length for _, _, length in pieces) != node.size:
-            raise DamagedError(
-                f"its blobs have {sum(length for _, _, length in pieces)} bytes, its size is {node.size}"
-            )
+        size = pieces[-1].offset + pieces[-1].length if pieces else 0
+        if size != node.size:
+            raise DamagedError(f"its blobs have {size} bytes, its size is {node.size}")
         base_fits = False
         if status is not None and old is not None and old.type == "file" and level.extras is None:
             base_fits = status.st_size == old.size and status.st_mtime_ns == old.mtime
@@ -353,13 +356,13 @@ class Restorer:
             return False
         return self._disk_inodes.setdefault(status.st_ino, key) == key
 
-    def _changed_pieces(
-        self, old: Node, pieces: list[tuple[bytes, int, int]]
-    ) -> list[tuple[bytes, int, int]]:
-        there = {(blob_id, offset) for blob_id, offset, _ in self._writer.layout(old.content or [])}
-        changed = [piece for piece in pieces if (piece[0], piece[1]) not in there]
+    def _changed_pieces(self, old: Node, pieces: list[Piece]) -> list[Piece]:
+        there = {(piece.id, piece.offset) for piece in self._writer.layout(old.content or [])}
+        changed = [piece for piece in pieces if (piece.id, piece.offset) not in there]
         with self._finished_lock:
-            self._writer.counts.bytes_unchanged += sum(p[2] for p in pieces) - sum(p[2] for p in changed)
+            self._writer.counts.bytes_unchanged += sum(piece.length for piece in pieces) - sum(
+                piece.length for piece in changed
+            )
         return changed
 
     def _status(self, folder: OpenFolder, name: bytes) -> os.stat_result | None:
@@ -413,16 +416,24 @@ class Restorer:
         if len(self._writer) > _WINDOW_ITEMS or (self._open_folders > _WINDOW_FOLDERS and len(self._writer)):
             self._run_window()
 
-    def _run_window(self) -> None:
-        self._writer.run()
-        links, self._links = self._links, []
+    def _run_window(self, *, last: bool = False) -> None:
+        """Begin the next window, and tidy up after the one before.
+
+        Hard links are made when the file that they share is there, which is after the window that writes it.
+        """
+        self._writer.start()
+        links, self._links_under_way, self._links = self._links_under_way, self._links, []
+        if last:
+            self._writer.drain()
+            links += self._links_under_way
         for folder, node, first in links:
             try:
                 self._link(folder, node, first)
             except OSError as error:
                 self._error(folder.path + b"/" + node.name, error)
             self._finished.append(folder)
-        finished, self._finished = self._finished, []
+        with self._finished_lock:
+            finished, self._finished = self._finished, []
         for folder in finished:
             folder.pending -= 1
         for folder in finished:

@@ -42,6 +42,11 @@ def group_name(gid: int) -> str:
     return name
 
 
+def owner_names(uid: int, gid: int) -> tuple[str, str]:
+    """Names of a file's user and group."""
+    return user_name(uid), group_name(gid)
+
+
 def read_xattrs(path: bytes | int) -> tuple[tuple[str, bytes], ...]:
     """Extended attributes of a file or link itself, ACLs and capabilities among them.
 

@@ -71,6 +71,8 @@ def test_we_restore_restics_snapshot(
 
 
 def test_restics_trees_are_encoded_again_byte_for_byte(repo: Repository, volume: Path, restic) -> None:
+    if "0.14" in restic("version"):
+        (volume / "broken link").unlink()  # it stored such targets with losses
     restic("backup", volume)
     repo.forget_index()
     trees = list(repo.index.places(BlobType.TREE))
