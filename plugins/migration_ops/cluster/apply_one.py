@@ -11,15 +11,8 @@ from typing import Any, Literal
 import tenacity
 
 from migration_ops.cluster.connection import APPLY_PATCH, Cluster
-from migration_ops.cluster.errors import (
-    ApiError,
-    ClusterUnreachable,
-    Conflict,
-    Forbidden,
-    NotFound,
-    Rejected,
-    ServerFailed,
-)
+from migration_ops.cluster.deletion import delete_and_wait
+from migration_ops.cluster.errors import ApiError, ClusterUnreachable, NotFound
 from migration_ops.cluster.existing import Decision
 from migration_ops.cluster.kinds import ApiResource, Discovery
 from migration_ops.cluster.marks import (
@@ -34,6 +27,7 @@ from migration_ops.cluster.marks import (
     updated_by,
 )
 from migration_ops.cluster.reference import Manifest, ObjectReference
+from migration_ops.cluster.refusals import explain, worth_waiting
 
 Action = Literal["created", "updated", "unchanged", "skipped", "failed"]
 
@@ -91,6 +85,7 @@ def apply_one(
     why: str,
     found: Mapping[str, Any] | None,
     settings: ApplySettings,
+    deadline: float,
 ) -> ObjectResult:
     """Do with one object what was decided.
 
@@ -101,6 +96,7 @@ def apply_one(
     :param why: the decision's reason.
     :param found: metadata of what is in the target, if something is.
     :param settings: of the application.
+    :param deadline: of `time.monotonic`; until then it is tried again what the target is not ready for.
     """
     reference = ObjectReference.of(manifest)
     if decision in {"skip", "fail"}:
@@ -115,9 +111,9 @@ def apply_one(
         return ObjectResult(str(reference), "failed", message)
     step = _Step(cluster, resource, reference, settings)
     try:
-        return step.retried(manifest, decision, found)
+        return step.retried(manifest, decision, found, deadline)
     except (ApiError, ClusterUnreachable) as error:
-        return ObjectResult(str(reference), "failed", _explain(error, decision))
+        return ObjectResult(str(reference), "failed", explain(error, decision))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +124,11 @@ class _Step:
     settings: ApplySettings
 
     def retried(
-        self, manifest: Manifest, decision: Decision, found: Mapping[str, Any] | None
+        self, manifest: Manifest, decision: Decision, found: Mapping[str, Any] | None, deadline: float
     ) -> ObjectResult:
-        patience = 0.0 if self.settings.dry_run else self.settings.patience_seconds
+        patience = 0.0 if self.settings.dry_run else max(0.0, deadline - time.monotonic())
         return tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_worth_waiting),
+            retry=tenacity.retry_if_exception(worth_waiting),
             wait=tenacity.wait_random_exponential(multiplier=0.3, max=5),
             stop=tenacity.stop_after_delay(patience),
             reraise=True,
@@ -210,92 +206,9 @@ class _Step:
         return ObjectResult(str(self.reference), action, "", applied["metadata"].get("uid", ""), former)
 
 
-def delete_and_wait(
-    cluster: Cluster,
-    resource: ApiResource,
-    reference: ObjectReference,
-    *,
-    uid: str | None = None,
-    timeout_seconds: float = 60.0,
-    propagation: str = "Background",
-) -> bool:
-    """Delete an object and wait until it is gone.
-
-    :param cluster: the cluster.
-    :param resource: the object's kind.
-    :param reference: the object.
-    :param uid: only this object, not another one that took its name since.
-    :param timeout_seconds: how long to wait.
-    :param propagation: ``Background`` leaves dependents to the garbage collector, ``Foreground`` waits for
-        it, ``Orphan`` leaves them alone.
-    :return: whether it was there.
-    :raises ServerFailed: when it is still there; the message names the finalizers that hold it.
-    """
-    path = resource.path(reference.namespace, reference.name)
-    options: dict[str, Any] = {"propagationPolicy": propagation}
-    if uid:
-        options["preconditions"] = {"uid": uid}
-    try:
-        answer = cluster.request("DELETE", path, body=options, what=f"delete {reference}")
-    except NotFound:
-        return False
-    except Conflict:
-        return False  # another object has the name by now
-    if answer.get("kind") == "Status":
-        return True  # gone already: nothing held it
-    deadline = time.monotonic() + timeout_seconds
-    while True:
-        try:
-            current = cluster.get(path, what=f"read {reference}")
-        except NotFound:
-            return True
-        if uid and current["metadata"]["uid"] != uid:
-            return True
-        if time.monotonic() > deadline:
-            holders = ", ".join(current["metadata"].get("finalizers") or []) or "nothing that it shows"
-            message = f"{reference} on {cluster.name} is deleted but still there; held by {holders}"
-            raise ServerFailed(message, status=504)
-        time.sleep(0.2)
-
-
 def _same(before: Mapping[str, Any], applied: Manifest) -> bool:
     """Whether applying changed nothing. A status written meanwhile changes the version, but not our time."""
     metadata = applied["metadata"]
     if metadata.get("resourceVersion") == before.get("resourceVersion"):
         return True
     return before.get("appliedAt") is not None and before["appliedAt"] == applied_at(metadata)
-
-
-_NOT_READY_YET = (
-    "failed calling webhook",
-    "conversion webhook",
-    "no endpoints available",
-    "error looking up service account",
-    "no API token found for service account",
-    "is being terminated",
-    "object is being deleted",
-    "etcdserver:",
-    "not yet ready",
-)
-
-
-def _worth_waiting(error: BaseException) -> bool:
-    """Whether the target may accept later what it refuses now."""
-    if isinstance(error, Conflict | ServerFailed):
-        return True
-    if isinstance(error, NotFound):
-        return True  # a namespace or definition that was made a moment ago
-    if isinstance(error, Forbidden | Rejected):
-        return any(phrase in str(error) for phrase in _NOT_READY_YET)
-    return False
-
-
-def _explain(error: ApiError | ClusterUnreachable, decision: Decision) -> str:
-    message = str(error)
-    causes = error.details.get("causes") or [] if isinstance(error, ApiError) else []
-    immutable = [one.get("field", "") for one in causes if "immutable" in one.get("message", "")]
-    if immutable or ("updates to statefulset spec" in message and "are forbidden" in message):
-        fields = ", ".join(dict.fromkeys(immutable)) or "fields of its spec"
-        remedy = "" if decision == "recreate" else "; policy `recreate` for this kind would replace it"
-        return f"{fields} of the existing object cannot be changed{remedy} ({message})"
-    return message

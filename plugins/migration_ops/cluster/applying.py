@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 
 from migration_ops.cluster.apply_one import NEVER_APPLIED, ApplySettings, ObjectResult, apply_one
+from migration_ops.cluster.backends import backends_of, wait_for_backends
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.definitions import CUSTOM_RESOURCE_DEFINITION, wait_established
 from migration_ops.cluster.dry_run import DryRun
@@ -123,19 +125,26 @@ class _Application:
             self.ownership.restore(manifest, clean)
             if judge is not None and (verdict := judge.without_server(clean)) is not None:
                 return verdict
-            target = judge.stand_in(clean) if judge is not None else clean
+            if judge is not None:
+                clean = judge.stand_in(clean, anew=decision == "recreate")
+                decision = "create" if decision == "recreate" else decision
             result = apply_one(
                 self.cluster,
                 self.served,
-                target,
+                clean,
                 decision=decision,
                 why=why,
                 found=found,
                 settings=settings,
+                deadline=deadline,
             )
             return result.renamed(str(reference))
 
-        for result in self.cluster.each(one, [m for m in wave if str(ObjectReference.of(m)) not in failed]):
+        blocking = self._without_backend(wave)
+        # Patience is shared by a wave: thousands of objects that one dead webhook refuses wait once.
+        deadline = time.monotonic() + max(settings.patience_seconds, 0.05 * len(wave))
+        done = failed | blocking
+        for result in self.cluster.each(one, [m for m in wave if str(ObjectReference.of(m)) not in done]):
             self._done(result)
             self.ownership.record(result)
         definitions = [
@@ -147,6 +156,16 @@ class _Application:
                 self._amend(name, reason)
             self.served = discovery(self.cluster, refresh=True)
             self.index.use(self.served)
+
+    def _without_backend(self, wave: Sequence[Manifest]) -> set[str]:
+        """Leave out webhooks and API services that would block others, and say so."""
+        watchers = [one for one in wave if backends_of(one)]
+        if not watchers or self.settings.dry_run:
+            return set()
+        blocking = wait_for_backends(self.cluster, watchers, self.settings.patience_seconds)
+        for name, reason in blocking.items():
+            self._done(ObjectResult(name, "skipped", reason))
+        return set(blocking)
 
     def _amend(self, definition: str, reason: str) -> None:
         for number, result in enumerate(self.results):

@@ -124,7 +124,10 @@ class _Reader:
             if not kind.namespaced:
                 if self._wanted_cluster_kind(kind):
                     tasks.append((kind, None))
-            elif self._wanted(kind):
+            elif not self._wanted(kind):
+                name = f"{kind.api_version}/{kind.kind}"
+                self.left_out.append(LeftOut(name, self.selection.why_not_kind(kind)))
+            else:
                 few = self.selection.literal_namespaces()
                 one_by_one = few is not None and len(few) <= FEW_NAMESPACES
                 tasks += [(kind, name) for name in namespaces] if one_by_one else [(kind, None)]

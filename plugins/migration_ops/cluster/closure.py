@@ -12,6 +12,7 @@ from migration_ops.cluster.reference import Manifest, ObjectReference, annotatio
 RBAC = "rbac.authorization.k8s.io"
 NETWORKING = "networking.k8s.io"
 STORAGE = "storage.k8s.io"
+GATEWAY = "gateway.networking.k8s.io"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ def _ingress(manifest: Manifest, user: ObjectReference) -> Iterator[Need]:
     named = spec.get("ingressClassName") or annotations_of(manifest).get("kubernetes.io/ingress.class")
     if named:
         yield Need(NETWORKING, "IngressClass", "", named, f"ingress class of {user}")
+    issuer = annotations_of(manifest).get("cert-manager.io/cluster-issuer", "")
+    yield Need("cert-manager.io", "ClusterIssuer", "", issuer, f"issuer of {user}")
     for entry in spec.get("tls") or []:
         if entry.get("secretName"):
             yield Need("", "Secret", user.namespace, entry["secretName"], f"certificate of {user}")
@@ -79,10 +82,17 @@ def _ingress(manifest: Manifest, user: ObjectReference) -> Iterator[Need]:
 
 
 def _ingress_class(manifest: Manifest, user: ObjectReference) -> Iterator[Need]:
-    parameters = (manifest.get("spec") or {}).get("parameters")
+    yield from _parameters((manifest.get("spec") or {}).get("parameters"), user)
+
+
+def _gateway_class(manifest: Manifest, user: ObjectReference) -> Iterator[Need]:
+    yield from _parameters((manifest.get("spec") or {}).get("parametersRef"), user)
+
+
+def _parameters(parameters: dict[str, Any] | None, user: ObjectReference) -> Iterator[Need]:
     if parameters:
         yield Need(
-            parameters.get("apiGroup") or "",
+            parameters.get("apiGroup") or parameters.get("group") or "",
             parameters["kind"],
             parameters.get("namespace") or "",
             parameters["name"],
@@ -165,10 +175,29 @@ def _client_service(config: dict[str, Any], reason: str) -> Iterator[Need]:
         yield Need("", "Service", service.get("namespace", ""), service["name"], reason)
 
 
+def _gateway(manifest: Manifest, user: ObjectReference) -> Iterator[Need]:
+    spec = manifest.get("spec") or {}
+    if spec.get("gatewayClassName"):
+        yield Need(GATEWAY, "GatewayClass", "", spec["gatewayClassName"], f"gateway class of {user}")
+    for listener in spec.get("listeners") or []:
+        for certificate in (listener.get("tls") or {}).get("certificateRefs") or []:
+            namespace = certificate.get("namespace") or user.namespace
+            yield Need("", "Secret", namespace, certificate["name"], f"certificate of {user}")
+
+
+def _certificate(manifest: Manifest, user: ObjectReference) -> Iterator[Need]:
+    issuer = (manifest.get("spec") or {}).get("issuerRef") or {}
+    if issuer.get("kind") == "ClusterIssuer":
+        yield Need("cert-manager.io", "ClusterIssuer", "", issuer.get("name", ""), f"issuer of {user}")
+
+
 _DIRECT: dict[tuple[str, str], Callable[[Manifest, ObjectReference], Iterator[Need]]] = {
     (NETWORKING, "Ingress"): _ingress,
     ("extensions", "Ingress"): _ingress,
     (NETWORKING, "IngressClass"): _ingress_class,
+    (GATEWAY, "Gateway"): _gateway,
+    (GATEWAY, "GatewayClass"): _gateway_class,
+    ("cert-manager.io", "Certificate"): _certificate,
     ("", "PersistentVolumeClaim"): _claim,
     ("", "PersistentVolume"): _volume,
     ("apps", "StatefulSet"): _stateful_set,

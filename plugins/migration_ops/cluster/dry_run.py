@@ -16,6 +16,7 @@ from migration_ops.cluster.definitions import CUSTOM_RESOURCE_DEFINITION
 from migration_ops.cluster.kinds import Discovery
 from migration_ops.cluster.listing import list_objects
 from migration_ops.cluster.reference import Manifest, ObjectReference, copy_of
+from migration_ops.cluster.schemas import schema_problems
 
 STAND_IN = "default"
 """The one namespace that every cluster has."""
@@ -61,23 +62,24 @@ class DryRun:
         definition = self._definitions.get(reference.group_kind)
         if definition is None:
             return None
-        versions = {one["name"]: one for one in definition["spec"].get("versions") or [] if one.get("served")}
-        if reference.version not in versions:
-            message = f"its definition in the set serves {', '.join(versions) or 'no version'} only"
-            return ObjectResult(name, "failed", message)
+        problems = schema_problems(manifest, definition)
+        if problems:
+            return ObjectResult(name, "failed", "; ".join(problems[:5]))
         return ObjectResult(name, "created", "checked against its definition in the set")
 
-    def stand_in(self, manifest: Manifest) -> Manifest:
+    def stand_in(self, manifest: Manifest, *, anew: bool = False) -> Manifest:
         """Return what to send in place of an object whose namespace is still missing.
 
         :param manifest: stripped for applying.
+        :param anew: the object would be made anew, so it must not be compared with the one that is there.
         """
         reference = ObjectReference.of(manifest)
-        if not reference.namespace or reference.namespace in self._namespaces:
+        if not reference.namespace or (reference.namespace in self._namespaces and not anew):
             return manifest
         # Another name, so that it never meets an object that is really there; a digest keeps it short.
         digest = hashlib.sha256(str(reference).encode()).hexdigest()[:10]
         other = copy_of(manifest)
-        other["metadata"]["namespace"] = STAND_IN
+        if reference.namespace not in self._namespaces:
+            other["metadata"]["namespace"] = STAND_IN
         other["metadata"]["name"] = f"{reference.name[:40].rstrip('-.')}-{digest}"
         return other

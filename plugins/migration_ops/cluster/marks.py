@@ -116,6 +116,8 @@ def former_state(manifest: Manifest) -> Manifest:
         if notes := metadata.get(field):
             ours = {FORMER, UPDATED_BY, UPDATED_LABEL}
             metadata[field] = {key: value for key, value in notes.items() if key not in ours}
+            if not metadata[field]:
+                del metadata[field]
     rest = {key: value for key, value in manifest.items() if key not in {"metadata", "status"}}
     return rest | {"metadata": metadata}
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 import tenacity
 
+from migration_ops.cluster.attachments import attachments_of
 from migration_ops.cluster.bare_pods import remove_bare_pods
 from migration_ops.cluster.claims import Claim
 from migration_ops.cluster.connection import Cluster
@@ -35,6 +36,7 @@ def quiesce(
     waves: Sequence[Sequence[str]] | None = None,
     selection: Selection | None = None,
     timeout: float = 600.0,
+    wait_detached: bool = True,
     disruption_budgets: Literal["override", "respect"] = "override",
     on_record: Callable[[QuiesceRecord], None] | None = None,
     on_wave: Callable[[int, list[str]], None] | None = None,
@@ -51,6 +53,7 @@ def quiesce(
     :param waves: see `migration_ops.cluster.workloads.into_waves`.
     :param selection: leaves alone what its labels and names do not choose, unless that mounts a volume.
     :param timeout: seconds for everything together.
+    :param wait_detached: wait also until no node has the volumes attached any more.
     :param disruption_budgets: stopping does not ask PodDisruptionBudgets; with ``respect`` nothing is stopped
         while one stands against it.
     :param on_record: called with the full record before the first stop: store it.
@@ -63,6 +66,7 @@ def quiesce(
         claims=claims,
         waves=waves,
         selection=selection,
+        wait_detached=wait_detached,
         disruption_budgets=disruption_budgets,
         on_record=on_record,
         on_wave=on_wave,
@@ -86,6 +90,7 @@ class _Quiesce:
         claims: Sequence[Claim] | None,
         waves: Sequence[Sequence[str]] | None,
         selection: Selection | None,
+        wait_detached: bool,
         disruption_budgets: str,
         on_record: Callable[[QuiesceRecord], None] | None,
         on_wave: Callable[[int, list[str]], None] | None,
@@ -108,7 +113,7 @@ class _Quiesce:
             if on_wave:
                 on_wave(number, [str(one.reference) for one in wave])
         self._remove_bare_pods(running)
-        self._wait_for_volumes(claims)
+        self._wait_for_volumes(claims, wait_detached=wait_detached)
         finished = record.as_dict() | {"finished": _now()}
         return QuiesceRecord.from_dict(finished)
 
@@ -186,7 +191,7 @@ class _Quiesce:
 
         wait_until_gone(look, self.deadline, f"pods without controller on {self.cluster.name}")
 
-    def _wait_for_volumes(self, claims: Sequence[Claim] | None) -> None:
+    def _wait_for_volumes(self, claims: Sequence[Claim] | None, *, wait_detached: bool) -> None:
         wanted = self._claims() if claims is None else [(one.namespace, one.name) for one in claims]
         if not wanted:
             return
@@ -196,6 +201,12 @@ class _Quiesce:
             return [why_still_there(pod) for pod in pods_holding(found, wanted)]
 
         wait_until_gone(pods, self.deadline, f"pods that hold volumes on {self.cluster.name}")
+        if wait_detached:
+            wait_until_gone(
+                lambda: attachments_of(self.cluster, self.served, wanted),
+                self.deadline,
+                f"attached volumes on {self.cluster.name}",
+            )
 
     def _claims(self) -> list[tuple[str, str]]:
         resource = self.served.find("", "PersistentVolumeClaim")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import tenacity
 
-from migration_ops.cluster.apply_one import ObjectResult, delete_and_wait
+from migration_ops.cluster.apply_one import ObjectResult
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.definitions import CUSTOM_RESOURCE_DEFINITION
+from migration_ops.cluster.deletion import delete_and_wait
 from migration_ops.cluster.errors import ApiError, ClusterUnreachable, Conflict, NotFound
 from migration_ops.cluster.kinds import ApiResource, Discovery, discovery
 from migration_ops.cluster.listing import list_objects

@@ -50,6 +50,7 @@ class Selection:
     :param names_exclude: objects' names to leave.
     :param volumes_include: claims to take as ``namespace/name``.
     :param volumes_exclude: claims to leave as ``namespace/name``.
+    :param volume_labels_exclude: claims with labels that one of these selectors matches are left.
     :param storage_classes_exclude: claims of these classes are left.
     :param cluster_scoped: ``auto`` takes those that chosen objects need, ``True`` all of the chosen kinds.
     :param secrets: ``all`` like other kinds, ``referenced`` only those that a chosen object names, ``none``.
@@ -65,6 +66,7 @@ class Selection:
     names_exclude: tuple[str, ...] = ()
     volumes_include: tuple[str, ...] = ("*",)
     volumes_exclude: tuple[str, ...] = ()
+    volume_labels_exclude: tuple[str, ...] = ()
     storage_classes_exclude: tuple[str, ...] = ()
     cluster_scoped: bool | Literal["auto"] = "auto"
     secrets: Literal["all", "referenced", "none"] = "all"
@@ -109,6 +111,15 @@ class Selection:
             and not matches_kind(NEVER_CAPTURED, resource)
         )
 
+    def why_not_kind(self, resource: ApiResource) -> str:
+        """Say why a kind is not chosen.
+
+        :param resource: a kind that `takes_kind` refuses.
+        """
+        if matches_kind(NEVER_CAPTURED, resource):
+            return "describes the running cluster, not the application"
+        return "this kind is not selected"
+
     def excludes_kind(self, resource: ApiResource) -> bool:
         """Tell whether a kind was left out by name, so that not even a reference brings it along.
 
@@ -130,7 +141,7 @@ class Selection:
         """
         return _any(self.names_include, name) and not _any(self.names_exclude, name)
 
-    def volume_left_out(self, claim: Manifest) -> str | None:
+    def volume_left_out(self, claim: Manifest) -> str | None:  # noqa: PLR0911 (one return per rule)
         """Return why a claim's data is left out, or ``None`` when it is taken.
 
         :param claim: the PersistentVolumeClaim.
@@ -146,6 +157,9 @@ class Selection:
             return "not among the volumes to include"
         if pattern := _first(self.volumes_exclude, name):
             return f"excluded by volume pattern {pattern}"
+        for text in self.volume_labels_exclude:
+            if LabelSelector.parse(text).matches(labels_of(claim)):
+                return f"excluded by volume label {text}"
         if _any(self.storage_classes_exclude, storage_class):
             return f"excluded by storage class {storage_class}"
         return None

@@ -1,0 +1,255 @@
+"""What objects need, and what is never taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from migration_ops.cluster.closure import needs_of
+from migration_ops.cluster.exclusions import reason_to_leave
+
+
+def made(kind: str, api_version: str = "v1", name: str = "x", **content: Any) -> dict[str, Any]:
+    """A manifest of namespace shop."""
+    metadata = {"namespace": "shop", "name": name} | content.pop("metadata", {})
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **content}
+
+
+def needed(manifest: dict[str, Any]) -> set[tuple[str, str, str]]:
+    """(kind, namespace, name) of everything that is needed."""
+    return {(need.kind, need.namespace, need.name) for need in needs_of(manifest) if need.name}
+
+
+POD: dict[str, Any] = {
+    "serviceAccountName": "web",
+    "priorityClassName": "high",
+    "runtimeClassName": "gvisor",
+    "imagePullSecrets": [{"name": "registry"}],
+    "initContainers": [
+        {"name": "i", "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "init-secret"}}}]}
+    ],
+    "containers": [
+        {
+            "name": "c",
+            "envFrom": [{"configMapRef": {"name": "env"}}, {"secretRef": {"name": "env-secret"}}],
+            "env": [
+                {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "key"}}},
+                {"name": "C", "value": "1"},
+            ],
+        }
+    ],
+    "volumes": [
+        {"name": "a", "configMap": {"name": "files"}},
+        {"name": "b", "secret": {"secretName": "tls"}},
+        {"name": "c", "persistentVolumeClaim": {"claimName": "data"}},
+        {"name": "d", "projected": {"sources": [{"configMap": {"name": "p"}}, {"secret": {"name": "q"}}]}},
+        {"name": "e", "csi": {"driver": "x", "nodePublishSecretRef": {"name": "csi-secret"}}},
+        {"name": "f", "emptyDir": {}},
+    ],
+}
+
+POD_NEEDS = {
+    ("ServiceAccount", "shop", "web"),
+    ("PriorityClass", "", "high"),
+    ("RuntimeClass", "", "gvisor"),
+    ("PersistentVolumeClaim", "shop", "data"),
+    *(("ConfigMap", "shop", name) for name in ("env", "key", "files", "p")),
+    *(
+        ("Secret", "shop", name)
+        for name in ("registry", "init-secret", "env-secret", "tls", "q", "csi-secret")
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        made("Pod", spec=POD),
+        made("Deployment", "apps/v1", spec={"template": {"spec": POD}}),
+        made("CronJob", "batch/v1", spec={"jobTemplate": {"spec": {"template": {"spec": POD}}}}),
+        made("Rollout", "argoproj.io/v1alpha1", spec={"template": {"spec": POD}}),
+    ],
+    ids=["pod", "deployment", "cronjob", "custom workload"],
+)
+def test_pods_need_what_they_mount_and_name(manifest: dict[str, Any]) -> None:
+    assert needed(manifest) == POD_NEEDS
+
+
+def test_each_need_says_why() -> None:
+    reasons = {
+        need.name: need.reason
+        for need in needs_of(made("Deployment", "apps/v1", spec={"template": {"spec": POD}}))
+    }
+    assert reasons["files"] == "volume a of apps/v1/Deployment/shop/x"
+    assert reasons["env-secret"] == "environment of container c of apps/v1/Deployment/shop/x"
+
+
+OLD_INGRESS = made(
+    "Ingress",
+    "networking.k8s.io/v1beta1",
+    metadata={"annotations": {"kubernetes.io/ingress.class": "alb", "cert-manager.io/cluster-issuer": "le"}},
+    spec={
+        "backend": {"serviceName": "fallback", "servicePort": 80},
+        "rules": [{"http": {"paths": [{"backend": {"serviceName": "web", "servicePort": 80}}]}}],
+        "tls": [{"secretName": "tls"}],
+    },
+)
+NEW_INGRESS = made(
+    "Ingress",
+    "networking.k8s.io/v1",
+    metadata={"annotations": {"cert-manager.io/cluster-issuer": "le"}},
+    spec={
+        "ingressClassName": "alb",
+        "defaultBackend": {"service": {"name": "fallback"}},
+        "rules": [{"http": {"paths": [{"backend": {"service": {"name": "web"}}}]}}],
+        "tls": [{"secretName": "tls"}],
+    },
+)
+
+
+@pytest.mark.parametrize("manifest", [OLD_INGRESS, NEW_INGRESS], ids=["v1beta1", "v1"])
+def test_an_ingress_needs_its_class_services_certificates_and_issuer(manifest: dict[str, Any]) -> None:
+    assert needed(manifest) == {
+        ("IngressClass", "", "alb"),
+        ("ClusterIssuer", "", "le"),
+        ("Service", "shop", "fallback"),
+        ("Service", "shop", "web"),
+        ("Secret", "shop", "tls"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("manifest", "expected"),
+    [
+        (
+            made(
+                "IngressClass",
+                "networking.k8s.io/v1",
+                spec={"parameters": {"apiGroup": "a.b", "kind": "P", "name": "p"}},
+            ),
+            {("P", "", "p")},
+        ),
+        (
+            made("PersistentVolumeClaim", spec={"volumeName": "pv-1", "storageClassName": "gp2"}),
+            {("PersistentVolume", "", "pv-1"), ("StorageClass", "", "gp2")},
+        ),
+        (
+            made("PersistentVolume", spec={"csi": {"nodeStageSecretRef": {"name": "s", "namespace": "csi"}}}),
+            {("Secret", "csi", "s")},
+        ),
+        (
+            made(
+                "StatefulSet",
+                "apps/v1",
+                spec={"serviceName": "db", "volumeClaimTemplates": [{"spec": {"storageClassName": "io1"}}]},
+            ),
+            {("Service", "shop", "db"), ("StorageClass", "", "io1")},
+        ),
+        (
+            made(
+                "RoleBinding", "rbac.authorization.k8s.io/v1", roleRef={"kind": "ClusterRole", "name": "view"}
+            ),
+            {("ClusterRole", "", "view")},
+        ),
+        (
+            made(
+                "HorizontalPodAutoscaler",
+                "autoscaling/v2",
+                spec={"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}},
+            ),
+            {("Deployment", "shop", "web")},
+        ),
+        (
+            made(
+                "CustomResourceDefinition",
+                "apiextensions.k8s.io/v1",
+                spec={
+                    "conversion": {
+                        "webhook": {"clientConfig": {"service": {"namespace": "op", "name": "hook"}}}
+                    }
+                },
+            ),
+            {("Service", "op", "hook")},
+        ),
+        (
+            made(
+                "ValidatingWebhookConfiguration",
+                "admissionregistration.k8s.io/v1",
+                webhooks=[
+                    {"name": "h", "clientConfig": {"service": {"namespace": "op", "name": "hook"}}},
+                    {"name": "u", "clientConfig": {"url": "https://example.com"}},
+                ],
+            ),
+            {("Service", "op", "hook")},
+        ),
+        (
+            made(
+                "Gateway",
+                "gateway.networking.k8s.io/v1",
+                spec={
+                    "gatewayClassName": "alb",
+                    "listeners": [{"tls": {"certificateRefs": [{"name": "tls"}]}}],
+                },
+            ),
+            {("GatewayClass", "", "alb"), ("Secret", "shop", "tls")},
+        ),
+        (made("ConfigMap", data={"a": "b"}), set()),
+    ],
+    ids=lambda value: value["kind"] if isinstance(value, dict) else "",
+)
+def test_other_kinds_need_what_they_name(manifest: dict[str, Any], expected: set[Any]) -> None:
+    assert needed(manifest) == expected
+
+
+CONTROLLER = {
+    "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "controller": True}]
+}
+OWNER = {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "r"}]}
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        made("Pod", metadata=CONTROLLER),
+        made("ConfigMap", metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"}),
+        made("Secret", type="kubernetes.io/service-account-token"),
+        made("ConfigMap", name="kube-root-ca.crt"),
+        made("ConfigMap", metadata={"annotations": {"control-plane.alpha.kubernetes.io/leader": "{}"}}),
+        made(
+            "Endpoints", metadata={"annotations": {"endpoints.kubernetes.io/last-change-trigger-time": "x"}}
+        ),
+        made("Service", metadata={"namespace": "default", "name": "kubernetes"}),
+        made("ServiceAccount", name="default"),
+        made("Pod", status={"phase": "Succeeded"}),
+        made("Pod", metadata={"annotations": {"kubernetes.io/config.mirror": "x"}}),
+        made("Job", "batch/v1", status={"completionTime": "2026-01-01T00:00:00Z"}),
+        made("Job", "batch/v1", metadata={"labels": {"migration-ops.io/mover": "true"}}),
+        made("ClusterRole", "rbac.authorization.k8s.io/v1", name="system:node"),
+        made("PriorityClass", "scheduling.k8s.io/v1", name="system-node-critical"),
+        made("APIService", "apiregistration.k8s.io/v1", spec={}),
+        made("ConfigMap", metadata={"labels": {"velero.io/exclude-from-backup": "true"}}),
+        made("ConfigMap", metadata={"annotations": {"migration-ops.io/exclude": "true"}}),
+    ],
+)
+def test_what_the_cluster_makes_by_itself_is_left(manifest: dict[str, Any]) -> None:
+    assert reason_to_leave(manifest)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        made("Pod", status={"phase": "Running"}),
+        made("Secret", type="helm.sh/release.v1", name="sh.helm.release.v1.shop.v1"),
+        made("ConfigMap", metadata=OWNER),
+        made("PersistentVolumeClaim", metadata=CONTROLLER),
+        made("PersistentVolumeClaim", metadata={"annotations": {"migration-ops.io/exclude": "true"}}),
+        made("Endpoints", subsets=[]),
+        made("ServiceAccount", name="default", imagePullSecrets=[{"name": "registry"}]),
+        made("Job", "batch/v1", status={"active": 1}),
+        made("APIService", "apiregistration.k8s.io/v1", spec={"service": {"name": "metrics"}}),
+        made("ClusterRole", "rbac.authorization.k8s.io/v1", name="reader"),
+    ],
+)
+def test_what_somebody_made_is_kept(manifest: dict[str, Any]) -> None:
+    assert reason_to_leave(manifest) is None
