@@ -137,7 +137,7 @@ def about(report: ReadinessReport, name: str) -> dict[str, str]:
 
 
 def test_both_clusters_are_read_and_all_checks_run(report: ReadinessReport) -> None:
-    assert len(report.checked) == 32
+    assert len(report.checked) == 35
     assert not [one for one in report.findings if one.check in {"permissions", "clock"}]
 
 

@@ -25,6 +25,7 @@ from migration_ops.migration.target import with_namespaces
 
 if TYPE_CHECKING:
     from migration_ops.migration.readiness_report.images import ImagePull
+    from migration_ops.migration.restore_point import RestorePoint
 
 _AUTOSCALER = "cluster-autoscaler-status"
 
@@ -37,12 +38,14 @@ def gather(
     run: str,
     probes: Mapping[str, Mapping[str, Any] | None] | None = None,
     pulls: Sequence[ImagePull] | None = None,
+    latest: RestorePoint | None = None,
 ) -> Situation:
     """Read the source, adapt what is there, and let the target judge it.
 
     :param run: the run as a label value; a dry run writes nothing, but says whose the objects would be.
     :param probes: by side, the summary of the vault probe; left out when it wasn't run.
     :param pulls: what the image probes said; left out when they weren't run.
+    :param latest: the newest restore point, if there is one: its sizes are held against the target's claims.
     :raises ClusterError: if one of the clusters can't be reached.
     :raises TransformError: if a rule set is missing or wrong.
     """
@@ -70,6 +73,7 @@ def gather(
         },
         probes=probes,
         pulls=pulls,
+        latest=latest,
         scales=_scales(target, there),
     )
 

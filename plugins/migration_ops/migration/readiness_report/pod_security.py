@@ -1,4 +1,4 @@
-"""Pod Security levels of the target's namespaces against the pods and the movers that run there.
+"""Pod Security levels of the target's namespaces against the pods and movers that run there.
 
 The rules are those of Kubernetes' Pod Security Standards (`baseline`, `restricted`); the server's own dry run
 of a Deployment can't say this, since it refuses pods, not what makes them.
@@ -6,7 +6,7 @@ of a Deployment can't say this, since it refuses pods, not what makes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from migration_ops.cluster import Manifest
@@ -45,15 +45,16 @@ _RESTRICTED_VOLUMES = frozenset(
 
 
 def check_pod_security(
-    demands: Sequence[PodDemand], objects: Sequence[Manifest], target: ClusterFacts, with_volumes: set[str]
+    demands: Sequence[PodDemand], objects: Sequence[Manifest], target: ClusterFacts
 ) -> list[ReadinessFinding]:
-    """Find pods and movers that their namespace's level refuses.
+    """Find pods that their namespace's level refuses.
 
     :param demands: what will run.
     :param objects: the adapted objects, with their Namespaces.
-    :param with_volumes: the target namespaces where movers restore volumes.
     """
-    levels = _levels(objects, target)
+    # What exists keeps its labels unless the set brings others.
+    coming = [one for one in objects if one["kind"] == "Namespace"]
+    levels = _levels([*target.kind("", "Namespace"), *coming])
     findings = []
     for demand in demands:
         level = levels.get(demand.namespace, "privileged")
@@ -67,18 +68,27 @@ def check_pod_security(
                     f"lower the label {ENFORCE} of the namespace, or change the pods with a rule",
                 )
             )
-    findings += [
+    return findings
+
+
+def check_mover_levels(with_volumes: Iterable[str], namespaces: Iterable[Manifest]) -> list[ReadinessFinding]:
+    """Find namespaces whose level refuses movers.
+
+    :param with_volumes: names of the namespaces where movers run.
+    :param namespaces: the cluster's, or those that come.
+    """
+    levels = _levels(namespaces)
+    return [
         finding(
             CHECK,
             "blocker",
             f"v1/Namespace//{namespace}",
-            "enforces restricted, and movers must run as root to give files their owners back",
+            "enforces restricted, and movers must run as root to read and restore files of others",
             f"set {ENFORCE}=baseline until the migration is finished",
         )
         for namespace in sorted(with_volumes)
         if levels.get(namespace) == "restricted"
     ]
-    return findings
 
 
 def violations(spec: Mapping[str, Any], level: str) -> list[str]:
@@ -94,14 +104,13 @@ def violations(spec: Mapping[str, Any], level: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _levels(objects: Sequence[Manifest], target: ClusterFacts) -> dict[str, str]:
-    """Levels by namespace: what exists keeps its labels unless the set brings others."""
-    levels = {}
-    coming = [one for one in objects if one["kind"] == "Namespace"]
-    for namespace in [*target.kind("", "Namespace"), *coming]:
-        if level := labels_of(namespace).get(ENFORCE):
-            levels[str(namespace["metadata"]["name"])] = level
-    return levels
+def _levels(namespaces: Iterable[Manifest]) -> dict[str, str]:
+    """Levels by namespace; of several of one name the last that has a level counts."""
+    return {
+        str(one["metadata"]["name"]): labels_of(one)[ENFORCE]
+        for one in namespaces
+        if ENFORCE in labels_of(one)
+    }
 
 
 def _baseline(spec: Mapping[str, Any]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from migration_ops.migration.readiness_report import (
     controllers,
     images,
     kinds,
+    movers,
     namespaces,
     placement,
     plan_references,
@@ -36,6 +37,7 @@ from migration_ops.transform import TransformResult
 
 if TYPE_CHECKING:
     from migration_ops.migration.readiness_report.images import ImagePull
+    from migration_ops.migration.restore_point import RestorePoint
 
 Check = Callable[[], list[ReadinessFinding]]
 
@@ -49,6 +51,7 @@ class Situation:
     :param rights: by side, the answers about the accounts' rights.
     :param probes: by side, the summary of the vault probe.
     :param pulls: what the image probes said.
+    :param latest: the newest restore point: how much data there is.
     :param scales: whether the target adds nodes by itself.
     """
 
@@ -62,6 +65,7 @@ class Situation:
     rights: Mapping[str, Sequence[PermissionResult]] = field(default_factory=dict)
     probes: Mapping[str, Mapping[str, Any] | None] | None = None
     pulls: Sequence[ImagePull] | None = None
+    latest: RestorePoint | None = None
     scales: bool = False
 
     @functools.cached_property
@@ -114,6 +118,8 @@ def _source_checks(at: Situation) -> dict[str, Check]:
         "source nodes": lambda: source_health.check_source_nodes(at.source, at.capture.claims),
         "gitops": lambda: controllers.check_gitops(at.capture, at.source),
         "operators": lambda: controllers.check_operators(at.capture),
+        "stopped already": lambda: source_health.check_stopped(at.capture),
+        "movers in the source": lambda: movers.check_movers(at.plan, at.capture.claims, "source", at.source),
         "autoscalers": lambda: controllers.check_autoscalers(at.capture, at.source),
     }
 
@@ -155,6 +161,10 @@ def _target_checks(at: Situation) -> dict[str, Check]:
             target.names("storage.k8s.io", "CSIDriver"),
         ),
         "claim sizes": lambda: storage.check_growth(at.capture.claims, objects, at.plan.namespaces),
+        "movers in the target": lambda: [
+            *movers.check_movers(at.plan, at.capture.claims, "target", target),
+            *pod_security.check_mover_levels(at.with_volumes, among("Namespace")),
+        ],
         "quotas": lambda: quotas.check_quotas(demands, new, among("ResourceQuota")),
         "limit ranges": lambda: quotas.check_limit_ranges(demands, objects, among("LimitRange")),
         "placement": lambda: placement.check_placement(demands, nodes),
@@ -163,7 +173,7 @@ def _target_checks(at: Situation) -> dict[str, Check]:
         "own webhooks": lambda: webhooks.check_own_webhooks(target, objects),
         "prerequisites": lambda: prerequisites.check_prerequisites(objects, demands, target),
         "accounts": lambda: prerequisites.check_target_references(demands, objects, target),
-        "pod security": lambda: pod_security.check_pod_security(demands, objects, target, at.with_volumes),
+        "pod security": lambda: pod_security.check_pod_security(demands, objects, target),
         "namespaces": lambda: namespaces.check_namespaces(used, target, objects),
         "network policies": lambda: namespaces.check_network_policies(
             at.with_volumes,
@@ -181,10 +191,12 @@ def _target_checks(at: Situation) -> dict[str, Check]:
 
 def _optional_checks(at: Situation) -> dict[str, Check]:
     checks: dict[str, Check] = {}
-    results, probes, pulls = at.trial, at.probes, at.pulls
+    results, probes, pulls, latest = at.trial, at.probes, at.pulls, at.latest
     if results is not None:
         checks["dry run"] = lambda: trial.check_dry_run(results)
         checks["existing objects"] = lambda: trial.check_existing(results)
+    if latest is not None:
+        checks["data sizes"] = lambda: storage.check_usage(latest, at.objects, at.plan)
     if probes is not None:
         total = int(sum(quantity(claim.capacity) for claim in at.capture.claims))
         checks["vault"] = lambda: vault_access.check_vault(probes, total)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from migration_ops.cluster import Claim, Manifest, reference_of
+from migration_ops.cluster import Capture, Claim, Manifest, reference_of
+from migration_ops.cluster.suspension import noted_state
 from migration_ops.migration.readiness_report.facts import ClusterFacts
 from migration_ops.migration.readiness_report.finding import ReadinessFinding, finding
 from migration_ops.migration.readiness_report.scheduling import is_usable
@@ -47,6 +48,20 @@ def check_source_nodes(source: ClusterFacts, claims: Sequence[Claim]) -> list[Re
         reason = f"isn't ready and holds {', '.join(volumes[:5])}"
         remedy = "bring it back: the volumes can only be read there"
         findings.append(finding(CHECK, "blocker", f"v1/Node//{name}", reason, remedy))
+    return findings
+
+
+def check_stopped(capture: Capture) -> list[ReadinessFinding]:
+    """Find workloads that an open cutover has stopped already.
+
+    :param capture: the source as captured.
+    """
+    findings = []
+    for one in capture.objects:
+        if note := noted_state(one.manifest):
+            reason = f"was stopped by run {note.get('run', '?')} of plan {note.get('plan', '?')}"
+            remedy = "finish that cutover, or roll it back or resume the source, before another begins"
+            findings.append(finding(CHECK, "decision", reference_of(one.manifest), reason, remedy))
     return findings
 
 

@@ -7,8 +7,11 @@ from typing import Any
 
 from migration_ops.cluster import Claim, Manifest, is_default_class, reference_of
 from migration_ops.cluster.reference import labels_of
+from migration_ops.migration.plan import Plan
 from migration_ops.migration.readiness_report.facts import quantity
-from migration_ops.migration.readiness_report.finding import ReadinessFinding, finding
+from migration_ops.migration.readiness_report.finding import ReadinessFinding, Severity, finding
+from migration_ops.migration.restore_point import RestorePoint
+from migration_ops.mover import size_text
 
 CHECK = "storage"
 _ACK_DISK = "diskplugin.csi.alibabacloud.com"
@@ -25,6 +28,7 @@ _SMALLEST = {
     ("cloud_ssd", ""): 20,
     ("cloud_regional_disk_auto", ""): 10,
 }
+_FULL = 0.9
 _NO_PROVISIONER = "kubernetes.io/no-provisioner"
 _ZONE = "topology.kubernetes.io/zone"
 
@@ -99,6 +103,29 @@ def check_growth(
             where = f"v1/PersistentVolumeClaim/{claim.namespace}/{claim.name}"
             reason = "is a block device: it moves as a whole image, and what changed is found by reading all"
             findings.append(finding(CHECK, "info", where, reason))
+    return findings
+
+
+def check_usage(latest: RestorePoint, objects: Sequence[Manifest], plan: Plan) -> list[ReadinessFinding]:
+    """Find claims of the target that are too small for the data that they get.
+
+    :param latest: the newest restore point.
+    """
+    sizes = {
+        (item["metadata"].get("namespace"), item["metadata"]["name"]): _size(item.get("spec") or {})
+        for item in objects
+        if item["kind"] == "PersistentVolumeClaim"
+    }
+    findings = []
+    for volume in latest.volumes:
+        key = (plan.target_namespace(volume.namespace), volume.claim)
+        room = sizes.get(key, 0.0)
+        if not room or volume.volume_mode == "Block" or volume.bytes < _FULL * room:
+            continue
+        where = f"v1/PersistentVolumeClaim/{key[0]}/{key[1]}"
+        reason = f"gets {size_text(volume.bytes)} of data into {size_text(room)}"
+        severity: Severity = "blocker" if volume.bytes > room else "warning"
+        findings.append(finding(CHECK, severity, where, reason, "raise its request with a rule"))
     return findings
 
 

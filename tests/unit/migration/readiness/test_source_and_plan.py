@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from migration_ops.cluster import Claim, LeftOut, Permission, PermissionResult
@@ -11,8 +13,13 @@ from migration_ops.migration.readiness_report.controllers import (
     check_gitops,
     check_operators,
 )
+from migration_ops.migration.readiness_report.movers import check_movers, mover_demands
 from migration_ops.migration.readiness_report.plan_references import check_hooks_and_probes, check_waves
-from migration_ops.migration.readiness_report.source_health import check_source_nodes, check_source_pods
+from migration_ops.migration.readiness_report.source_health import (
+    check_source_nodes,
+    check_source_pods,
+    check_stopped,
+)
 from migration_ops.migration.readiness_report.vault_access import check_vault, rates
 from migration_ops.migration.readiness_report.volumes import check_claims, check_pod_volumes
 
@@ -180,6 +187,45 @@ def test_a_sick_node_with_a_volume_blocks_and_a_cordoned_one_does_not(make_facts
     assert severities(check_source_nodes(make_facts(make_node(ready=False)), [claim()])) == ["blocker"]
     assert check_source_nodes(make_facts(make_node(cordoned=True)), [claim()]) == []
     assert check_source_nodes(make_facts(make_node()), [claim()]) == []
+
+
+def test_what_an_open_cutover_stopped_needs_a_decision(make_capture, make_deployment):
+    stopped = make_deployment()
+    note = {"plan": "shop", "run": "run-1", "wave": 1, "was": {"replicas": 3}}
+    stopped["metadata"]["annotations"] = {"migration-ops.io/quiesced": json.dumps(note)}
+    (found,) = check_stopped(make_capture(stopped, make_deployment("other")))
+    assert (found.severity, "run run-1 of plan shop" in found.reason) == ("decision", True)
+
+
+def quota(namespace, **hard):
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "q", "namespace": namespace},
+        "spec": {"hard": hard},
+    }
+
+
+def test_a_quota_without_room_for_movers_blocks_on_its_side(make_plan, make_facts, make_node):
+    plan = make_plan(movers={"image": "m", "requests": {"cpu": "1"}, "parallelism": {"source": 2}})
+    claims = [claim(f"data-{number}") for number in range(3)]
+    assert mover_demands(plan, claims, "source")[0].count == 2
+    tight = make_facts(quota("shop", cpu="1500m"), make_node())
+    (found,) = check_movers(plan, claims, "source", tight)
+    assert (found.severity, found.object) == ("blocker", "v1/ResourceQuota/shop/q")
+    assert check_movers(plan, claims, "target", tight) == []
+    assert check_movers(plan, claims, "source", make_facts(quota("shop", cpu="2"))) == []
+
+
+def test_movers_of_the_target_need_a_node_and_a_level(make_plan, make_facts, make_node):
+    tainted = make_node(taints=[{"key": "dedicated", "effect": "NoSchedule"}])
+    restricted = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "shop-prod", "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+    }
+    found = check_movers(make_plan(), [claim()], "target", make_facts(tainted, restricted))
+    assert [one.object for one in found] == ["v1/Namespace//shop-prod", "movers in shop-prod of the target"]
 
 
 def test_waves_that_name_nothing_are_told(make_plan, make_capture, make_deployment):

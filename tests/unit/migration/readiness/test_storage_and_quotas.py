@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from migration_ops.cluster import Claim
 from migration_ops.migration.readiness_report.pods import pod_demands
 from migration_ops.migration.readiness_report.quotas import check_limit_ranges, check_quotas
-from migration_ops.migration.readiness_report.storage import check_growth, check_storage
+from migration_ops.migration.readiness_report.storage import check_growth, check_storage, check_usage
+from migration_ops.migration.restore_point import RestorePoint, SourceCluster, VolumeRecord
 
 DISK, NAS = "diskplugin.csi.alibabacloud.com", "nasplugin.csi.alibabacloud.com"
 
@@ -94,6 +97,23 @@ def test_a_volume_larger_than_its_claim_is_a_warning(make_claim):
     grown = Claim("shop", "data", "gp2", "30Gi", ("ReadWriteOnce",), "Filesystem", "pv")
     (found,) = check_growth([grown], [make_claim()], {"shop": "shop-prod"})
     assert (found.severity, found.object) == ("warning", "v1/PersistentVolumeClaim/shop-prod/data")
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [(15 * 2**30, []), (19 * 2**30, ["warning"]), (21 * 2**30, ["blocker"])]
+)
+def test_data_must_fit_into_the_claim_that_gets_it(make_claim, make_plan, size, expected):
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    latest = RestorePoint(
+        id="p",
+        plan="shop",
+        kind="full",
+        started=now,
+        finished=now,
+        cluster=SourceCluster(name="s", identity="1", version="v1.20.2"),
+        volumes=[VolumeRecord(namespace="shop", claim="data", snapshot_id="x", bytes=size)],
+    )
+    assert [one.severity for one in check_usage(latest, [make_claim()], make_plan())] == expected
 
 
 @pytest.mark.parametrize(

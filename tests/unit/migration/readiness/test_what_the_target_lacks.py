@@ -7,7 +7,12 @@ import pytest
 from migration_ops.cluster import Discovery, LeftOut, ObjectResult
 from migration_ops.migration.readiness_report.kinds import check_capture, check_kinds
 from migration_ops.migration.readiness_report.namespaces import check_namespaces, check_network_policies
-from migration_ops.migration.readiness_report.pod_security import ENFORCE, check_pod_security, violations
+from migration_ops.migration.readiness_report.pod_security import (
+    ENFORCE,
+    check_mover_levels,
+    check_pod_security,
+    violations,
+)
 from migration_ops.migration.readiness_report.pods import pod_demands
 from migration_ops.migration.readiness_report.prerequisites import (
     check_prerequisites,
@@ -212,12 +217,12 @@ def test_levels_refuse_what_the_standards_refuse(make_deployment):
 def test_pods_and_movers_are_held_against_their_namespaces_level(make_facts, make_deployment):
     restricted = namespace(labels={ENFORCE: "restricted"})
     demands = pod_demands([make_deployment()])
-    found = check_pod_security(demands, [], make_facts(restricted), {"shop-prod"})
-    assert [one.object for one in found] == [
-        "apps/v1/Deployment/shop-prod/web",
-        "v1/Namespace//shop-prod",
-    ]
-    assert check_pod_security(demands, [], make_facts(namespace()), {"shop-prod"}) == []
+    (found,) = check_pod_security(demands, [], make_facts(restricted))
+    assert found.object == "apps/v1/Deployment/shop-prod/web"
+    assert check_pod_security(demands, [], make_facts(namespace())) == []
+    (found,) = check_mover_levels({"shop-prod"}, [restricted])
+    assert found.object == "v1/Namespace//shop-prod"
+    assert check_mover_levels({"shop-prod"}, [namespace(labels={ENFORCE: "baseline"})]) == []
 
 
 def test_a_namespace_that_is_being_deleted_blocks(make_facts):
@@ -234,7 +239,7 @@ def test_a_namespaces_own_node_selector_and_mesh_are_told(make_facts):
 
 
 @pytest.mark.parametrize(
-    ("spec", "blocks"),
+    ("spec", "told"),
     [
         ({"podSelector": {}, "policyTypes": ["Egress"]}, True),
         ({"podSelector": {}, "policyTypes": ["Ingress"]}, False),
@@ -242,14 +247,14 @@ def test_a_namespaces_own_node_selector_and_mesh_are_told(make_facts):
         ({"podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Egress"]}, False),
     ],
 )
-def test_a_policy_that_lets_nobody_out_keeps_movers_from_the_vault(spec, blocks):
+def test_a_policy_that_lets_nobody_out_is_told(spec, told):
     policy = {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": {"name": "deny", "namespace": "shop-prod"},
         "spec": spec,
     }
-    assert bool(check_network_policies(["shop-prod"], [policy])) is blocks
+    assert bool(check_network_policies(["shop-prod"], [policy])) is told
 
 
 def test_what_the_dry_run_refuses_blocks_and_keeps_secrets():
