@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import yaml
 from migration_ops.transform.errors import ParameterError, TransformError
 from migration_ops.transform.manifests import read_manifests, write_manifests
 from migration_ops.transform.parameters import Parameters
-from migration_ops.transform.yamlio import load_all
+from migration_ops.transform.results import TransformResult, by_severity
+from migration_ops.transform.yamlio import dump, load_all
 
 EXIT_BAD_INPUT = 1
 EXIT_BLOCKERS = 2
@@ -60,10 +62,24 @@ class Command(click.Command):
 @click.option(
     "--report", "report_file", type=click.Path(dir_okay=False, path_type=Path), help="Write a JSON report."
 )
+@click.option(
+    "--copy-list",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the images to copy, as image-syncer takes them (source: target).",
+)
+@click.option(
+    "--architecture",
+    "architectures",
+    multiple=True,
+    metavar="amd64",
+    help="Ask the source's registries whether the images exist for it; several may be given.",
+)
+@click.option("--schema", "print_schema", is_flag=True, help="Print the JSON Schema of rule files and stop.")
+@click.option("--test", "run_examples", is_flag=True, help="Run the examples inside the rule files and stop.")
 @click.argument("source", metavar="IN", required=False)
 @click.argument("target", metavar="OUT", required=False)
-@click.option("--schema", "print_schema", is_flag=True, help="Print the JSON Schema of rule files and stop.")
-def transform(  # noqa: PLR0917 - click passes options by name
+def transform(
+    *,
     rules: tuple[str, ...],
     params: tuple[str, ...],
     params_file: Path | None,
@@ -71,61 +87,68 @@ def transform(  # noqa: PLR0917 - click passes options by name
     target_apis: Path | None,
     source_provider: str | None,
     report_file: Path | None,
+    copy_list: Path | None,
+    architectures: tuple[str, ...],
+    print_schema: bool,
+    run_examples: bool,
     source: str | None,
     target: str | None,
-    print_schema: bool,
 ) -> None:
     """Adapt the manifests in IN to the target, and write them to OUT.
 
     IN is a folder or a file of manifests, - is standard input; OUT likewise. A folder is written in apply
-    order.
-    Exit status: 0 clean, 2 blockers found, 1 bad input.
+    order. Exit status: 0 clean, 2 blockers found, 1 bad input.
     """
-    from migration_ops.transform.schema import rule_set_schema
-
-    if print_schema:
-        click.echo(orjson.dumps(rule_set_schema(), option=orjson.OPT_INDENT_2))
-        return
-    if not (rules or params_file) or source is None or target is None:
-        raise click.ClickException("give --rules, IN and OUT (see --help)")  # ends with 1
     try:
-        blockers = _run(
-            rules=rules,
-            settings=_settings(params_file, params),
+        if print_schema:
+            from migration_ops.transform.schema import rule_set_schema
+
+            click.echo(orjson.dumps(rule_set_schema(), option=orjson.OPT_INDENT_2))
+            return
+        if run_examples:
+            sys.exit(EXIT_BAD_INPUT if _failed_examples(rules) else 0)
+        if not (rules or params_file) or source is None or target is None:
+            raise click.ClickException("give --rules, IN and OUT (see --help)")  # ends with 1
+        settings = _settings(params_file, params)
+        names = [*settings.pop("rules"), *rules]
+        parameters = Parameters(
+            **settings,
             target_version=target_version,
             target_apis=_apis(target_apis),
             source_provider=source_provider,
-            locations=(source, target),
-            report_file=report_file,
         )
+        result = _adapted(source, names, parameters, architectures)
+        write_manifests(result.objects, target)
+        if report_file is not None:
+            report_file.write_bytes(orjson.dumps(result.report(), option=orjson.OPT_INDENT_2))
+        if copy_list is not None:
+            images = {image.source: image.target for image in result.image_copies}
+            copy_list.write_text(dump(images), encoding="utf-8")
     except (TransformError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_BAD_INPUT)
-    if blockers:
+    _say(result)
+    if result.blockers:
         sys.exit(EXIT_BLOCKERS)
 
 
-def _run(
-    *,
-    rules: tuple[str, ...],
-    settings: dict[str, Any],
-    target_version: str | None,
-    target_apis: list[str] | None,
-    source_provider: str | None,
-    locations: tuple[str, str],
-    report_file: Path | None,
-) -> int:
+def _adapted(
+    source: str, names: list[str], parameters: Parameters, architectures: tuple[str, ...]
+) -> TransformResult:
     from migration_ops.transform.engine import transform as adapt
     from migration_ops.transform.loading import load_rule_sets
 
-    rule_sets = load_rule_sets([*settings.pop("rules"), *rules])
-    parameters = Parameters(
-        **settings, target_version=target_version, target_apis=target_apis, source_provider=source_provider
-    )
-    result = adapt(read_manifests(locations[0]), rule_sets, parameters)
-    write_manifests(result.objects, locations[1])
-    if report_file is not None:
-        report_file.write_bytes(orjson.dumps(result.report(), option=orjson.OPT_INDENT_2))
+    rule_sets = load_rule_sets(names)
+    result = adapt(read_manifests(source), rule_sets, parameters)
+    if not architectures:
+        return result
+    from migration_ops.transform.registries import check_architectures
+
+    checked = check_architectures(result.image_copies, architectures)
+    return replace(result, findings=by_severity([*checked, *result.findings]))
+
+
+def _say(result: TransformResult) -> None:
     for finding in result.findings:
         if finding.severity != "info":
             click.echo(f"{finding.severity}: {finding.object}: {finding.message} ({finding.rule})", err=True)
@@ -135,7 +158,25 @@ def _run(
         f"{len(result.findings)} findings, {len(result.blockers)} of them blockers",
         err=True,
     )
-    return len(result.blockers)
+
+
+def _failed_examples(names: tuple[str, ...]) -> int:
+    """Run the examples of rule files, say how each went, and count those that failed."""
+    from migration_ops.transform.loading import load_rule_sets
+    from migration_ops.transform.testing import run_test
+
+    failed = passed = 0
+    for name in names:
+        loaded = load_rule_sets([name])
+        own = next(rule_set for rule_set in loaded if rule_set.name == Path(name).stem)
+        for test in own.tests:
+            problems = run_test(own, test, brought=loaded)
+            failed, passed = failed + bool(problems), passed + (not problems)
+            click.echo(f"{'FAILED' if problems else 'passed'}: {own.name}: {test.name}")
+            for problem in problems:
+                click.echo(f"  {problem}")
+    click.echo(f"{passed} examples passed, {failed} failed", err=True)
+    return failed
 
 
 def _settings(params_file: Path | None, params: tuple[str, ...]) -> dict[str, Any]:

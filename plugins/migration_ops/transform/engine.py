@@ -25,7 +25,7 @@ from migration_ops.transform.objects import (
 from migration_ops.transform.order import apply_order
 from migration_ops.transform.parameters import Parameters
 from migration_ops.transform.provider import recognise_provider
-from migration_ops.transform.results import SEVERITIES, Finding, TransformResult
+from migration_ops.transform.results import Finding, TransformResult, by_severity
 from migration_ops.transform.rule_parameters import resolve_params
 from migration_ops.transform.rules import Rule, RuleSet
 
@@ -116,7 +116,7 @@ def transform(
     return TransformResult(
         objects=apply_order([draft.manifest for draft in kept]),
         changes=[change for draft in kept for change in draft.changes],
-        findings=sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)),
+        findings=by_severity(findings),
         dropped=[draft.dropped for draft in drafts if draft.dropped is not None],
         image_copies=image_copies(kept),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -70,6 +71,14 @@ class Finding:
         if self.choices:
             written["choices"] = list(self.choices)
         return written
+
+
+def by_severity(findings: Iterable[Finding]) -> list[Finding]:
+    """Sort findings, the most severe first.
+
+    :param findings: in the order in which they were made.
+    """
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 @dataclass(frozen=True, slots=True)

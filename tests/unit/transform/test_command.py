@@ -140,3 +140,41 @@ def test_a_file_of_a_former_run_goes_when_its_object_is_gone(tmp_path: Path) -> 
 
 def test_the_schema_is_printed() -> None:
     assert json.loads(run("--schema").stdout)["title"] == "RuleSet"
+
+
+def test_the_copy_list_is_what_image_syncer_reads(tmp_path: Path) -> None:
+    pod = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, image: nginx}]}}"
+    params = tmp_path / "params.yaml"
+    params.write_text("image_registries: {docker.io/: reg.example.com/hub/}")
+
+    run("--rules", "images", "--params", params, "--copy-list", tmp_path / "images.yaml", "-", "-", text=pod)
+
+    assert (tmp_path / "images.yaml").read_text() == (
+        "docker.io/library/nginx: reg.example.com/hub/library/nginx\n"
+    )
+
+
+def test_examples_of_a_rule_file_are_run(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(
+        """
+        apiVersion: migration-ops/v1
+        kind: RuleSet
+        name: own
+        description: d
+        rules: [{name: r, do: [{remove_labels: old}]}]
+        tests:
+          - name: good
+            given: &given {apiVersion: v1, kind: ConfigMap, metadata: {name: a, labels: {old: x, new: y}}}
+            expect: {apiVersion: v1, kind: ConfigMap, metadata: {name: a, labels: {new: y}}}
+          - name: bad
+            given: *given
+            expect: *given
+        """
+    )
+
+    result = run("--test", "--rules", str(file))
+
+    assert result.exit_code == 1
+    assert "passed: own: good" in result.stdout
+    assert "FAILED: own: bad" in result.stdout

@@ -228,3 +228,28 @@ def map_resources(draft: Draft, base: Parts, context: Context) -> None:
                     )
             if draft.get(place) == {}:
                 draft.remove(place)
+
+
+@adapter("report-missing-classes")
+def report_missing_classes(draft: Draft, base: Parts, context: Context) -> None:
+    """Report classes and schedulers that pods name and that don't come along.
+
+    :param draft: the object.
+    :param base: the pod template.
+    :param context: knows what comes along.
+    """
+    spec = mapping_at(draft.manifest, *base, "spec")
+    for field, group, kind in (
+        ("priorityClassName", "scheduling.k8s.io", "PriorityClass"),
+        ("runtimeClassName", "node.k8s.io", "RuntimeClass"),
+    ):
+        name = str(spec.get(field) or "")
+        if name and not name.startswith("system-") and (group, kind, "", name) not in context.names:
+            draft.find(
+                "warning",
+                f"its pods need the {kind} {name}, which doesn't come along",
+                f"make the {kind} in the target, or bring it along",
+            )
+    scheduler = spec.get("schedulerName")
+    if scheduler not in {None, "", "default-scheduler"}:
+        draft.find("warning", f"its pods need the scheduler {scheduler}", "install it in the target")
