@@ -132,7 +132,7 @@ class LabKeeper:
         """Bring the lab up where it can run; elsewhere the tests skip and say why."""
         if not self.wanted:
             return
-        from tests.lab import Lab, preflight  # noqa: PLC0415  (the fast phases must not need it)
+        from tests.lab import Lab, preflight  # the fast phases must not need it
 
         missing = preflight()
         if missing:
