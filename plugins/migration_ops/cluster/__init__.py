@@ -7,7 +7,8 @@ Kubernetes client only when a cluster is connected to.
 from migration_ops.cluster.apply_one import ObjectResult
 from migration_ops.cluster.applying import apply
 from migration_ops.cluster.archive import read_capture, write_capture
-from migration_ops.cluster.capturing import Capture, CapturedObject, LeftOut, capture
+from migration_ops.cluster.captured import Capture, CapturedObject, LeftOut
+from migration_ops.cluster.capturing import capture
 from migration_ops.cluster.claims import Claim
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.errors import (

@@ -1,7 +1,8 @@
 """A capture as a folder: one canonical JSON file per object, so that an increment costs what changed.
 
 ``resources/GROUP/KIND/NAMESPACE/NAME.json``: the core group is ``core``, cluster-scoped objects lie in
-``_cluster``. ``capture.json`` beside it holds the claims and what was left out. Files and folders all carry
+``_cluster``. ``versions/VERSION/GROUP/KIND/NAMESPACE/NAME.json`` holds the same objects in further versions.
+``capture.json`` beside it holds the claims and what was left out. Files and folders all carry
 the same time, whenever they are written: equal objects make equal trees.
 """
 
@@ -15,7 +16,8 @@ from urllib.parse import quote
 
 import orjson
 
-from migration_ops.cluster.capturing import Capture, CapturedObject, LeftOut
+from migration_ops.cluster.alternates import in_order
+from migration_ops.cluster.captured import Capture, CapturedObject, LeftOut
 from migration_ops.cluster.claims import Claim
 from migration_ops.cluster.errors import CaptureFormatError
 from migration_ops.cluster.reference import ObjectReference
@@ -23,6 +25,7 @@ from migration_ops.cluster.reference import ObjectReference
 FORMAT = 1
 INDEX = "capture.json"
 RESOURCES = "resources"
+VERSIONS = "versions"
 FIXED_TIME = 946684800  # 2000-01-01T00:00:00Z
 
 
@@ -56,6 +59,11 @@ def write_capture(capture: Capture, folder: Path | str) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             made.add(path.parent)
         _write(path, one.manifest)
+        for other in one.alternates:
+            version = ObjectReference.of(other).version
+            path = root / VERSIONS / _safe(version) / relative.removeprefix(f"{RESOURCES}/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(path, other)
     root.mkdir(parents=True, exist_ok=True)
     index = {
         "format": FORMAT,
@@ -84,6 +92,7 @@ def read_capture(folder: Path | str) -> Capture:
         raise CaptureFormatError(message)
     reasons = index.get("reasons") or {}
     objects = []
+    versions = list((root / VERSIONS).iterdir()) if (root / VERSIONS).is_dir() else []
     for path in sorted((root / RESOURCES).rglob("*.json")):
         manifest = _read(path)
         reference = ObjectReference.of(manifest)
@@ -94,7 +103,10 @@ def read_capture(folder: Path | str) -> Capture:
             )
             raise CaptureFormatError(message)
         key = relative.removeprefix(f"{RESOURCES}/").removesuffix(".json")
-        objects.append(CapturedObject(manifest, str(reasons.get(key, "chosen"))))
+        alternates = in_order(
+            _read(folder / f"{key}.json") for folder in versions if (folder / f"{key}.json").exists()
+        )
+        objects.append(CapturedObject(manifest, str(reasons.get(key, "chosen")), alternates))
     try:
         return Capture(
             objects=sorted(objects, key=lambda one: ObjectReference.of(one.manifest).identity),

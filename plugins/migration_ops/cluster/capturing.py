@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
 
+from migration_ops.cluster.alternates import read_alternates
 from migration_ops.cluster.bare_pods import packed_pod
-from migration_ops.cluster.claims import Claim, PodMounts, list_claims
+from migration_ops.cluster.captured import Capture, CapturedObject, LeftOut
+from migration_ops.cluster.claims import PodMounts, list_claims
 from migration_ops.cluster.closure_walk import Walk
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.errors import ApiError, ClusterError, Forbidden, NotFound
@@ -37,52 +37,6 @@ _NEEDED_KINDS = frozenset(
         ("networking.k8s.io", "NetworkPolicy"),
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class CapturedObject:
-    """One object as the source said it (without ``managedFields``), and why it is in the set.
-
-    :param manifest: the object.
-    :param reason: ``chosen``, or what needs it.
-    """
-
-    manifest: Manifest
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """Something that was there and is not in the set.
-
-    :param object: the object's reference, or a kind's name.
-    :param reason: why.
-    """
-
-    object: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """What was read out of a cluster.
-
-    :param objects: in the order of kind, namespace and name.
-    :param claims: volumes to move.
-    :param left_out: what is not in the set, with the reason.
-    :param unreadable: kinds that could not be read at all: the set may lack something.
-    """
-
-    objects: list[CapturedObject]
-    claims: list[Claim]
-    left_out: list[LeftOut] = field(default_factory=list)
-    unreadable: list[LeftOut] = field(default_factory=list)
-
-    @property
-    def counts_by_kind(self) -> dict[str, int]:
-        """Number of objects per ``apiVersion/Kind``."""
-        counts = Counter(f"{one.manifest['apiVersion']}/{one.manifest['kind']}" for one in self.objects)
-        return dict(sorted(counts.items()))
 
 
 def capture(cluster: Cluster, selection: Selection, *, target_apis: Collection[str] | None = None) -> Capture:
@@ -263,10 +217,12 @@ class _Reader:
         )
         self.left_out += [LeftOut(name, reason) for name, reason in volumes_left]
         dropped = {ObjectReference.parse(name).identity for name in claims_dropped}
+        kept = {identity: self.pool[identity] for identity in sorted(self.chosen) if identity not in dropped}
+        alternates, unreadable = read_alternates(self.cluster, self.served, kept)
+        self.unreadable += [LeftOut(name, reason) for name, reason in unreadable]
         objects = [
-            CapturedObject(self.pool[identity], reason)
-            for identity, reason in sorted(self.chosen.items())
-            if identity not in dropped
+            CapturedObject(manifest, self.chosen[identity], alternates.get(identity, ()))
+            for identity, manifest in kept.items()
         ]
         return Capture(
             objects=objects,

@@ -14,6 +14,7 @@ from migration_ops.cluster.labels import LabelSelector
 from migration_ops.cluster.podspec import pod_labels_of
 from migration_ops.cluster.reference import Manifest, ObjectReference
 from migration_ops.cluster.selection import Selection
+from migration_ops.cluster.versions import is_built_in
 
 Identity = tuple[str, str, str, str]
 
@@ -144,8 +145,7 @@ class Walk:
             self._add(key, "namespace of chosen objects")
 
     def _take_crd(self, reference: ObjectReference) -> None:
-        # Definitions of the community use the suffix .k8s.io as well.
-        if "." not in reference.group or reference.group in _BUILTIN_GROUPS:
+        if is_built_in(reference.group):
             return
         resource = self.served.for_object(reference)
         if resource is not None:
@@ -212,16 +212,6 @@ _FOLLOWER_KINDS = frozenset(
         ("apiregistration.k8s.io", "APIService"),
     }
 )
-
-_BUILTIN_GROUPS = frozenset(
-    {
-        "admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io",
-        "authentication.k8s.io", "authorization.k8s.io", "certificates.k8s.io", "coordination.k8s.io",
-        "discovery.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io", "internal.apiserver.k8s.io",
-        NETWORKING, "node.k8s.io", RBAC, "resource.k8s.io", "scheduling.k8s.io", STORAGE,
-        "storagemigration.k8s.io", "auditregistration.k8s.io", "settings.k8s.io",
-    }
-)  # fmt: skip
 
 
 def _binds(binding: Manifest, namespace: str, account: str) -> bool:

@@ -106,7 +106,7 @@ def _container_problems(pod: str, container: dict[str, Any]) -> Iterator[str]:
     if ended and ended.get("exitCode"):
         message = ended.get("message") or ended.get("reason") or ""
         yield f"{where}: exited with {ended['exitCode']} {message}".rstrip()
-    elif state.get("running") and not container.get("ready"):
+    elif "running" in state and not container.get("ready"):
         yield f"{where} runs, but is not ready"
 
 

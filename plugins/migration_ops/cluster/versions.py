@@ -16,6 +16,18 @@ _RICHEST = {("autoscaling", "HorizontalPodAutoscaler"): ("v2", "v2beta2", "v2bet
 _MOVED_TO = {"extensions": ("apps", "networking.k8s.io", "policy"), "events.k8s.io": ("",)}
 
 
+_BUILT_IN_GROUPS = frozenset(
+    {
+        "admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io",
+        "authentication.k8s.io", "authorization.k8s.io", "certificates.k8s.io", "coordination.k8s.io",
+        "discovery.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io", "internal.apiserver.k8s.io",
+        "networking.k8s.io", "node.k8s.io", "rbac.authorization.k8s.io", "resource.k8s.io",
+        "scheduling.k8s.io", "storage.k8s.io", "storagemigration.k8s.io", "auditregistration.k8s.io",
+        "settings.k8s.io",
+    }
+)  # fmt: skip
+
+
 def priority(version: str) -> tuple[int, int, int]:
     """Return a sort key: stable before beta before alpha, then higher numbers first.
 
@@ -59,3 +71,25 @@ def best_version(versions: list[ApiResource], target_apis: Collection[str] | Non
         return not shared, wealth, not one.preferred, priority(one.version)
 
     return min(versions, key=rank)
+
+
+def is_newer(other: ApiResource, version: str) -> bool:
+    """Tell whether a target may want an object in another version than the captured one.
+
+    :param other: the other version.
+    :param version: the captured one.
+    """
+    if not is_built_in(other.group):
+        return True
+    richest = _RICHEST.get((other.group, other.kind))
+    if richest and other.version in richest and version in richest:
+        return richest.index(other.version) < richest.index(version)
+    return priority(other.version) < priority(version)
+
+
+def is_built_in(group: str) -> bool:
+    """Tell whether the API server itself serves a group; definitions of the community use .k8s.io as well.
+
+    :param group: API group, empty for core.
+    """
+    return "." not in group or group in _BUILT_IN_GROUPS
