@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -41,7 +41,7 @@ class Run:
 
 
 class AirflowApi:
-    """Airflow over HTTP.
+    """Airflow over HTTP; a context manager that closes its connections.
 
     :param address: base address of the API server
     :param user: who logs in
@@ -53,6 +53,12 @@ class AirflowApi:
         self._http = httpx.Client(base_url=address, timeout=30)
         self._login = {"username": user, "password": password}
         self._progress = progress
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._http.close()
 
     def unhealthy(self) -> list[str]:
         """Return the parts that don't say that they are healthy."""

@@ -137,13 +137,13 @@ class AirflowStack:
             raise RuntimeError(f"airflow db migrate failed:\n{log.read_text(errors='replace')[-2000:]}")
 
     def _wait_until_healthy(self) -> None:
-        api = self.api()
+        with self.api() as api:
 
-        def healthy() -> bool:
-            for name in COMPONENTS:
-                component = self.component(name)
-                if not component.running():
-                    raise RuntimeError(f"Airflow's {name} ended:\n{component.last_lines()}")
-            return api.unhealthy() == []
+            def healthy() -> bool:
+                for name in COMPONENTS:
+                    component = self.component(name)
+                    if not component.running():
+                        raise RuntimeError(f"Airflow's {name} ended:\n{component.last_lines()}")
+                return api.unhealthy() == []
 
-        self.progress.wait_for("Airflow healthy", healthy, seconds=180, pause=1.0)
+            self.progress.wait_for("Airflow healthy", healthy, seconds=180, pause=1.0)

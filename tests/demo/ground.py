@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,24 +61,25 @@ class ObjectStore:
             ),
         )
 
-    def _keys(self) -> list[tuple[str, int]]:
-        pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+    def _keys(self, client: Any) -> list[tuple[str, int]]:
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
         return [(item["Key"], item["Size"]) for page in pages for item in page.get("Contents", [])]
 
     def stored_bytes(self) -> int:
         """Return the size of everything in the bucket."""
-        return sum(size for _key, size in self._keys())
+        with closing(self.client()) as client:
+            return sum(size for _key, size in self._keys(client))
 
     def make_empty(self) -> None:
         """Make the bucket, or empty it."""
-        client = self.client()
-        try:
-            client.create_bucket(Bucket=self.bucket)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
-                raise
-        for key, _size in self._keys():
-            client.delete_object(Bucket=self.bucket, Key=key)
+        with closing(self.client()) as client:
+            try:
+                client.create_bucket(Bucket=self.bucket)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+                    raise
+            for key, _size in self._keys(client):
+                client.delete_object(Bucket=self.bucket, Key=key)
 
 
 @dataclass(frozen=True)

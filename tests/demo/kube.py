@@ -51,6 +51,7 @@ class Kube:
     def close(self) -> None:
         """Close connections and remove what was cached."""
         self.api.close()
+        self.api.rest_client.pool_manager.clear()
         self._scratch.cleanup()
 
     def version(self) -> str:
@@ -201,7 +202,7 @@ class Kube:
             session.run_forever(timeout=seconds)
             out, error = session.read_stdout(timeout=1), session.read_stderr(timeout=1)
             code = session.returncode
-            session.close()
+            session.sock.shutdown()  # `close` leaves the socket open when the server has closed its end
         if code != 0:
             raise RuntimeError(
                 f"{self.name}: {command[0]} in {namespace}/{pod} ended with {code}: {error.strip()}"

@@ -162,7 +162,8 @@ class Scenario:
         self.dag_run("incremental backup", "shop.backup", {"kind": "incremental"})
         self.trade()
         run = self.dag_run("cutover", "shop.cutover")
-        self.told_downtime = float(self.airflow.api().result(run, "summary", "downtime_seconds"))
+        with self.airflow.api() as api:
+            self.told_downtime = float(api.result(run, "summary", "downtime_seconds"))
         self.progress.wait_for("the first order in the target", self._target_trades, seconds=60)
         downtime = checks.downtime(self.entries())
         self.steps[-1] = Step("cutover", self.steps[-1].seconds, self.steps[-1].uploaded_bytes, downtime)
@@ -174,8 +175,8 @@ class Scenario:
     def dag_run(self, name: str, dag_id: str, conf: dict[str, object] | None = None) -> Run:
         """Run a DAG to its good end and note a row for the table."""
         stored = self.ground.store.stored_bytes()
-        with self.progress.phase(name):
-            run = self.airflow.api().run(dag_id, conf)
+        with self.progress.phase(name), self.airflow.api() as api:
+            run = api.run(dag_id, conf)
         uploaded = self.ground.store.stored_bytes() - stored
         self.steps.append(Step(name, run.seconds, uploaded))
         return run
