@@ -9,7 +9,7 @@ import pytest
 
 from migration_ops.cluster import Capture
 from migration_ops.migration.errors import MigrationError
-from migration_ops.migration.forecast import Forecast, Lanes, make_forecast, outlook, read_history
+from migration_ops.migration.forecast import Forecast, forecast_cutover, read_history
 from migration_ops.migration.journal import Journal
 from migration_ops.migration.plan import Plan
 from migration_ops.migration.report_page import (
@@ -98,9 +98,9 @@ def test_the_second_run_is_forecast_from_the_first_and_reported(
     assert [run.run for run in history.runs] == ["first"]
     assert history.runs[0].downtime_seconds == pytest.approx(sum(history.runs[0].seconds.values()))
 
-    volumes = outlook(latest, history, latest.started + timedelta(hours=1), plan.namespaces)
-    assert volumes[0].delta_bytes.point == pytest.approx(40 * MEBIBYTE)
-    forecast = make_forecast("shop", history, volumes, Lanes())
+    forecast = forecast_cutover(plan, repository, journal, at=latest.started + timedelta(hours=1))
+    assert forecast is not None
+    assert forecast.volumes[0].delta_bytes.point == pytest.approx(40 * MEBIBYTE)
     assert forecast.runs == 1
 
     journal.write("second", "forecast", data=forecast.model_dump(mode="json"))
@@ -115,6 +115,10 @@ def test_the_second_run_is_forecast_from_the_first_and_reported(
     save_report(fresh, report, "source")
     assert read_report(fresh, "shop", "second") == report
     assert "<svg" in read_report_page(fresh, "shop", "second")
+
+
+def test_a_vault_without_restore_point_gives_no_forecast(repository: Repository, plan: Plan) -> None:
+    assert forecast_cutover(plan, repository, Journal(repository, "shop", "source")) is None
 
 
 def test_a_run_without_report_is_said_to_have_none(repository: Repository) -> None:

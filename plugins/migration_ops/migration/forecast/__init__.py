@@ -1,11 +1,12 @@
 """The forecast: how long the application will be down, known before anybody approves it.
 
-Read what the vault remembers of the plan's earlier runs (`read_history`), ask what will have changed in each
-volume (`outlook`), and make the forecast (`make_forecast`); after the run, `compare` puts it next to what was
-measured. Pure functions: who calls them reads the vault.
+`forecast_cutover` reads what the vault remembers of the plan's earlier runs (`read_history`), asks what will
+have changed in each volume (`outlook`), and makes the forecast (`make_forecast`); all but the reading are
+pure functions. After the run, `compare` puts the forecast next to what was measured.
 """
 
 from migration_ops.migration.forecast.comparison import ComparedStep, Comparison, compare
+from migration_ops.migration.forecast.from_vault import forecast_cutover
 from migration_ops.migration.forecast.history import History, RunTimes, read_history, run_times
 from migration_ops.migration.forecast.making import Lanes, VolumeOutlook, make_forecast, outlook
 from migration_ops.migration.forecast.model import Forecast, StepForecast, VolumeForecast, seconds_text
@@ -23,6 +24,7 @@ __all__ = [
     "VolumeForecast",
     "VolumeOutlook",
     "compare",
+    "forecast_cutover",
     "make_forecast",
     "outlook",
     "read_history",

@@ -11,6 +11,8 @@ from migration_ops.migration.readiness_report.gathering import gather
 from migration_ops.migration.readiness_report.image_probe import (
     ImageProbe,
     build_image_probe,
+    build_pre_pulls,
+    build_pull_secrets,
     split_probes,
 )
 from migration_ops.migration.readiness_report.images import (
@@ -31,6 +33,8 @@ __all__ = [
     "ReadinessReport",
     "Situation",
     "build_image_probe",
+    "build_pre_pulls",
+    "build_pull_secrets",
     "check_images",
     "gather",
     "image_probes",

@@ -74,12 +74,14 @@ def check_capacity(
     size = _Size(rooms)
     unplaced: dict[str, int] = {}
     for demand in sorted((d for d in demands if not d.per_node), key=size.of, reverse=True):
-        for number in range(demand.count):
-            room = next((r for r in rooms if why_not(r.node, demand.spec) is None and r.takes(demand)), None)
-            if room is None:
-                unplaced[demand.object] = demand.count - number
-                break  # its equals won't fit either
-            room.put(demand)
+        left = demand.count
+        for room in rooms:  # equal pods: what a node doesn't take once, it doesn't take at all
+            if left and why_not(room.node, demand.spec) is None:
+                while left and room.takes(demand):
+                    room.put(demand)
+                    left -= 1
+        if left:
+            unplaced[demand.object] = left
     findings += [
         _no_room(demand, unplaced[demand.object], rooms, before, demands, scales=scales)
         for demand in demands

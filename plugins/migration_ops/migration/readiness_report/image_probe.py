@@ -7,9 +7,10 @@ came. With the nodes named, the same Job pre-pulls: started at the cutover, pods
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,12 +31,15 @@ class ImageProbe:
     :param images: names as the adapted objects write them.
     :param pull_secrets: names of Secrets in that namespace.
     :param service_account: whose own pull secrets are used too; it must exist there.
+    :param secrets_from: where the pull secrets lie among the adapted objects, when the target's namespace
+        doesn't exist yet and the probe runs in another: then they are copied.
     """
 
     namespace: str
     images: tuple[str, ...]
     pull_secrets: tuple[str, ...] = ()
     service_account: str = "default"
+    secrets_from: str | None = None
 
     def container_names(self) -> dict[str, str]:
         """Image by the name of its container."""
@@ -53,6 +57,9 @@ def build_image_probe(
 ) -> dict[str, Any]:
     """The Job, ready to be created; made twice it has the same name.
 
+    Of a probe with copied pull secrets it doesn't start before they are there (`build_pull_secrets`): set its
+    parallelism to 1 then.
+
     :param run: the run as a label value.
     :param node: pull on this node; without it the scheduler chooses one.
     :param always: ask the registry also for what the node has already.
@@ -65,16 +72,7 @@ def build_image_probe(
         RUN_LABEL: run,
         ACTION_LABEL: _ACTION,
     }
-    parts = [
-        plan,
-        run,
-        probe.namespace,
-        probe.service_account,
-        *probe.pull_secrets,
-        *probe.images,
-        node or "",
-    ]
-    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:10]
+    digest = _digest(probe, plan, run, node)
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
         "serviceAccountName": probe.service_account,
@@ -87,7 +85,7 @@ def build_image_probe(
             "runAsUser": 65532,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "imagePullSecrets": [{"name": name} for name in probe.pull_secrets],
+        "imagePullSecrets": [{"name": _secret_name(probe, digest, name)} for name in probe.pull_secrets],
         "containers": [
             _container(name, image, always=always) for name, image in probe.container_names().items()
         ],
@@ -96,6 +94,7 @@ def build_image_probe(
         term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}
         required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
         pod["affinity"] = {"nodeAffinity": required}
+        pod["tolerations"] = [{"operator": "Exists"}]
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -107,7 +106,7 @@ def build_image_probe(
         "spec": {
             "backoffLimit": 0,
             "completions": 1,
-            "parallelism": 1,
+            "parallelism": 0 if probe.secrets_from and probe.pull_secrets else 1,
             "activeDeadlineSeconds": timeout_seconds,
             "template": {
                 "metadata": {
@@ -120,13 +119,68 @@ def build_image_probe(
     }
 
 
+def build_pull_secrets(
+    probe: ImageProbe, job: dict[str, Any], job_uid: str, objects: Iterable[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Copies of a probe's pull secrets, owned by its Job so that they go with it.
+
+    :param job: of `build_image_probe`.
+    :param objects: the adapted objects; secrets that aren't among them are left out.
+    """
+    if probe.secrets_from is None:
+        return []
+    names = [one["name"] for one in job["spec"]["template"]["spec"]["imagePullSecrets"]]
+    found = {
+        one["metadata"]["name"]: one
+        for one in objects
+        if one["kind"] == "Secret" and one["metadata"].get("namespace") == probe.secrets_from
+    }
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": job["metadata"]["name"], "uid": job_uid}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": found[wanted].get("type", "kubernetes.io/dockerconfigjson"),
+            "metadata": {
+                "name": name,
+                "namespace": probe.namespace,
+                "labels": job["metadata"]["labels"],
+                "ownerReferences": [owner],
+            },
+            "data": found[wanted].get("data") or {},
+        }
+        for wanted, name in zip(probe.pull_secrets, names, strict=True)
+        if wanted in found
+    ]
+
+
+def build_pre_pulls(
+    probes: Sequence[ImageProbe], nodes: Iterable[str], *, plan: str, run: str
+) -> list[dict[str, Any]]:
+    """Jobs that bring every image to every node, so that pods start at the cutover without waiting for one.
+
+    :param nodes: names of the target's nodes that take pods.
+    """
+    return [build_image_probe(probe, plan=plan, run=run, node=node) for node in nodes for probe in probes]
+
+
 def split_probes(probes: Sequence[ImageProbe], most: int = IMAGES_PER_POD) -> list[ImageProbe]:
     """The same probes with at most so many images each."""
     return [
-        ImageProbe(one.namespace, one.images[start : start + most], one.pull_secrets, one.service_account)
+        dataclasses.replace(one, images=one.images[start : start + most])
         for one in probes
         for start in range(0, len(one.images), most)
     ]
+
+
+def _digest(probe: ImageProbe, plan: str, run: str, node: str | None) -> str:
+    parts = [plan, run, probe.namespace, probe.service_account, probe.secrets_from or "", node or ""]
+    text = "\0".join([*parts, *probe.pull_secrets, "", *probe.images])
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def _secret_name(probe: ImageProbe, digest: str, name: str) -> str:
+    return name if probe.secrets_from is None else f"{_ACTION}-{digest}-{probe.pull_secrets.index(name)}"
 
 
 def _container(name: str, image: str, *, always: bool) -> dict[str, Any]:

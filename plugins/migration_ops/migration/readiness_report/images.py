@@ -45,25 +45,36 @@ class ImagePull:
     node: str = ""
 
 
-def image_probes(demands: Sequence[PodDemand], *, namespaces: Iterable[str]) -> list[ImageProbe]:
-    """What to probe: each image once per namespace and set of pull rights.
+def image_probes(
+    demands: Sequence[PodDemand],
+    *,
+    namespaces: Iterable[str],
+    accounts: Iterable[tuple[str, str]],
+    stand_in: str,
+) -> list[ImageProbe]:
+    """What to probe: each image once per set of pull rights.
 
     :param demands: the pods that will run.
-    :param namespaces: those that exist in the target: elsewhere no pod can be made yet.
+    :param namespaces: those that exist in the target.
+    :param accounts: (namespace, name) of the target's ServiceAccounts; the default one stands in for others.
+    :param stand_in: namespace of the target in which pods of the missing ones are probed.
     """
-    existing = set(namespaces)
-    found: dict[tuple[str, tuple[str, ...], str], dict[str, None]] = {}
+    existing, known = set(namespaces), set(accounts)
+    found: dict[tuple[str, tuple[str, ...], str, str], dict[str, None]] = {}
     for demand in demands:
-        if demand.namespace not in existing:
-            continue
+        here = demand.namespace in existing
         secrets = tuple(sorted({one["name"] for one in demand.spec.get("imagePullSecrets") or []}))
         account = demand.spec.get("serviceAccountName") or "default"
-        images = found.setdefault((demand.namespace, secrets, account), {})
+        if (demand.namespace, account) not in known:
+            account = "default"
+        borrowed = "" if here or not secrets else demand.namespace
+        key = (demand.namespace if here else stand_in, secrets, account, borrowed)
+        images = found.setdefault(key, {})
         for image in images_of(demand.spec):
             images[image] = None
     return [
-        ImageProbe(namespace, tuple(images), secrets, account)
-        for (namespace, secrets, account), images in sorted(found.items())
+        ImageProbe(namespace, tuple(images), secrets, account, borrowed or None)
+        for (namespace, secrets, account, borrowed), images in sorted(found.items())
         if images
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from migration_ops.cluster import Discovery, Manifest, ObjectReference, reference_of
+from migration_ops.cluster import Manifest, ObjectReference, reference_of
 from migration_ops.cluster.labels import LabelSelector
 from migration_ops.cluster.reference import labels_of
 from migration_ops.migration.readiness_report.facts import ClusterFacts
@@ -24,7 +24,7 @@ def check_target_webhooks(target: ClusterFacts, objects: Sequence[Manifest]) -> 
     for configuration, hook, service in _hooks(target):
         if _has_endpoints(target, service):
             continue
-        asked = [one for one in objects if _asks_about(hook, one, target.served, objects)]
+        asked = [one for one in objects if _asks_about(hook, one, target, objects)]
         if not asked:
             continue
         fails = hook.get("failurePolicy", "Fail") == "Fail"
@@ -102,10 +102,10 @@ def _service_exists(target: ClusterFacts, key: tuple[str, str]) -> bool:
 
 
 def _asks_about(
-    hook: Mapping[str, Any], item: Manifest, served: Discovery, objects: Iterable[Manifest]
+    hook: Mapping[str, Any], item: Manifest, target: ClusterFacts, objects: Iterable[Manifest]
 ) -> bool:
     reference = ObjectReference.of(item)
-    resource = served.for_object(reference)
+    resource = target.served.for_object(reference)
     if resource is None or not any(
         _matches(rule, reference.group, reference.version, resource.plural)
         for rule in hook.get("rules") or []
@@ -118,7 +118,7 @@ def _asks_about(
     by_namespace = LabelSelector.of_manifest(hook.get("namespaceSelector"))
     if by_namespace is None or not reference.namespace:
         return True
-    return by_namespace.matches(_namespace_labels(reference.namespace, objects))
+    return by_namespace.matches(_namespace_labels(reference.namespace, target, objects))
 
 
 def _matches(rule: Mapping[str, Any], group: str, version: str, plural: str) -> bool:
@@ -129,8 +129,10 @@ def _matches(rule: Mapping[str, Any], group: str, version: str, plural: str) -> 
     return has("apiGroups", group) and has("apiVersions", version) and bool({"*", "*/*", plural} & resources)
 
 
-def _namespace_labels(name: str, objects: Iterable[Manifest]) -> dict[str, str]:
-    found = next(
-        (one for one in objects if one["kind"] == "Namespace" and one["metadata"]["name"] == name), None
-    )
-    return {"kubernetes.io/metadata.name": name} | (labels_of(found) if found else {})
+def _namespace_labels(name: str, target: ClusterFacts, objects: Iterable[Manifest]) -> dict[str, str]:
+    """The labels that a namespace has or will have."""
+    coming = [one for one in objects if one["kind"] == "Namespace" and one["metadata"]["name"] == name]
+    labels = {"kubernetes.io/metadata.name": name}
+    for one in filter(None, (target.namespace(name), *coming)):
+        labels |= labels_of(one)
+    return labels

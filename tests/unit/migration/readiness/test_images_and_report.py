@@ -14,6 +14,8 @@ from migration_ops.migration.readiness_report import (
     ReadinessReport,
     Situation,
     build_image_probe,
+    build_pre_pulls,
+    build_pull_secrets,
     check_images,
     image_probes,
     image_uses,
@@ -28,6 +30,10 @@ from migration_ops.transform import Dropped, Finding, ImageCopy, TransformResult
 PROBE = ImageProbe("shop-prod", ("registry/web:1", "registry/db:1"))
 
 
+def probes_of(objects, *namespaces):
+    return image_probes(pod_demands(objects), namespaces=namespaces, accounts=[], stand_in="default")
+
+
 def status(name, image_id="", **state):
     return {"name": name, "imageID": image_id, "state": state}
 
@@ -39,12 +45,49 @@ def probe_pod(*statuses, **more):
 def test_each_image_is_probed_once_per_namespace_and_rights(make_deployment):
     secret = {"imagePullSecrets": [{"name": "acr"}]}
     objects = [make_deployment("a"), make_deployment("b"), make_deployment("c", **secret)]
-    probes = image_probes(pod_demands(objects), namespaces=["shop-prod"])
+    probes = probes_of(objects, "shop-prod")
     assert [(one.images, one.pull_secrets) for one in probes] == [
         (("registry/web:1",), ()),
         (("registry/web:1",), ("acr",)),
     ]
-    assert image_probes(pod_demands(objects), namespaces=[]) == []
+    assert {(one.namespace, one.secrets_from) for one in probes} == {("shop-prod", None)}
+
+
+def test_where_the_namespace_is_missing_another_stands_in_with_copied_secrets(make_deployment):
+    objects = [make_deployment("a"), make_deployment("b", imagePullSecrets=[{"name": "acr"}])]
+    plain, with_secret = probes_of(objects)
+    assert (plain.namespace, plain.secrets_from) == ("default", None)
+    assert (with_secret.namespace, with_secret.secrets_from) == ("default", "shop-prod")
+    job = build_image_probe(with_secret, plan="shop", run="r")
+    assert job["spec"]["parallelism"] == 0
+    kept = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/dockerconfigjson",
+        "metadata": {"name": "acr", "namespace": "shop-prod"},
+        "data": {".dockerconfigjson": "e30="},
+    }
+    (copied,) = build_pull_secrets(with_secret, job, "uid-1", [kept])
+    (named,) = job["spec"]["template"]["spec"]["imagePullSecrets"]
+    assert copied["metadata"]["name"] == named["name"] != "acr"
+    assert copied["metadata"]["ownerReferences"][0]["uid"] == "uid-1"
+    assert (copied["data"], copied["type"]) == (kept["data"], kept["type"])
+    assert build_image_probe(plain, plan="shop", run="r")["spec"]["parallelism"] == 1
+
+
+def test_an_account_that_is_missing_is_replaced_by_the_default_one(make_deployment):
+    objects = [make_deployment(serviceAccountName="web")]
+    assert [one.service_account for one in probes_of(objects, "shop-prod")] == ["default"]
+    known = image_probes(
+        pod_demands(objects), namespaces=["shop-prod"], accounts=[("shop-prod", "web")], stand_in="default"
+    )
+    assert [one.service_account for one in known] == ["web"]
+
+
+def test_pre_pulling_brings_every_image_to_every_node():
+    jobs = build_pre_pulls([PROBE], ["n1", "n2"], plan="shop", run="r")
+    assert len({job["metadata"]["name"] for job in jobs}) == 2
+    assert all(job["spec"]["template"]["spec"]["tolerations"] for job in jobs)
 
 
 def test_a_probe_starts_nothing_and_suits_every_namespace():

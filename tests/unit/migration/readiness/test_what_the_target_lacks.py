@@ -153,6 +153,12 @@ def test_a_webhook_that_is_not_asked_says_nothing(make_facts, make_deployment, s
     assert check_target_webhooks(make_facts(webhook(**selector)), [make_deployment()]) == []
 
 
+def test_labels_of_a_namespace_that_exists_decide_too(make_facts, make_deployment):
+    guarded = webhook(namespaceSelector={"matchLabels": {"guarded": "yes"}})
+    target = make_facts(guarded, namespace(labels={"guarded": "yes"}))
+    assert len(check_target_webhooks(target, [make_deployment()])) == 1
+
+
 def test_a_webhook_that_comes_along_needs_its_service(make_facts):
     (found,) = check_own_webhooks(make_facts(), [webhook()])
     assert "Service guard/guard" in found.reason
