@@ -112,8 +112,8 @@ class _Reader:
         )
 
     def _namespaces(self) -> list[str]:
-        names = []
-        for manifest in self._list_namespaces():
+        names: list[str] = []
+        for manifest in self._list_namespaces(names):
             name = manifest["metadata"]["name"]
             manifest["metadata"].pop("managedFields", None)
             if not self.selection.takes_namespace(name):
@@ -130,7 +130,8 @@ class _Reader:
                 names.append(name)
         return names
 
-    def _list_namespaces(self) -> list[Manifest]:
+    def _list_namespaces(self, unseen: list[str]) -> list[Manifest]:
+        """Return all namespaces; those that are named but may not be seen are added to ``unseen``."""
         resource = self.served.find("", "Namespace")
         if resource is None:
             message = f"{self.cluster.name} serves no namespaces; is it a Kubernetes API server?"
@@ -143,8 +144,11 @@ class _Reader:
             for name in self.selection.literal_namespaces() or ():
                 try:
                     found.append(self.cluster.get(resource.path(name=name), what=f"read namespace {name}"))
-                except (Forbidden, NotFound) as error:
+                except NotFound as error:
                     self.unreadable.append(LeftOut(f"v1/Namespace//{name}", str(error)))
+                except Forbidden as error:
+                    self.unreadable.append(LeftOut(f"v1/Namespace//{name}", str(error)))
+                    unseen.append(name)  # what lies in it may be readable all the same
             return found
 
     def _list(self, task: tuple[ApiResource, str | None]) -> list[Manifest]:

@@ -77,7 +77,7 @@ class PodMounts:
             for volume in spec.get("volumes") or []
             if volume.get("persistentVolumeClaim")
         }
-        ephemeral = [volume["name"] for volume in spec.get("volumes") or [] if volume.get("ephemeral")]
+        ephemeral = [volume["name"] for volume in spec.get("volumes") or [] if "ephemeral" in volume]
         named |= {volume: f"{pod['metadata']['name']}-{volume}" for volume in ephemeral}
         owner = controller_of(pod)
         excluded = annotations_of(pod).get(VELERO_VOLUMES_EXCLUDES, "")

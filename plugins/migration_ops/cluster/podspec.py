@@ -86,9 +86,7 @@ def mounted_claims(pod: Manifest) -> list[str]:
     """
     spec = pod.get("spec") or {}
     name = pod["metadata"]["name"]
-    ephemeral = [
-        f"{name}-{volume['name']}" for volume in spec.get("volumes") or [] if volume.get("ephemeral")
-    ]
+    ephemeral = [f"{name}-{volume['name']}" for volume in spec.get("volumes") or [] if "ephemeral" in volume]
     return claim_names(spec) + ephemeral
 
 

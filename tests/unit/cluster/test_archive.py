@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,8 @@ def test_equal_objects_make_equal_files_with_equal_times(tmp_path: Path) -> None
     write_capture(CAPTURE, one)
     shuffled = json.loads(json.dumps(CAPTURE.objects[0].manifest))
     shuffled["data"] = {"a": "1", "b": "2"}
-    other = Capture([CapturedObject(shuffled, "chosen"), *CAPTURE.objects[1:]], CAPTURE.claims, CAPTURE.left_out,
-                    CAPTURE.unreadable)  # fmt: skip
+    objects = [CapturedObject(shuffled, "chosen"), *CAPTURE.objects[1:]]
+    other = dataclasses.replace(CAPTURE, objects=objects)
     write_capture(other, two)
     for path in sorted(one.rglob("*")):
         twin = two / path.relative_to(one)
