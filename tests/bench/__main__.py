@@ -34,8 +34,13 @@ class Bench:
         self.source = folder / "source"
         self.rows: list[tuple[str, str, Measurement, int]] = []
 
-    def _turns(self, task: str, work: Callable[[Ours | Borg], Measurement], prepare: Callable[[Ours | Borg], None],
-               programs: list[Ours | Borg] | None = None) -> None:
+    def _turns(
+        self,
+        task: str,
+        work: Callable[[Ours | Borg], Measurement],
+        prepare: Callable[[Ours | Borg], None],
+        programs: list[Ours | Borg] | None = None,
+    ) -> None:
         found: dict[str, list[Measurement]] = {}
         for number in range(self.rounds):
             chosen = programs or self.programs
@@ -44,7 +49,9 @@ class Bench:
                 settle()
                 found.setdefault(program.name, []).append(work(program))
         for program in programs or self.programs:
-            self.rows.append((task, program.name, median(found[program.name]), stored_bytes(program.repository)))
+            self.rows.append(
+                (task, program.name, median(found[program.name]), stored_bytes(program.repository))
+            )
             print(_line(self.name, *self.rows[-1], self._restic(task)), flush=True)
 
     def _restic(self, task: str) -> Measurement | None:
@@ -86,7 +93,9 @@ class Bench:
         del delta_rounds
 
 
-def _line(dataset: str, task: str, name: str, found: Measurement, stored: int, restic: Measurement | None) -> str:
+def _line(
+    dataset: str, task: str, name: str, found: Measurement, stored: int, restic: Measurement | None
+) -> str:
     ratio = f"{restic.wall / found.wall:6.2f}x" if restic and name == "ours" else ""
     bar = BARS.get((dataset, task)) if name == "ours" else None
     verdict = f"(bar {bar:g})" if bar else ""
@@ -99,8 +108,9 @@ def _line(dataset: str, task: str, name: str, found: Measurement, stored: int, r
 def main() -> None:
     """Make the data sets and run the programs on them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("datasets", nargs="*", default=["mixed", "database", "small"],
-                        help="mixed, database, small, many")
+    parser.add_argument(
+        "datasets", nargs="*", default=["mixed", "database", "small"], help="mixed, database, small, many"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--scale", type=float, default=1.0, help="share of the usual sizes")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder otherwise")

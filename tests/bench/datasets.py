@@ -89,7 +89,11 @@ def change_mixed(root: Path, share: float = 0.01, seed: int = 9) -> None:
             for _ in range(max(1, int(size * share) // _MIB)):
                 file.seek(rng.randrange(size // _MIB) * _MIB)
                 file.write(rng.randbytes(_MIB))
-    small = sorted((root / "small").rglob("file-*")) if (root / "small").exists() else sorted(root.rglob("file-*"))
+    small = (
+        sorted((root / "small").rglob("file-*"))
+        if (root / "small").exists()
+        else sorted(root.rglob("file-*"))
+    )
     for path in rng.sample(small, max(1, int(len(small) * share))):
         path.write_bytes(rng.randbytes(rng.randrange(256, 8192)))
 

@@ -24,7 +24,9 @@ class Measurement:
     memory: int
 
 
-def run(command: Sequence[str | Path], environment: Mapping[str, str], cwd: Path | None = None) -> Measurement:
+def run(
+    command: Sequence[str | Path], environment: Mapping[str, str], cwd: Path | None = None
+) -> Measurement:
     """Run a program.
 
     :raises RuntimeError: if it fails, with what it said.
@@ -54,9 +56,7 @@ def median(measurements: Sequence[Measurement]) -> Measurement:
     )
 
 
-def alternate(
-    programs: Mapping[str, Callable[[], Measurement]], rounds: int
-) -> dict[str, list[Measurement]]:
+def alternate(programs: Mapping[str, Callable[[], Measurement]], rounds: int) -> dict[str, list[Measurement]]:
     """Let programs take turns, so that a busy machine is unfair to none."""
     found: dict[str, list[Measurement]] = {name: [] for name in programs}
     for number in range(rounds):

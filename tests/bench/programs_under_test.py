@@ -37,7 +37,11 @@ class Ours:
     def snapshots(self) -> list[str]:
         """Ids, oldest first."""
         done = subprocess.run(
-            [str(self._program), "vault", "snapshots"], env=self._environment, capture_output=True, text=True, check=True
+            [str(self._program), "vault", "snapshots"],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return [line.split()[0] for line in done.stdout.splitlines()[:-1]]
 
@@ -60,7 +64,10 @@ class Restic(Ours):
     def __init__(self, folder: Path, program: Path) -> None:
         super().__init__(folder)
         self.repository = folder / "repository-restic"
-        self._environment |= {"RESTIC_REPOSITORY": str(self.repository), "RESTIC_CACHE_DIR": str(folder / "restic-cache")}
+        self._environment |= {
+            "RESTIC_REPOSITORY": str(self.repository),
+            "RESTIC_CACHE_DIR": str(folder / "restic-cache"),
+        }
         self._program = program
 
     def _run(self, *arguments: str | Path, cwd: Path | None = None) -> Measurement:
@@ -69,9 +76,15 @@ class Restic(Ours):
     def snapshots(self) -> list[str]:
         """Ids, oldest first."""
         done = subprocess.run(
-            [str(self._program), "snapshots", "--compact"], env=self._environment, capture_output=True, text=True, check=True
+            [str(self._program), "snapshots", "--compact"],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
-        return [line.split()[0] for line in done.stdout.splitlines() if line[:1].isalnum() and line[8:9] == " "][1:]
+        return [
+            line.split()[0] for line in done.stdout.splitlines() if line[:1].isalnum() and line[8:9] == " "
+        ][1:]
 
     def restore(self, snapshot: str, source: Path, target: Path) -> Measurement:
         """Restore into an empty folder."""
@@ -107,7 +120,8 @@ class Borg:
         """Back up a folder."""
         self._count += 1
         return run(
-            [self._program, "create", "--compression", "zstd,3", f"::{self._count:03d}", source], self._environment
+            [self._program, "create", "--compression", "zstd,3", f"::{self._count:03d}", source],
+            self._environment,
         )
 
     def snapshots(self) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from migration_ops.vault import lock as locks
 from migration_ops.vault.archiver import Archiver, WalkOptions
 from migration_ops.vault.backup_counts import BackupCounts, BackupSummary, Report
-from migration_ops.vault.blob_saver import BlobSaver, UploadLimit
+from migration_ops.vault.blob_saver import VERIFY_EVERY, BlobSaver, UploadLimit
 from migration_ops.vault.clock import NANOSECONDS, format_time, now
 from migration_ops.vault.errors import Interrupted, UsageError
 from migration_ops.vault.excludes import Patterns
@@ -43,6 +43,7 @@ def backup(
     ignore_inode: bool = False,
     force: bool = False,
     workers: int | None = None,
+    verify_every: int = VERIFY_EVERY,
     stop: StopRequest | None = None,
     progress: Report | None = None,
 ) -> BackupSummary:
@@ -62,6 +63,7 @@ def backup(
     :param ignore_inode: likewise for inode numbers.
     :param force: read all files, as without a parent.
     :param workers: threads that hash, compress and seal; as many as cores if not given.
+    :param verify_every: one of how many sealed blobs is opened again before it is stored; 1 means all.
     :param stop: asks for a clean stop from outside.
     :param progress: called with restic's JSON messages: status about once a second, error for each problem.
     :raises Interrupted: if it stopped before the end; all finished packs are indexed then.
@@ -82,7 +84,7 @@ def backup(
         counts = BackupCounts()
         throttle = UploadLimit(limit_upload) if limit_upload else None
         packer = Packer(repo, throttle=throttle, uploads=1 if throttle else None)
-        saver = BlobSaver(repo, packer, workers or os.cpu_count() or 2)
+        saver = BlobSaver(repo, packer, workers or os.cpu_count() or 2, verify_every)
         options = WalkOptions(Patterns(excludes), ignore_ctime, ignore_inode)
         archiver = Archiver(repo, saver, counts, stop, options, report)
         with Ticker(progress, lambda: _status(counts, parent_snapshot, started)):

@@ -21,7 +21,7 @@ from migration_ops.vault.packer import Packer
 from migration_ops.vault.repository import Repository
 
 # One of so many sealed blobs is opened again before it is stored, against broken memory or libraries.
-_VERIFY_EVERY = 16
+VERIFY_EVERY = 16
 
 
 @dataclass
@@ -42,7 +42,7 @@ class BlobSaver:
     """
 
     def __init__(
-        self, repo: Repository, packer: Packer, workers: int, verify_every: int = _VERIFY_EVERY
+        self, repo: Repository, packer: Packer, workers: int, verify_every: int = VERIFY_EVERY
     ) -> None:
         self._repo = repo
         self._packer = packer

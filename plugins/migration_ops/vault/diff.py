@@ -93,16 +93,17 @@ def _compare_nodes(
     *,
     metadata: bool,
 ) -> tuple[tuple[bytes, bytes | None, bytes | None] | None, int]:
-    here = path + b"/" + (left or right).name  # type: ignore[union-attr] # one of them is there
-    shown = here + b"/" if (right or left).type == "dir" else here  # type: ignore[union-attr]
+    some = left or right
+    assert some is not None  # noqa: S101 - for the type checker: one of them is there
+    here = path + b"/" + some.name
+    shown = here + b"/" if (right or some).type == "dir" else here
     if left is None or right is None:
         only, side = (right, added) if left is None else (left, removed)
         assert only is not None  # noqa: S101 - for the type checker: one of them is there
         side.count(only)
         show(shown, "+" if left is None else "-")
-        return (
-            (here, left and left.subtree, right and right.subtree) if only.subtree is not None else None
-        ), 0
+        deeper = (here, left.subtree if left else None, right.subtree if right else None)
+        return (deeper if only.subtree is not None else None), 0
     modifier = "T" if left.type != right.type else ""
     if left.type == right.type == "file" and left.content != right.content:
         modifier += "M"

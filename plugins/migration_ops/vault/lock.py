@@ -258,6 +258,7 @@ def locked(repo: Repository, *, exclusive: bool = False, wait_seconds: float = 0
     """Hold a lock for the duration of a block."""
     lock = Lock(repo, exclusive=exclusive)
     lock.acquire(wait_seconds)
+    repo.expect_changes()
     try:
         yield lock
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator, Sequence
 
 from migration_ops.vault.backend import Backend, Buffer, FileKind, open_backend
@@ -33,6 +34,9 @@ class Repository:
         self.key_file = key_file
         self.compressor = Compressor()
         self._index: Index | None = None
+        self._index_names: set[str] = set()
+        self._index_may_be_old = False
+        self._index_lock = threading.Lock()
 
     @property
     def location(self) -> str:
@@ -41,29 +45,46 @@ class Repository:
 
     @property
     def index(self) -> Index:
-        """The index; it is loaded at the first use."""
-        if self._index is None:
-            self._index = self.load_index()
-        return self._index
+        """The index; loaded at the first use, and brought up to date at the first use under a new lock."""
+        index = self._index
+        if index is None or self._index_may_be_old:
+            with self._index_lock:
+                if self._index is None or self._index_may_be_old:
+                    self._refresh_index()
+                index = self._index
+        assert index is not None  # noqa: S101 - for the type checker: it was loaded above
+        return index
+
+    def _refresh_index(self) -> None:
+        names = {name for name, _ in self.backend.list(FileKind.INDEX)}
+        if self._index is None or self._index_names - names:
+            # Somebody pruned: what the old files said may not be true any more.
+            self._index, self._index_names = Index(), set()
+        for name, plaintext in self._load_several(FileKind.INDEX, sorted(names - self._index_names)):
+            self._index.load_file(name, plaintext)
+            self._index_names.add(name)
+        self._index_may_be_old = False
 
     def load_index(self) -> Index:
         """Read all index files anew.
 
         :raises DamagedError: if one is damaged; ``repair-index`` makes them anew from the packs.
         """
-        index = Index()
-        for name, plaintext in self.load_all_unpacked(FileKind.INDEX):
-            index.load_file(name, plaintext)
-        self._index = index
-        return index
+        self.forget_index()
+        return self.index
 
     def use_index(self, index: Index) -> None:
-        """Work with this index from now on."""
-        self._index = index
+        """Work with this index until another lock is taken."""
+        self._index, self._index_names = index, set()
+        self._index_may_be_old = False
 
     def forget_index(self) -> None:
         """Drop the index from memory; the next use reads it anew."""
-        self._index = None
+        self._index, self._index_names = None, set()
+
+    def expect_changes(self) -> None:
+        """Others may have changed the repository: look at the list of index files before the index is used again."""
+        self._index_may_be_old = True
 
     def save_unpacked(self, kind: FileKind, plaintext: bytes) -> str:
         """Store an index, snapshot or lock.
@@ -75,6 +96,8 @@ class Repository:
         sealed = self.key.seal(plaintext)
         name = hashlib.sha256(sealed).hexdigest()
         self.backend.save(kind, name, [sealed])
+        if kind is FileKind.INDEX and self._index is not None:
+            self._index_names.add(name)  # what it says is in memory already
         return name
 
     def load_unpacked(self, kind: FileKind, name: str) -> bytes:
@@ -102,7 +125,9 @@ class Repository:
 
     def load_all_unpacked(self, kind: FileKind) -> Iterator[tuple[str, bytes]]:
         """Read all files of a kind, several at once; files that vanish meanwhile are passed over."""
-        names = [name for name, _ in self.backend.list(kind)]
+        yield from self._load_several(kind, [name for name, _ in self.backend.list(kind)])
+
+    def _load_several(self, kind: FileKind, names: list[str]) -> Iterator[tuple[str, bytes]]:
         if len(names) < 3:
             for name in names:
                 try:

@@ -124,7 +124,7 @@ def _clean(cluster: Cluster, made: list[Manifest], mark: str) -> None:
 
 
 def _check(results: list[ObjectResult]) -> None:
-    failed = [one for one in results if one.action not in {"created", "unchanged"}]
+    failed = [one for one in results if one.action not in {"created", "updated", "unchanged"}]
     if failed:
         raise SystemExit(f"{len(failed)} objects were not applied, e.g. {failed[0]}")
 
