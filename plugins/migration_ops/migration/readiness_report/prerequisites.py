@@ -79,7 +79,8 @@ def _named(
         if ObjectReference.of(item).group_kind == ("networking.k8s.io", "Ingress"):
             name = (item.get("spec") or {}).get("ingressClassName")
             if name:
-                yield ("networking.k8s.io", "IngressClass"), "blocker", reference_of(item), name
+                # Without its class it is accepted all the same, and nothing serves it.
+                yield ("networking.k8s.io", "IngressClass"), "decision", reference_of(item), name
     for demand in demands:
         priority = demand.spec.get("priorityClassName")
         if priority and priority not in _BUILT_IN_PRIORITIES:

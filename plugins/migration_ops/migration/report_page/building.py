@@ -35,6 +35,7 @@ _NAMES = {
     QUIESCED: "quiesce",
     FINAL_DELTA: "final delta",
     RESTORED: "restore",
+    "prepared": "prepare",
     APPLIED: "apply",
     READY: "ready",
     VERIFIED: "verify",
@@ -131,7 +132,7 @@ _OUTCOMES: dict[str, Outcome] = {
 
 
 def _timeline(last: Mapping[str, Event]) -> list[Span]:
-    """One span for each event that took time; the restore is put in where nobody noted it."""
+    """One span for each event that took time; the restore lies between its neighbours if nobody timed it."""
     begun, verified = last.get(QUIESCE_BEGUN), last.get(VERIFIED)
     until = verified.ended if verified else max((event.ended for event in last.values()), default=None)
     spans = []
@@ -148,9 +149,13 @@ def _timeline(last: Mapping[str, Event]) -> list[Span]:
                 down=down,
             )
         )
-    saved, applied = last.get(FINAL_DELTA), last.get(APPLIED)
-    if saved and applied and RESTORED not in last and applied.began > saved.ended:
-        spans.append(Span(name="restore", began=saved.ended, ended=applied.began, down=begun is not None))
+    saved, applied, restored = last.get(FINAL_DELTA), last.get(APPLIED), last.get(RESTORED)
+    if saved and applied and not any(span.name == _NAMES[RESTORED] for span in spans):
+        done = min(restored.ended if restored else applied.began, applied.began)
+        if done > saved.ended:
+            said = _detail(restored) if restored else ""
+            down = begun is not None
+            spans.append(Span(name="restore", began=saved.ended, ended=done, detail=said, down=down))
     return sorted(spans, key=lambda span: (span.began, span.ended))
 
 

@@ -23,7 +23,9 @@ _TEMPLATE = "report.html.j2"
 def render_page(report: RunReport) -> str:
     """The report as an HTML page: styles and picture inside, no script, nothing fetched."""
     page = _environment().get_template(_TEMPLATE)
-    return page.render(report=report, picture=draw(report.timeline), longest_of=_longest)
+    # Hours may pass before the approval; the picture shows the downtime where there was one.
+    shown = [span for span in report.timeline if span.down] or report.timeline
+    return page.render(report=report, picture=draw(shown), longest_of=_longest)
 
 
 def report_files(report: RunReport) -> dict[str, str]:

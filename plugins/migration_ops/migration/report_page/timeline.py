@@ -56,6 +56,7 @@ class Tick:
 class Picture:
     """The whole picture.
 
+    :param began: when its left end is.
     :param down: left end and width of the time in which the application was down.
     """
 
@@ -63,6 +64,7 @@ class Picture:
     height: float
     bars: list[Bar]
     ticks: list[Tick]
+    began: datetime
     down: tuple[float, float] | None
     down_text: str
 
@@ -105,6 +107,7 @@ def draw(spans: Sequence[Span]) -> Picture | None:
             Tick(round(LABEL_WIDTH + room * at / whole, 2), _tick_text(at, step))
             for at in range(0, int(whole) + 1, step)
         ],
+        began=began,
         down=down,
         down_text=text,
     )

@@ -176,6 +176,35 @@ def test_the_restore_is_drawn_also_when_nobody_noted_it(plan, facts):
     assert restore.seconds == pytest.approx(14.2)
 
 
+def test_a_restore_of_which_only_the_end_was_noted_is_drawn_too(plan, facts):
+    def untimed(event: Event) -> Event:
+        return event.model_copy(update={"began": event.ended}) if event.name == "restored" else event
+
+    events = [untimed(event) for event in facts.events]
+    report = build_report(plan, "cutover", "run-1", dataclasses.replace(facts, events=events))
+    (restore,) = [span for span in report.timeline if span.name == "restore"]
+    assert (restore.seconds, restore.detail, restore.down) == (pytest.approx(14.2), "2 volumes", True)
+
+
+def test_the_picture_is_of_the_downtime_however_long_the_approval_took(plan, facts):
+    begun = facts.events[0].began
+    looked = Event(
+        plan="shop",
+        run="run-1",
+        name="prepared",
+        began=begun - timedelta(hours=3),
+        ended=begun - timedelta(hours=3, seconds=-20),
+    )
+    report = build_report(
+        plan, "cutover", "run-1", dataclasses.replace(facts, events=[looked, *facts.events])
+    )
+    assert [span.name for span in report.timeline][:2] == ["prepare", "quiesce"]
+    page = render_page(report)
+    assert "From 2026-11-22 03:59:00 UTC on." in page
+    assert page.count('class="bar down"') == 6
+    assert 'class="bar"' not in page
+
+
 def test_bars_lie_where_their_times_are(report):
     picture = draw(report.timeline)
     first, last = picture.bars[0], picture.bars[-1]
