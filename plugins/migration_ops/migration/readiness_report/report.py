@@ -33,6 +33,7 @@ from migration_ops.migration.readiness_report import (
 from migration_ops.migration.readiness_report.facts import ClusterFacts, quantity
 from migration_ops.migration.readiness_report.finding import ReadinessFinding, ReadinessReport
 from migration_ops.migration.readiness_report.pods import PodDemand, pod_demands
+from migration_ops.migration.withholding import secret_values, withhold
 from migration_ops.transform import TransformResult
 
 if TYPE_CHECKING:
@@ -85,13 +86,15 @@ class Situation:
 
 
 def readiness_report(situation: Situation) -> ReadinessReport:
-    """Run every check whose facts are there."""
+    """Run every check whose facts are there; no text quotes the value of a Secret that moves."""
     findings: list[ReadinessFinding] = []
     checked = []
     for name, check in _checks(situation).items():
         findings += check()
         checked.append(name)
-    return ReadinessReport.of(findings, checked)
+    report = ReadinessReport.of(findings, checked)
+    moving = [*(one.manifest for one in situation.capture.objects), *situation.objects]
+    return ReadinessReport.model_validate(withhold(report.model_dump(), secret_values(moving)))
 
 
 def _checks(at: Situation) -> dict[str, Check]:

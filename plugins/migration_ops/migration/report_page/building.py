@@ -21,7 +21,7 @@ from migration_ops.migration.report_page.model import (
     VerificationPart,
     VolumeLine,
 )
-from migration_ops.migration.report_page.withholding import secret_values, withhold
+from migration_ops.migration.withholding import secret_values, withhold
 from migration_ops.mover import size_text
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 from pydantic import ValidationError
 
+from migration_ops.cluster import ObjectResult
 from migration_ops.migration.errors import ReadinessError
 from migration_ops.migration.readiness_report import (
     ImageProbe,
@@ -213,6 +214,22 @@ def test_checks_without_their_facts_are_not_said_to_have_run(situation):
     again = readiness_report(more)
     assert {"dry run", "existing objects", "vault", "images"} <= set(again.checked)
     assert [one.object for one in again.blockers] == ["source"]
+
+
+def test_no_finding_quotes_a_secret(situation):
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "login", "namespace": "shop-prod"},
+        "stringData": {"password": "a-marker-of-a-secret"},
+    }
+    refused = ObjectResult(
+        "apps/v1/Deployment/shop-prod/web", "failed", 'env: Invalid value: "a-marker-of-a-secret": too long'
+    )
+    seen = dataclasses.replace(situation, objects=[*situation.objects, secret], trial=[refused])
+    report = readiness_report(seen)
+    assert "a-marker-of-a-secret" not in report.model_dump_json()
+    assert any('Invalid value: "(secret)"' in one.reason for one in report.blockers)
 
 
 def test_a_report_survives_being_handed_on(situation):

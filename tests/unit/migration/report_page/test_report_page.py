@@ -21,7 +21,7 @@ from migration_ops.migration.report_page import (
 )
 from migration_ops.migration.report_page.model import FindingLine, Span
 from migration_ops.migration.report_page.timeline import LABEL_WIDTH, draw
-from migration_ops.migration.report_page.withholding import WITHHELD, secret_values, withhold
+from migration_ops.migration.withholding import WITHHELD
 
 MARKER = "marker-of-a-password"
 VOID = {"meta", "br", "wbr", "link", "img"}
@@ -229,30 +229,3 @@ def test_the_scale_suits_any_length(report, seconds, last):
 
 def test_nothing_is_drawn_of_nothing():
     assert draw([]) is None
-
-
-def test_names_are_no_secrets_though_a_secret_holds_them():
-    secret = {
-        "kind": "Secret",
-        "metadata": {"name": "login", "namespace": "storefront"},
-        "stringData": {"user": "storefront", "password": "a-long-password", "pin": "1234"},
-    }
-    assert secret_values([secret]) == {
-        "a-long-password",
-        base64.b64encode(b"a-long-password").decode(),
-        base64.b64encode(b"storefront").decode(),
-        base64.b64encode(b"1234").decode(),
-    }
-
-
-def test_values_are_withheld_wherever_they_stand():
-    document = {"a": ["x value-of-it y", {"b": "value-of-it"}], "n": 3, "outcome": "value-of-it"}
-    cleaned = withhold(document, {"value-of-it"})
-    assert cleaned == {"a": [f"x {WITHHELD} y", {"b": WITHHELD}], "n": 3, "outcome": "value-of-it"}
-
-
-def test_a_key_file_is_withheld_line_by_line():
-    key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n"
-    secret = {"kind": "Secret", "metadata": {"name": "tls"}, "stringData": {"tls.key": key}}
-    said = withhold("refused: MIIEvQIBADANBgkqhkiG9w0BAQEFAASC at line 2", secret_values([secret]))
-    assert said == f"refused: {WITHHELD} at line 2"

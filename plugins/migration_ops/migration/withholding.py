@@ -1,8 +1,7 @@
-"""Keeps Secrets' values out of a report, whoever wrote them into a message.
+"""Keeps Secrets' values out of reports, whoever wrote them into a message.
 
-The report takes only named fields, none of which should hold a secret; but a probe's output or a server's
-refusal may quote one. So every text is searched for the values of the Secrets that moved, plain and in
-base64.
+Reports take only named fields, none of which should hold a secret; but a probe's output or a server's refusal
+may quote one. So every text is searched for the values of the Secrets that move, plain and in base64.
 """
 
 from __future__ import annotations
@@ -20,8 +19,14 @@ _SHORTEST = 6
 
 _LONG_LINE = 16
 
-# Words of the report's own, which a Secret's value may equal by chance.
-_OWN_WORDS = frozenset({"version", "kind", "outcome", "severity", "began", "ended", "made"})
+# Fields that hold names, times and words of our own: a secret's value may be in them by chance.
+_NEVER_SECRET = (
+    frozenset(
+        {"version", "kind", "outcome", "severity", "began", "ended", "made", "check", "checked", "origin"}
+    )
+    | {"object", "plan", "run", "point", "source", "target", "namespace", "claim", "storage_class", "name"}
+    | {"rule", "path", "step", "dominant"}
+)
 
 
 def secret_values(objects: Iterable[Manifest]) -> set[str]:
@@ -60,7 +65,7 @@ def withhold(document: Any, values: Collection[str]) -> Any:
                 part = part.replace(value, WITHHELD)
             return part
         if isinstance(part, dict):
-            return {key: value if key in _OWN_WORDS else clean(value) for key, value in part.items()}
+            return {key: value if key in _NEVER_SECRET else clean(value) for key, value in part.items()}
         return [clean(one) for one in part] if isinstance(part, list) else part
 
     return clean(document) if ordered else document
