@@ -39,7 +39,8 @@ def default_search_path() -> Path:
 def load_rule_sets(names_or_files: Sequence[str], *, search_path: Path | None = None) -> list[RuleSet]:
     """Read rule sets with all that they bring along, in the order in which they run.
 
-    The set `namespaces` always comes last: it does what a plan's namespace mapping says.
+    What a set brings to follow it, follows the last set that brings it. The set `namespaces` always comes
+    last: it does what a plan's namespace mapping says.
 
     :param names_or_files: names such as `eks-to-ack`, or paths (with a slash, or ending in .yaml, .yml,
         .json); a relative path that doesn't exist is looked for below the search path.
@@ -48,22 +49,26 @@ def load_rule_sets(names_or_files: Sequence[str], *, search_path: Path | None = 
     """
     folder = search_path or default_search_path()
     loaded: dict[str, RuleSet] = {}
-    for name in [*names_or_files, ALWAYS]:
-        for rule_set in _with_brought(name, folder, ()):
-            loaded.setdefault(rule_set.name, rule_set)
-    last = loaded.pop(ALWAYS)
-    return [*loaded.values(), last]
+    for rule_set, comes_after in [
+        item for name in names_or_files for item in _with_brought(name, folder, ())
+    ]:
+        if comes_after:
+            loaded.pop(rule_set.name, None)  # after the last one that brings it along
+        loaded.setdefault(rule_set.name, rule_set)
+    loaded.pop(ALWAYS, None)
+    return [*loaded.values(), read_rule_set(_find(ALWAYS, folder))]
 
 
-def _with_brought(name: str, folder: Path, above: tuple[str, ...]) -> Iterator[RuleSet]:
+def _with_brought(name: str, folder: Path, above: tuple[str, ...]) -> Iterator[tuple[RuleSet, bool]]:
+    """Give a rule set and what it brings, in order, each with whether it came to follow another one."""
     if name in above:
         raise RuleSetError(name, [f": brings itself along ({' → '.join((*above, name))})"])
     rule_set = read_rule_set(_find(name, folder))
     for brought in rule_set.brings.before:
         yield from _with_brought(brought, folder, (*above, name))
-    yield rule_set
+    yield rule_set, False
     for brought in rule_set.brings.after:
-        yield from _with_brought(brought, folder, (*above, name))
+        yield from ((other, True) for other, _ in _with_brought(brought, folder, (*above, name)))
 
 
 def _find(name: str, folder: Path) -> Path:

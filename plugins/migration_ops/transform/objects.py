@@ -39,6 +39,9 @@ def copy_manifest(manifest: Manifest) -> Manifest:
     except (TypeError, ValueError) as error:
         raise ManifestError(f"{reference(manifest)} can't be written as JSON: {error}") from error
     check_identity(copied)
+    metadata = copied["metadata"]
+    for key in [key for key in ("namespace", "labels", "annotations") if metadata.get(key, "") is None]:
+        del metadata[key]  # the API reads null as absent
     return copied  # type: ignore[no-any-return]
 
 
@@ -59,6 +62,8 @@ def check_identity(manifest: Any) -> None:
     for key in ("labels", "annotations"):
         if metadata.get(key) is not None and not isinstance(metadata[key], dict):
             raise ManifestError(f"{reference(manifest)}: metadata.{key} must be a mapping")
+    if not isinstance(metadata.get("namespace") or "", str):
+        raise ManifestError(f"{reference(manifest)}: metadata.namespace must be text")
 
 
 def reference(manifest: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from migration_ops.transform.adapters.namespaces import texts_with_names
+from migration_ops.transform.adapters.service_names import texts_with_names
 from migration_ops.transform.context import Context
 from migration_ops.transform.draft import Draft
 from migration_ops.transform.objects import Parts, pointer

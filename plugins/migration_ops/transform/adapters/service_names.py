@@ -1,0 +1,73 @@
+"""Service names with a namespace in them, in texts that applications read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from migration_ops.transform.context import Context
+from migration_ops.transform.draft import Draft
+from migration_ops.transform.objects import Parts, items_at, mapping_at, pod_templates, pointer
+from migration_ops.transform.registry import adapter
+
+
+@adapter("map-service-names")
+def map_service_names(draft: Draft, base: Parts, context: Context) -> None:
+    """Find Service names with a mapped namespace in texts; rewrite them where the plan asks for that.
+
+    :param draft: the object.
+    :param base: the pod template, or the object for ConfigMaps.
+    :param context: knows the mapping and the parameter `rewrite_service_names`.
+    """
+    mapping = context.parameters.namespaces
+    if not mapping:
+        return
+    expression = service_name_expression(mapping)
+    found: list[tuple[Parts, str]] = []
+    for parts, text in texts_with_names(draft, base):
+        if expression.search(text):
+            found.append((parts, text))
+    for parts, text in found:
+        if context.param("rewrite_service_names"):
+            draft.set(parts, expression.sub(lambda match: match[1] + mapping[match[2]] + match[3], text))
+        else:
+            draft.find(
+                "warning",
+                f"{pointer(parts)} names a Service in a namespace that gets another name",
+                "rewrite it, or set the parameter rewrite_service_names: true",
+            )
+
+
+def service_name_expression(mapping: Mapping[str, str]) -> re.Pattern[str]:
+    """Make an expression for `service.namespace.svc` with a namespace of the mapping.
+
+    :param mapping: source to target namespaces.
+    """
+    names = "|".join(re.escape(name) for name in sorted(mapping, key=len, reverse=True))
+    return re.compile(rf"(\b[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)({names})(\.svc\b)")
+
+
+def texts_with_names(draft: Draft, base: Parts) -> list[tuple[Parts, str]]:
+    """Give the texts in which addresses are usually written: data, env, args, commands, external names.
+
+    :param draft: the object.
+    :param base: the pod template, or the object.
+    """
+    texts: list[tuple[Parts, Any]] = []
+    if base == () and draft.manifest["kind"] == "ConfigMap":
+        texts += [(("data", key), value) for key, value in mapping_at(draft.manifest, "data").items()]
+    if base == () and draft.manifest["kind"] == "Service":
+        texts.append((("spec", "externalName"), draft.get(("spec", "externalName"))))
+    if base != () or list(pod_templates(draft.manifest)) == [()]:
+        for kind in ("initContainers", "containers"):
+            for number, container in enumerate(draft.get((*base, "spec", kind)) or ()):
+                place: Parts = (*base, "spec", kind, number)
+                for index, variable in enumerate(items_at(container, "env")):
+                    texts.append(((*place, "env", index, "value"), variable.get("value")))
+                for field in ("command", "args"):
+                    texts += [
+                        ((*place, field, index), text)
+                        for index, text in enumerate(container.get(field) or ())
+                    ]
+    return [(parts, text) for parts, text in texts if isinstance(text, str)]
