@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from migration_ops.cluster import Manifest
@@ -57,7 +57,9 @@ def withhold(document: Any, values: Collection[str]) -> Any:
 
     :param values: of `secret_values`.
     """
-    ordered = sorted(values, key=len, reverse=True)
+    whole = "\0".join(_strings(document))
+    # The longest first: one value may be a part of another.
+    ordered = sorted((value for value in values if value in whole), key=len, reverse=True)
 
     def clean(part: Any) -> Any:
         if isinstance(part, str):
@@ -69,6 +71,17 @@ def withhold(document: Any, values: Collection[str]) -> Any:
         return [clean(one) for one in part] if isinstance(part, list) else part
 
     return clean(document) if ordered else document
+
+
+def _strings(part: Any) -> Iterator[str]:
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, dict):
+        for value in part.values():
+            yield from _strings(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _strings(value)
 
 
 def _texts(encoded: str) -> set[str]:
