@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Self
 
 import httpx
+import tenacity
 
 from tests.demo.progress import Progress
 
@@ -69,8 +71,16 @@ class AirflowApi:
             return ["api-server"]
         return [part for part in parts if (health.get(part) or {}).get("status") != "healthy"]
 
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception_type(httpx.TransportError),
+        stop=tenacity.stop_after_attempt(5),
+        wait=tenacity.wait_fixed(2),
+        reraise=True,
+    )
     def request(self, method: str, path: str, **options: Any) -> Any:
         """Call the API, logging in where that is needed; return the answer's JSON.
+
+        A server that doesn't answer is asked again: every call here may be repeated.
 
         :raises httpx.HTTPStatusError: on an error answer, with its text
         """
@@ -207,7 +217,11 @@ class AirflowApi:
             )
             path = f"{of_run}/taskInstances/{task['task_id']}/{task['map_index']}/hitlDetails"
             given = {name: _value(field) for name, field in (detail.get("params") or {}).items()}
-            self.request("PATCH", path, json={"chosen_options": [answer], "params_input": given})
+            try:
+                self.request("PATCH", path, json={"chosen_options": [answer], "params_input": given})
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code != httpx.codes.CONFLICT:
+                    raise
             answered.append(task["task_id"])
         return answered
 
