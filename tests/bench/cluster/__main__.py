@@ -21,7 +21,7 @@ from migration_ops.cluster.reference import copy_of
 from tests.bench.cluster.crowd import BUILT_IN, CUSTOM_KINDS, GROUP, Manifest, crowd, definitions, namespaces
 
 SPACES = 10
-TURNS = 5
+TURNS = 2
 """Objects are applied in so many turns each, so that what else the machine does hits both alike."""
 PLURALS = (
     "configmaps", "secrets", "serviceaccounts", "services", "endpoints", "limitranges", "resourcequotas",
