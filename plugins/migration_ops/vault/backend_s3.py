@@ -177,7 +177,7 @@ def _make_store(location: S3Location, settings: StoreSettings) -> S3Store:
     client: dict[str, Any] = {
         "allow_http": plain,
         "connect_timeout": "10s",
-        "read_timeout": "90s",
+        "read_timeout": f"{settings.stall_seconds}s",
         "timeout": "900s",
         "default_content_type": "application/octet-stream",
         "pool_max_idle_per_host": str(settings.connections),

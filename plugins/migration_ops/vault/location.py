@@ -29,6 +29,7 @@ class StoreSettings:
     :param kms_key: key id for ``aws:kms``.
     :param connections: how many requests may be under way at once.
     :param retry_seconds: for how long a failing request is tried again before the error is final.
+    :param stall_seconds: after how long without a byte a request is given up and made again.
     """
 
     access_key: str | None = None
@@ -42,6 +43,7 @@ class StoreSettings:
     kms_key: str | None = None
     connections: int = 8
     retry_seconds: float = 900.0
+    stall_seconds: int = 90
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> StoreSettings:
