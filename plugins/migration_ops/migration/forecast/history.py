@@ -67,7 +67,8 @@ class History:
 
     :param runs: oldest first.
     :param backups: per volume of the source what each restore point moved, oldest first.
-    :param restores: per volume of the target what each staging or restore wrote, oldest first.
+    :param restores: per volume of the target what each restore of a cutover wrote, oldest first.
+    :param stagings: the same of each staging: more bytes, and another way of reading them again.
     :param change_rates: per volume of the source, bytes per second between two restore points, oldest first.
     :param finals: per restore point the volumes' seconds, to tell them from what is around them.
     """
@@ -75,6 +76,7 @@ class History:
     runs: Sequence[RunTimes] = ()
     backups: Mapping[VolumeName, Sequence[Sample]] = field(default_factory=dict)
     restores: Mapping[VolumeName, Sequence[Sample]] = field(default_factory=dict)
+    stagings: Mapping[VolumeName, Sequence[Sample]] = field(default_factory=dict)
     change_rates: Mapping[VolumeName, Sequence[float]] = field(default_factory=dict)
     finals: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
@@ -86,12 +88,13 @@ def read_history(events: Iterable[Event], points: Sequence[RestorePoint]) -> His
     :param points: its restore points, oldest first, as `find_restore_points` gives them.
     """
     by_run: dict[str, list[Event]] = defaultdict(list)
-    restores: dict[VolumeName, list[Sample]] = defaultdict(list)
+    moved: dict[str, dict[VolumeName, list[Sample]]] = {
+        name: defaultdict(list) for name in (STAGED, RESTORED)
+    }
     for event in events:
         by_run[event.run].append(event)
-        if event.name in {STAGED, RESTORED}:
-            for name, sample in _volumes(event.data).items():
-                restores[name].append(sample)
+        for name, sample in _volumes(event.data).items() if event.name in moved else ():
+            moved[event.name][name].append(sample)
     runs = [times for run, each in by_run.items() if (times := run_times(run, each)) is not None]
     backups: dict[VolumeName, list[Sample]] = defaultdict(list)
     rates: dict[VolumeName, list[float]] = defaultdict(list)
@@ -108,7 +111,8 @@ def read_history(events: Iterable[Event], points: Sequence[RestorePoint]) -> His
     return History(
         runs=sorted(runs, key=lambda one: one.ended),
         backups=dict(backups),
-        restores=dict(restores),
+        restores=dict(moved[RESTORED]),
+        stagings=dict(moved[STAGED]),
         change_rates=dict(rates),
         finals={
             point.id: [volume.seconds for volume in point.volumes]

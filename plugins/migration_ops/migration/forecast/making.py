@@ -11,7 +11,7 @@ from migration_ops.migration.forecast.lanes import in_lanes
 from migration_ops.migration.forecast.model import Forecast, StepForecast, VolumeForecast
 from migration_ops.migration.forecast.prediction import predict
 from migration_ops.migration.forecast.ranges import Range, total
-from migration_ops.migration.forecast.work import Sample, WorkModel
+from migration_ops.migration.forecast.work import Sample, WorkModel, throughput
 from migration_ops.migration.restore_point import RestorePoint
 
 # Before the first run: what these steps took in clusters of a few nodes. Wide, since it is a guess.
@@ -130,7 +130,9 @@ def make_forecast(
 
 def _volume(one: VolumeOutlook, history: History, lanes: Lanes) -> VolumeForecast:
     backup = WorkModel.fit(_samples(history.backups, one.source), lanes.upload)
-    restore = WorkModel.fit(_samples(history.restores, one.target), lanes.download)
+    staged = _samples(history.stagings, one.target)
+    restored = _samples(history.restores, one.target)
+    restore = WorkModel.fit(restored or staged, throughput(staged) or lanes.download)
     return VolumeForecast(
         namespace=one.source[0],
         claim=one.source[1],

@@ -19,6 +19,7 @@ ASSUMED_BYTES_PER_SECOND = 30 * 2**20
 ASSUMED_START_SECONDS = 2.0
 _UNKNOWN = Range(low=0.4, point=1.0, high=3.0)
 _SHORTEST = 0.01
+_LARGE = 32 * 2**20
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ class Sample:
 
     bytes: float
     seconds: float
+
+
+def throughput(samples: Sequence[Sample]) -> float | None:
+    """Bytes per second of those samples that are large enough to tell; nothing if there is none."""
+    rates = [one.bytes / one.seconds for one in samples if one.bytes >= _LARGE and one.seconds > 0]
+    return median(rates) if rates else None
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,30 @@ def test_without_staging_the_whole_volume_is_waited_for(events, points):
     assert whole.dominant == "restore (volume shop/data-db-0)"
 
 
+def test_stagings_tell_how_fast_a_restore_is_before_there_was_one(points):
+    moved = [(800 * MEBIBYTE, 22.0), (30 * MEBIBYTE, 2.75), (28 * MEBIBYTE, 2.7)]
+    events = [
+        Event(
+            plan="shop",
+            run=f"stage-{number}",
+            name="staged",
+            began=at(number),
+            ended=at(number),
+            data={
+                "volumes": [
+                    {"namespace": "shop-prod", "claim": "data-db-0", "bytes": size, "seconds": seconds}
+                ]
+            },
+        )
+        for number, (size, seconds) in enumerate(moved)
+    ]
+    history = read_history(events, points)
+    name = ("shop-prod", "data-db-0")
+    size = Range.exactly(100 * MEBIBYTE)
+    made = make_forecast("shop", history, [VolumeOutlook(DB, name, 2000 * MEBIBYTE, size, size)], Lanes())
+    assert made.volumes[0].restore_seconds.point == pytest.approx(4.5, rel=0.05)
+
+
 def test_the_first_cutover_says_that_it_is_assumed_and_how_unsure_it_is(points):
     history = read_history([], points[:1])
     volumes = outlook(points[0], history, at(60), {})
