@@ -75,6 +75,7 @@ class Command(click.Command):
     help="Ask the source's registries whether the images exist for it; several may be given.",
 )
 @click.option("--schema", "print_schema", is_flag=True, help="Print the JSON Schema of rule files and stop.")
+@click.option("--describe", is_flag=True, help="Print what the rule sets do and ask, as Markdown, and stop.")
 @click.option("--test", "run_examples", is_flag=True, help="Run the examples inside the rule files and stop.")
 @click.argument("source", metavar="IN", required=False)
 @click.argument("target", metavar="OUT", required=False)
@@ -90,6 +91,7 @@ def transform(
     copy_list: Path | None,
     architectures: tuple[str, ...],
     print_schema: bool,
+    describe: bool,
     run_examples: bool,
     source: str | None,
     target: str | None,
@@ -104,6 +106,12 @@ def transform(
             from migration_ops.transform.schema import rule_set_schema
 
             click.echo(orjson.dumps(rule_set_schema(), option=orjson.OPT_INDENT_2))
+            return
+        if describe:
+            from migration_ops.transform.catalogue import describe as written
+            from migration_ops.transform.loading import load_rule_sets
+
+            click.echo(written(load_rule_sets(rules)))
             return
         if run_examples:
             sys.exit(EXIT_BAD_INPUT if _failed_examples(rules) else 0)

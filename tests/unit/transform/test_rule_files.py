@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from migration_ops.transform import load_rule_sets
+from migration_ops.transform.catalogue import describe
 from migration_ops.transform.loading import default_search_path, read_rule_set
 from migration_ops.transform.rules import RuleSet, RuleTest
 from migration_ops.transform.testing import run_test
 
+CATALOGUE_HEAD = """\
+# The rule sets that come along
+
+This page is made from the rule files in `include/transform_rules/`, in the order in which they run when
+all are asked for. `migration-ops transform --describe --rules NAME` prints it for a set of your own; how
+rules are written is in [rules.md](rules.md).
+
+"""
 FILES = sorted(default_search_path().glob("*.yaml"))
 RULE_SETS = {path.stem: read_rule_set(path) for path in FILES}
 WITH_BROUGHT = {name: load_rule_sets([name]) for name in RULE_SETS}
@@ -53,3 +63,13 @@ def test_a_provider_set_brings_along_what_every_migration_needs(name: str) -> No
         "cleanup", name, "traffic", "storage", "images", "identity", "scheduling", "references", "namespaces"
     }  # fmt: skip
     assert brought[-1] == "namespaces"
+
+
+def test_the_catalogues_page_is_what_the_rule_files_say() -> None:
+    page = Path(__file__).parents[3] / "docs" / "reference" / "rules-catalogue.md"
+    providers = [f"{name}-to-ack" for name in ("eks", "gke", "aks", "tke", "cce", "onprem")]
+    written = CATALOGUE_HEAD + describe(load_rule_sets(["api-versions", *providers]))
+    if os.environ.get("UPDATE_GOLDEN"):
+        page.write_text(written)
+
+    assert page.read_text() == written
