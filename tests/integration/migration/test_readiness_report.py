@@ -208,7 +208,9 @@ def test_a_probe_tells_images_that_come_from_those_that_do_not(
 ) -> None:
     cluster: Cluster = request.getfixturevalue(f"{side}_cluster")
     namespace = f"ready-{uuid.uuid4().hex[:8]}"
-    create(cluster, made("Namespace", "", namespace))
+    strict = made("Namespace", "", namespace)
+    strict["metadata"]["labels"] = {"pod-security.kubernetes.io/enforce": "restricted"}
+    create(cluster, strict)
     try:
         wait_for(lambda: account_exists(cluster, namespace))
         probe = ImageProbe(namespace, (PAUSE, NOWHERE))
