@@ -184,8 +184,7 @@ class LabCluster:
 
 
 def _in_own_network(pid: int) -> bool:
-    own = Path("/proc/self/ns/net").readlink()
+    own, process = Path("/proc/self/ns/net").readlink(), Path(f"/proc/{pid}")
     # The folders are mounted when the shell has become the holder.
-    return (
-        Path(f"/proc/{pid}/ns/net").readlink() != own and Path(f"/proc/{pid}/exe").readlink().name == "pause"
-    )
+    is_holder = (process / "comm").read_text(encoding="utf-8").strip() == "pause"
+    return is_holder and (process / "ns/net").readlink() != own

@@ -129,8 +129,9 @@ def _build(folder: Path, progress: Progress, log: Path) -> None:
         go_build(folder, "-ldflags", LINK_FLAGS, *(f"./cmd/{server}" for server in SERVERS))
     (work / "pause.go").write_text(PAUSE, encoding="utf-8")
     go_build(folder / "pause", "-ldflags", "-s -w", str(work / "pause.go"), inside=work)
-    shutil.rmtree(work)
-    shutil.rmtree(compiled)
+    with progress.step("deleting what only the build needed"):
+        shutil.rmtree(work)
+        shutil.rmtree(compiled)
 
 
 def _openapi_command(work: Path, tree: Path) -> list[str]:

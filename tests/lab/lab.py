@@ -5,6 +5,7 @@ Any process may attach to a lab that runs: everything that one must know is in f
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,9 +145,12 @@ class Lab:
             daemons += self.cluster(name).daemons.values()
         return [PartStatus(each.name, each.pid, each.log) for each in daemons if each.log.exists()]
 
-    def down(self, *, say: Callable[[str], None] | None = None) -> None:
-        """Stop and remove everything of this lab but its logs, whatever state it is in."""
+    def down(self, *, keep_logs: bool = True, say: Callable[[str], None] | None = None) -> None:
+        """Stop and remove everything of this lab, whatever state it is in."""
         with Progress(say) as progress, file_lock(self._lock):
             with progress.step(f"taking lab {self.name!r} down"):
                 killed = remove_instance(self.name)
-            progress.say(f"{killed} processes ended; logs stay in {self.logs}")
+            progress.say(f"{killed} processes ended; logs: {self.logs if keep_logs else 'removed'}")
+        if not keep_logs:
+            shutil.rmtree(self.logs, ignore_errors=True)
+            self._lock.unlink(missing_ok=True)

@@ -36,7 +36,7 @@ def small_lab(lab: Lab) -> Iterator[Lab]:
     try:
         yield Lab.up(name, clusters=["source"], with_mover=False)
     finally:
-        Lab(name).down()
+        Lab(name).down(keep_logs=False)
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +179,7 @@ def test_down_leaves_nothing_when_up_was_killed_while(moment, lost_records, lab:
     if lost_records:
         shutil.rmtree(run)
 
-    Lab(name).down()
+    Lab(name).down(keep_logs=False)
 
     assert leftovers(name) == []
     assert groups_like(f"mol-{name}") == []
