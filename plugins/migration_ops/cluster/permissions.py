@@ -77,28 +77,23 @@ def check_permissions(cluster: Cluster, needed: Iterable[Permission]) -> list[Pe
 def source_permissions(namespaces: Sequence[str] = ("",)) -> list[Permission]:
     """Return what a source's account needs: to read everything, to quiesce, and to run movers.
 
+    ``include/rbac/source.yaml`` grants this.
+
     :param namespaces: those of the plan; the empty name stands for all.
     """
     rights = [Permission("list", "*", "*"), Permission("get", "*", "*")]
     for namespace in namespaces:
-        rights += [
-            Permission("patch", resource, group, namespace)
-            for group, resource in [
-                ("apps", "deployments"),
-                ("apps", "statefulsets"),
-                ("apps", "replicasets"),
-                ("apps", "daemonsets"),
-                ("batch", "cronjobs"),
-                ("batch", "jobs"),
-                ("autoscaling", "horizontalpodautoscalers"),
-            ]
-        ]
+        rights += [Permission("patch", plural, group, namespace) for group, plural in _QUIESCED]
+        rights += [Permission(verb, "pods", "", namespace) for verb in ("create", "delete")]
+        rights += [Permission("patch", "secrets", "", namespace)]
         rights += _mover_permissions(namespace)
     return rights
 
 
 def target_permissions(namespaces: Sequence[str] = ("",)) -> list[Permission]:
     """Return what a target's account needs: to create and change every kind, and to run movers.
+
+    ``include/rbac/target.yaml`` grants this.
 
     :param namespaces: those of the target; the empty name stands for all.
     """
@@ -108,17 +103,35 @@ def target_permissions(namespaces: Sequence[str] = ("",)) -> list[Permission]:
         for verb in ("get", "create", "patch", "delete")
     ]
     for namespace in namespaces:
+        verbs = ("get", "list", "create", "patch", "update", "delete")
+        rights += [Permission(verb, "*", "*", namespace) for verb in verbs]
         rights += [
-            Permission(verb, "*", "*", namespace) for verb in ("get", "list", "create", "patch", "delete")
+            Permission("escalate", "roles", "rbac.authorization.k8s.io", namespace),
+            Permission("bind", "roles", "rbac.authorization.k8s.io", namespace),
         ]
         rights += _mover_permissions(namespace)
     return rights
 
 
+_QUIESCED = (
+    ("apps", "deployments"),
+    ("apps", "statefulsets"),
+    ("apps", "replicasets"),
+    ("apps", "daemonsets"),
+    ("", "replicationcontrollers"),
+    ("batch", "cronjobs"),
+    ("batch", "jobs"),
+    ("autoscaling", "horizontalpodautoscalers"),
+)
+
+
 def _mover_permissions(namespace: str) -> list[Permission]:
-    rights = [Permission(verb, "jobs", "batch", namespace) for verb in ("get", "create", "patch", "delete")]
-    rights += [Permission(verb, "secrets", "", namespace) for verb in ("create", "update")]
-    rights += [Permission("list", resource, "", namespace) for resource in ("pods", "events")]
-    rights.append(Permission("create", "networkpolicies", "networking.k8s.io", namespace))
+    rights = [
+        Permission(verb, "jobs", "batch", namespace) for verb in ("get", "list", "create", "patch", "delete")
+    ]
+    rights += [Permission(verb, "secrets", "", namespace) for verb in ("create", "delete")]
+    rights += [
+        Permission(verb, "networkpolicies", "networking.k8s.io", namespace) for verb in ("create", "delete")
+    ]
     rights += [Permission("get", "pods/log", "", namespace), Permission("create", "pods/exec", "", namespace)]
     return rights

@@ -14,7 +14,7 @@ from migration_ops.cluster.listing import list_objects
 from migration_ops.cluster.podspec import holds_volumes, mounted_claims
 from migration_ops.cluster.reference import Manifest, reference_of
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.25
 
 
 def list_pods(cluster: Cluster, served: Discovery, namespaces: Iterable[str]) -> list[Manifest]:

@@ -15,7 +15,7 @@ from migration_ops.cluster.readiness_reasons import Reasons
 from migration_ops.cluster.readiness_rules import RULES
 from migration_ops.cluster.reference import Manifest, ObjectReference, reference_of
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.5
 
 FEW_OBJECTS = 3
 """Up to so many objects of a kind in a namespace are read one by one, more with a list."""

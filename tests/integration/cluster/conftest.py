@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
+from kubernetes import client
 
 from migration_ops.cluster import Cluster, NotFound, ObjectReference, discovery
 from tests.lab.foreign import AnyCluster
@@ -174,3 +177,21 @@ def crd(group: str, kind: str = "Widget", scope: str = "Namespaced") -> Manifest
     names = {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"}
     spec = {"group": group, "scope": scope, "names": names, "versions": [version]}
     return obj("CustomResourceDefinition", None, f"{plural}.{group}", "apiextensions.k8s.io/v1", spec=spec)
+
+
+def as_account(cluster: Cluster, space: str, name: str) -> Cluster:
+    """A connection that has nothing but the token of a ServiceAccount."""
+    token = ""
+    for _ in range(100):
+        for secret in cluster.get(f"/api/v1/namespaces/{space}/secrets")["items"]:
+            if secret["metadata"]["name"].startswith(f"{name}-token-"):
+                token = base64.b64decode(secret["data"]["token"]).decode()
+        if token:
+            break
+        time.sleep(0.2)
+    assert token, f"no token for {name} in {space}"
+    theirs = cluster._api_client.configuration
+    settings = client.Configuration(host=cluster.address)
+    settings.ssl_ca_cert, settings.verify_ssl = theirs.ssl_ca_cert, theirs.verify_ssl
+    settings.api_key["authorization"] = f"Bearer {token}"
+    return Cluster(client.ApiClient(settings), name)

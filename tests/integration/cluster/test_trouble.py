@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from kubernetes import client
 
 from migration_ops.cluster import (
     Cluster,
@@ -22,7 +20,7 @@ from migration_ops.cluster import (
     roll_back,
 )
 
-from .conftest import Manifest, crd, create, deployment, exists, obj, read
+from .conftest import Manifest, as_account, crd, create, deployment, exists, obj, read
 
 pytestmark = pytest.mark.lab
 
@@ -49,24 +47,9 @@ def limited(source_cluster: Cluster, namespace_in: Callable[[Cluster], str]) -> 
         obj("Secret", space, "password", data={"a": "Yg=="}),
         deployment(space, "web", replicas=0),
     )
-    connection = Cluster(_as_account(source_cluster, space), "limited")
+    connection = as_account(source_cluster, space, "few")
     yield connection, space
     connection.close()
-
-
-def _as_account(cluster: Cluster, space: str) -> client.ApiClient:
-    """A client that has nothing but the account's token."""
-    for _ in range(50):
-        secrets = cluster.get(f"/api/v1/namespaces/{space}/secrets")["items"]
-        found = [one for one in secrets if one["metadata"]["name"].startswith("few-token-")]
-        if found:
-            break
-        time.sleep(0.2)
-    settings = client.Configuration(host=cluster.address)
-    settings.ssl_ca_cert = cluster._api_client.configuration.ssl_ca_cert
-    settings.verify_ssl = cluster._api_client.configuration.verify_ssl
-    settings.api_key["authorization"] = f"Bearer {base64.b64decode(found[0]['data']['token']).decode()}"
-    return client.ApiClient(settings)
 
 
 def test_kinds_that_may_not_be_read_are_reported(limited: tuple[Cluster, str]) -> None:
