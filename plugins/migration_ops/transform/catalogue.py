@@ -63,19 +63,20 @@ def _rule(rule: Rule) -> str:
 def _step(action: Action) -> str:
     (name,) = action.model_fields_set
     value = getattr(action, name)
-    if isinstance(value, FindingSpec):
-        return f"*{value.severity}*: {value.message}"
-    if isinstance(value, ConvertAction):
-        return f"to {', else '.join(version.api_version for version in value.versions)}"
-    if isinstance(value, TranslationTable):
-        return f"translates {name}: {_keys(value)}"
-    if isinstance(value, SetAction | MapAction):
-        return f"{name}s `{value.path}`"
-    if name == "drop":
-        return f"left out: {value}"
-    if name == "call":
-        return f"step `{value}`"
-    return f"{name.replace('_', ' ')} {', '.join(value) if isinstance(value, list) else ''}".strip()
+    match value:
+        case FindingSpec():
+            text = f"*{value.severity}*: {value.message}"
+        case ConvertAction():
+            text = f"to {', else '.join(version.api_version for version in value.versions)}"
+        case TranslationTable():
+            text = f"translates {name}: {_keys(value)}"
+        case SetAction() | MapAction():
+            text = f"{name}s `{value.path}`"
+        case str():
+            text = f"{'left out:' if name == 'drop' else 'step'} {value}"
+        case _:
+            text = f"{name.replace('_', ' ')} {', '.join(value) if isinstance(value, list) else ''}".strip()
+    return text
 
 
 def _keys(table: TranslationTable) -> str:
