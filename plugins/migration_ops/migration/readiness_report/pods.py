@@ -9,6 +9,7 @@ from typing import Any
 from migration_ops.cluster import Manifest, ObjectReference
 from migration_ops.cluster.podspec import pod_labels_of, pod_spec_of
 from migration_ops.migration.readiness_report.facts import quantity
+from migration_ops.migration.readiness_report.shapes import trusted
 
 Resources = dict[str, float]
 
@@ -37,7 +38,7 @@ def pod_demands(objects: Iterable[Manifest]) -> list[PodDemand]:
 
     :param objects: the adapted objects.
     """
-    manifests = list(objects)
+    manifests = [trusted(one) for one in objects]
     least = _autoscaled(manifests)
     found = []
     for manifest in manifests:

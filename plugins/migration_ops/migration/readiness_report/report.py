@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from migration_ops.cluster import Capture, Manifest, ObjectResult, PermissionResult
+from migration_ops.cluster import Capture, CapturedObject, Manifest, ObjectResult, PermissionResult
 from migration_ops.migration.plan import Plan
 from migration_ops.migration.readiness_report import (
     capacity,
@@ -33,6 +34,7 @@ from migration_ops.migration.readiness_report import (
 from migration_ops.migration.readiness_report.facts import ClusterFacts, quantity
 from migration_ops.migration.readiness_report.finding import ReadinessFinding, ReadinessReport
 from migration_ops.migration.readiness_report.pods import PodDemand, pod_demands
+from migration_ops.migration.readiness_report.shapes import trusted
 from migration_ops.migration.withholding import secret_values, withhold
 from migration_ops.transform import TransformResult
 
@@ -89,12 +91,21 @@ def readiness_report(situation: Situation) -> ReadinessReport:
     """Run every check whose facts are there; no text quotes the value of a Secret that moves."""
     findings: list[ReadinessFinding] = []
     checked = []
-    for name, check in _checks(situation).items():
+    for name, check in _checks(_trusted(situation)).items():
         findings += check()
         checked.append(name)
     report = ReadinessReport.of(findings, checked)
     moving = [*(one.manifest for one in situation.capture.objects), *situation.objects]
     return ReadinessReport.model_validate(withhold(report.model_dump(), secret_values(moving)))
+
+
+def _trusted(situation: Situation) -> Situation:
+    taken = [CapturedObject(trusted(one.manifest), one.reason) for one in situation.capture.objects]
+    return dataclasses.replace(
+        situation,
+        capture=dataclasses.replace(situation.capture, objects=taken),
+        objects=[trusted(one) for one in situation.objects],
+    )
 
 
 def _checks(at: Situation) -> dict[str, Check]:
