@@ -8,12 +8,12 @@ failed volume can be cleared alone: its mover is found again, or what it had sto
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param, TriggerRule
+from airflow.sdk import DAG, Param
 
 from migration_ops.migration import Plan, load_plans, plans_folder
-from migration_ops.operators.mover import BackupVolumeOperator
-from migration_ops.operators.restore_point import CommitRestorePointOperator, ListVolumesOperator
-from migration_ops.operators.runbook import runbook
+from migration_ops.operators.restore_point import ListVolumesOperator
+from migration_ops.operators.runbook import restore_points, runbook
+from migration_ops.operators.steps import commit_restore_point, move_volumes
 
 KIND = Param(
     "incremental",
@@ -27,22 +27,10 @@ KIND = Param(
 
 def backup(plan: Plan) -> DAG:
     """The DAG `PLAN.backup`."""
-    document = plan.document()
     with DAG(**runbook(plan, "backup", __doc__, params={"kind": KIND})) as dag:
-        chosen = ListVolumesOperator(task_id="list_volumes", plan=document, kind="{{ params.kind }}")
-        volumes = BackupVolumeOperator.partial(
-            task_id="volume",
-            plan=document,
-            map_index_template="{{ volume_name }}",
-            max_active_tis_per_dagrun=plan.movers.parallelism.source,
-        ).expand(volume=chosen.output)
-        CommitRestorePointOperator(
-            task_id="commit",
-            plan=document,
-            point=chosen.output["point"],
-            volumes=volumes.output,
-            trigger_rule=TriggerRule.NONE_FAILED,  # a plan without volumes has resources all the same
-        )
+        chosen = ListVolumesOperator(task_id="list_volumes", plan=plan.document(), kind="{{ params.kind }}")
+        volumes = move_volumes(plan, "volume", chosen.output, into="vault")
+        commit_restore_point(plan, chosen, volumes, outlets=[restore_points(plan)])
     return dag
 
 

@@ -1,107 +1,174 @@
-"""What a cutover would do, found out before anybody is asked to approve it."""
+"""What a cutover would do, found out before anybody is asked to approve it; and what it did, afterwards."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
-from migration_ops.cluster import capture, discovery
-from migration_ops.migration.adaptation import adapt, selection
+from migration_ops.cluster import Cluster, NotFound, ObjectReference, discovery
 from migration_ops.migration.errors import RestorePointError
-from migration_ops.migration.findings import (
-    SHOWN,
-    count_by_severity,
-    finding_line,
-    raise_for_blockers,
+from migration_ops.migration.forecast import Forecast, Lanes, make_forecast, outlook, read_history
+from migration_ops.migration.readiness_report import (
+    ReadinessFinding,
+    ReadinessReport,
+    gather,
+    readiness_report,
 )
+from migration_ops.migration.report_page import Facts, RunReport, build_report
 from migration_ops.migration.restore_point import RestorePoint
-from migration_ops.migration.vault_records import latest_restore_point
+from migration_ops.migration.switchover import address_changes
+from migration_ops.migration.target import adapted_report, load_adapted
+from migration_ops.migration.vault_records import captured_objects, find_restore_points, get_restore_point
 from migration_ops.mover import size_text
 
 if TYPE_CHECKING:
-    from migration_ops.cluster import Claim, Cluster
+    from collections.abc import Sequence
+
+    from migration_ops.migration.journal import Event, Journal
     from migration_ops.migration.plan import Plan
-    from migration_ops.transform import TransformResult
+    from migration_ops.migration.readiness_report import Situation
     from migration_ops.vault import Repository
+
+PREPARED = "prepared"
+
+# Just before the stop, one more increment is made and staged: so much time passes between the two at least.
+_FRESHNESS = timedelta(minutes=2)
+_ENTRANCES = frozenset({"Service", "Ingress", "Gateway"})
 
 
 @dataclass(frozen=True)
-class CutoverFacts:
+class Preparation:
     """What approvers decide by.
 
-    :param latest: the newest restore point: the final delta is the difference to it.
-    :param adapted: what the rules make of the source as it is now.
+    :param latest: the newest restore point.
+    :param situation: both clusters as they are, and the source's objects as they would be.
     """
 
     plan: Plan
-    source: str
-    target: str
     latest: RestorePoint
-    claims: list[Claim]
-    objects: dict[str, int]
-    adapted: TransformResult
+    situation: Situation = field(repr=False)
+    readiness: ReadinessReport
+    forecast: Forecast
 
-    @property
-    def findings_by_severity(self) -> dict[str, int]:
-        """Number of findings by severity."""
-        return count_by_severity(self.adapted.findings)
-
-    def raise_for_blockers(self) -> None:
-        """Stop before anybody is asked if the rules found blockers.
-
-        :raises BlockerError: naming each.
-        """
-        raise_for_blockers(self.adapted.findings)
+    def data(self) -> dict[str, Any]:
+        """What the journal keeps of it, to compare with later."""
+        return {
+            "forecast": self.forecast.model_dump(mode="json"),
+            "readiness": [one.model_dump(mode="json") for one in self.readiness.findings],
+        }
 
     def markdown(self) -> str:
         """The text of the approval."""
-        minutes = int((datetime.now(UTC) - self.latest.finished).total_seconds() // 60)
-        newest = (
-            f"Newest restore point: `{self.latest.id}`, {minutes} minutes old, "
-            f"{size_text(self.latest.total_bytes)} in {len(self.latest.volumes)} volumes. "
-            "What changed since then moves while the application is down."
-        )
-        rules = (
-            f"{sum(self.objects.values())} objects of {len(self.objects)} kinds; the rules make "
-            f"{len(self.adapted.objects)} of them with {len(self.adapted.changes)} changes and leave "
-            f"{len(self.adapted.dropped)} behind."
-        )
-        lines = [f"**{self.plan.name}** moves from {self.source} to {self.target}.", "", newest, ""]
-        lines += ["| volume | class | size |", "| --- | --- | --- |"]
-        lines += [
+        at = self.situation
+        claims = [
             f"| {claim.namespace}/{claim.name} | {claim.storage_class or '-'} | {claim.capacity} |"
-            for claim in self.claims
+            for claim in at.capture.claims
         ]
-        lines += ["", rules, ""]
-        findings = [f for f in self.adapted.findings if f.severity != "info"]
-        lines += [f"- {finding_line(finding)}" for finding in findings[:SHOWN]]
-        if len(findings) > SHOWN:
-            lines.append(f"- and {len(findings) - SHOWN} more, in the task's log")
+        counts = at.capture.counts_by_kind
+        rules = (
+            f"{sum(counts.values())} objects of {len(counts)} kinds; the rules make "
+            f"{len(at.adapted.objects)} of them with {len(at.adapted.changes)} changes and leave "
+            f"{len(at.adapted.dropped)} behind."
+        )
+        newest = (
+            f"Newest restore point: `{self.latest.id}`, {size_text(self.latest.total_bytes)} in "
+            f"{len(self.latest.volumes)} volumes. One more is made and staged before the stop, so that only "
+            "what changes from then on moves while the application is down."
+        )
+        lines = [f"**{self.plan.name}** moves from {at.source.name} to {at.target.name}.", ""]
+        lines += [
+            self.forecast.markdown(),
+            "",
+            newest,
+            "",
+            "| volume | class | size |",
+            "| --- | --- | --- |",
+        ]
+        lines += [*claims, "", rules, "", "**Readiness**: " + self.readiness.markdown()]
         return "\n".join(lines)
 
 
-def prepare(plan: Plan, source: Cluster, target: Cluster, repository: Repository) -> CutoverFacts:
+def prepare(
+    plan: Plan, source: Cluster, target: Cluster, repository: Repository, *, journal: Journal, run: str
+) -> Preparation:
     """Find out what a cutover would do, without writing anything anywhere.
 
-    :raises RestorePointError: if the vault has no restore point: all data would move while the application
-        is down.
+    :param run: the run as a label value.
+    :raises RestorePointError: if the vault has no restore point: the first copy of all data takes time that
+        nobody should wait for in an approved cutover.
     """
-    latest = latest_restore_point(repository, plan.name)
-    if latest is None:
+    points = find_restore_points(repository, plan.name)
+    if not points:
         raise RestorePointError(
             f"the vault has no restore point of plan {plan.name}: run {plan.name}.backup first, so that only "
-            "what changes from then on moves while the application is down"
+            "what changes from then on moves during the cutover"
         )
-    target_apis = discovery(target).api_names()
-    found = capture(source, selection(plan), target_apis=target_apis)
-    manifests = [one.manifest for one in found.objects]
-    return CutoverFacts(
+    latest = points[-1]
+    situation = gather(plan, source, target, run=run, latest=latest)
+    history = read_history(journal.events(), points)
+    claims = [(plan.target_namespace(volume.namespace), volume.claim) for volume in latest.volumes]
+    volumes = outlook(latest, history, latest.started + _FRESHNESS, plan.namespaces, staged=claims)
+    lanes = Lanes(plan.movers.parallelism.source, plan.movers.parallelism.target)
+    return Preparation(
         plan=plan,
+        latest=latest,
+        situation=situation,
+        readiness=readiness_report(situation),
+        forecast=make_forecast(plan.name, history, volumes, lanes),
+    )
+
+
+def report_cutover(
+    plan: Plan,
+    source: Cluster,
+    target: Cluster,
+    repository: Repository,
+    *,
+    run: str,
+    events: Sequence[Event],
+    adapted: str,
+    restored: Sequence[dict[str, Any]],
+) -> RunReport:
+    """Put together what a run left in journal, vault and target.
+
+    :param events: the run's journal.
+    :param adapted: snapshot of the adapted objects.
+    :param restored: what restoring each volume returned.
+    """
+    last = {event.name: event for event in events}
+    prepared = last[PREPARED].data if PREPARED in last else {}
+    final = last["final-delta"].data.get("point") if "final-delta" in last else None
+    point = get_restore_point(repository, plan.name, final) if final else None
+    captured = captured_objects(repository, point) if point else []
+    objects = load_adapted(repository, adapted)
+    facts = Facts(
         source=source.name,
         target=target.name,
-        latest=latest,
-        claims=found.claims,
-        objects=found.counts_by_kind,
-        adapted=adapt(plan, manifests, target_version=target.version(), target_apis=target_apis),
+        events=events,
+        point=point,
+        restored=restored,
+        transformation=adapted_report(repository, adapted),
+        readiness=[ReadinessFinding.model_validate(one) for one in prepared.get("readiness", [])],
+        forecast=Forecast.model_validate(prepared["forecast"]) if prepared.get("forecast") else None,
+        addresses=address_changes(captured, _entrances(target, objects), plan.namespaces),
+        objects=[*captured, *objects],
     )
+    return build_report(plan, "cutover", run, facts)
+
+
+def _entrances(target: Cluster, objects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The target's Services and Ingresses as they are now, with the addresses that they were given."""
+    served = discovery(target)
+    found = []
+    for item in objects:
+        reference = ObjectReference.of(item)
+        resource = served.for_object(reference)
+        if reference.kind not in _ENTRANCES or resource is None:
+            continue
+        try:
+            live = target.get(resource.path(reference.namespace or None, reference.name))
+        except NotFound:
+            continue
+        found.append(live | {"apiVersion": reference.api_version, "kind": reference.kind})
+    return found

@@ -1,17 +1,15 @@
-"""What happened, for people: tables in Markdown, and the downtime as measured."""
+"""What happened, for people who read Markdown: tables for logs and approvals."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from migration_ops.migration.journal import QUIESCE_BEGUN, QUIESCED
+from migration_ops.migration.forecast import seconds_text
 from migration_ops.mover import size_text
 
 if TYPE_CHECKING:
-    from migration_ops.migration.journal import Event
-    from migration_ops.migration.plan import Plan
+    from migration_ops.migration.report_page import RunReport
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -41,52 +39,42 @@ def connect_table(
     return table(["side", "cluster", "version", "StorageClasses", "volumes", "vault from there"], rows)
 
 
-@dataclass(frozen=True)
-class CutoverSummary:
-    """A cutover as its journal tells it.
-
-    :param steps: name, seconds and a remark for each event that took time.
-    :param downtime_seconds: from the first stop to the last verified workload, if it got there.
-    """
-
-    plan: str
-    steps: list[dict[str, Any]]
-    downtime_seconds: float | None
-
-    def markdown(self) -> str:
-        """The text of the last approval."""
-        downtime = "not measured" if self.downtime_seconds is None else f"{self.downtime_seconds:.1f} s"
-        rows = [[step["step"], f"{step['seconds']:.1f}", step["remark"]] for step in self.steps]
-        return (
-            f"**{self.plan}** runs in the target. Downtime: **{downtime}**.\n\n"
-            + table(["step", "seconds", ""], rows)
-            + "\n\nApprove to finish: the source stays stopped. Reject to keep the way back open: "
-            f"then run `{self.plan}.rollback`."
-        )
-
-
-def cutover_summary(plan: Plan, events: Sequence[Event]) -> CutoverSummary:
-    """Put a run's journal together."""
-    began = next((event.began for event in events if event.name == QUIESCE_BEGUN), None)
-    verified = next((event.ended for event in reversed(events) if event.name == "verified"), None)
-    steps = [
-        {"step": event.name, "seconds": event.seconds, "remark": _remark(event)}
-        for event in events
-        if event.ended != event.began and event.name != QUIESCE_BEGUN
+def finish_text(report: RunReport) -> str:
+    """The text of the last approval: what was measured, and what was expected."""
+    downtime = "not measured" if report.downtime_seconds is None else seconds_text(report.downtime_seconds)
+    steps = [[span.name, seconds_text(span.seconds), span.detail] for span in report.timeline]
+    parts = [
+        f"**{report.plan}** runs in {report.target}. Downtime: **{downtime}**.",
+        table(["step", "took", ""], steps),
     ]
-    downtime = (verified - began).total_seconds() if began and verified else None
-    return CutoverSummary(plan.name, steps, downtime)
+    if report.comparison:
+        parts += ["Expected and measured:", report.comparison.markdown()]
+    if report.addresses:
+        rows = [
+            [one.object, ", ".join(one.hosts), ", ".join(one.old) or "-", ", ".join(one.new) or "-"]
+            for one in report.addresses
+        ]
+        parts += ["Addresses for the DNS switch:", table(["entrance", "hosts", "old", "new"], rows)]
+    parts.append(
+        "Approve to finish: the source stays stopped. Reject to keep the way back open: "
+        f"then run `{report.plan}.rollback`."
+    )
+    return "\n\n".join(parts)
 
 
-def _remark(event: Event) -> str:
-    data = event.data
-    if event.name == QUIESCED:
-        return f"{len(data.get('workloads', []))} workloads stopped"
-    if "counts" in data:
-        return ", ".join(f"{number} {action}" for action, number in data["counts"].items())
-    if event.name == "final-delta":
-        return f"{size_text(data.get('added_bytes', 0))} added, {size_text(data.get('bytes', 0))} in volumes"
-    if event.name == "verified":
-        probes = len(data.get("probes", []))
-        return f"{data.get('objects', 0)} objects, {data.get('volumes', 0)} volumes, {probes} probes"
-    return ""
+def restored_volumes(restored: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]]:
+    """What restoring each volume moved, for the journal.
+
+    :param restored: what the restores returned.
+    """
+    return [
+        {
+            "namespace": one["namespace"],
+            "claim": one["claim"],
+            "bytes": summary.get("bytes_restored", 0),
+            "seconds": summary.get("total_duration", 0.0),
+            "differences": summary.get("differences"),
+        }
+        for one in restored or []
+        for summary in [one.get("summary") or {}]
+    ]

@@ -15,7 +15,7 @@ from migration_ops.migration.journal import QUIESCE_BEGUN
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
-    from migration_ops.cluster import Cluster, ResumeResult
+    from migration_ops.cluster import Claim, Cluster, ResumeResult
     from migration_ops.migration.journal import Journal
     from migration_ops.migration.plan import Plan
 
@@ -28,10 +28,10 @@ def stop_source(
     *,
     on_record: Callable[[QuiesceRecord], None],
     say: Callable[[str], None],
-) -> QuiesceRecord:
+) -> tuple[QuiesceRecord, list[Claim]]:
     """Stop the workloads of the plan's namespaces, wave by wave, with the plan's hooks around it.
 
-    Returns when no pod holds a volume of theirs any more.
+    Returns, with the claims that they mounted, when no pod holds a volume of theirs any more.
 
     :param api_client: a client of the same cluster, for hooks.
     :param on_record: called with what will be stopped and what it is, before the first stop: store it.
@@ -58,7 +58,7 @@ def stop_source(
         on_wave=lambda number, objects: say(f"wave {number} is stopped: {', '.join(objects)}"),
     )
     run_hooks(plan, source, api_client, place="after", step="quiesce", namespaces=namespaces, say=say)
-    return record
+    return record, found.claims
 
 
 def resume_source(

@@ -1,4 +1,4 @@
-"""Building the target: adapt a restore point's objects, make room for the volumes, apply the rest.
+"""Building the target: adapt a restore point's objects, make its claims, apply the rest, open it at the end.
 
 Claims come first and are filled by movers before any workload exists, so that no pod ever starts on an
 empty volume.
@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from migration_ops.cluster import apply, discovery
+from migration_ops.cluster import NotFound, ObjectReference, apply, discovery
+from migration_ops.cluster.reference import annotations_of
 from migration_ops.cluster.suspension import as_before
 from migration_ops.migration.adaptation import adapt
 from migration_ops.migration.errors import ApplyError
 from migration_ops.migration.findings import count_by_severity, finding_line, raise_for_blockers
+from migration_ops.migration.staging import mark_staged, staged_snapshots
+from migration_ops.migration.switchover import hold_back, release_patch
+from migration_ops.migration.switchover.external_dns import HELD
 from migration_ops.migration.vault_records import (
     captured_objects,
     get_restore_point,
@@ -27,6 +31,7 @@ from migration_ops.migration.volumes import RestoreTask, restore_tasks
 if TYPE_CHECKING:
     from migration_ops.cluster import Cluster, ObjectResult
     from migration_ops.migration.plan import Plan
+    from migration_ops.migration.restore_point import RestorePoint
     from migration_ops.transform import Finding
     from migration_ops.vault import Repository
 
@@ -48,10 +53,10 @@ class AdaptedPoint:
     """
 
     snapshot: str
-    volumes: list[RestoreTask]
+    point: RestorePoint
+    objects: list[Manifest] = field(repr=False)
     findings: list[Finding]
     changes: int
-    objects: int
 
     @property
     def findings_by_severity(self) -> dict[str, int]:
@@ -60,7 +65,7 @@ class AdaptedPoint:
 
     def lines(self) -> list[str]:
         """What the rules did, a line each."""
-        head = f"{self.objects} objects, {self.changes} changes; in the vault as {self.snapshot[:8]}"
+        head = f"{len(self.objects)} objects, {self.changes} changes; in the vault as {self.snapshot[:8]}"
         return [head, *(finding_line(finding) for finding in self.findings)]
 
 
@@ -69,8 +74,9 @@ def adapt_restore_point(
 ) -> AdaptedPoint:
     """Run the rules over a restore point's objects, and keep result and report in the vault.
 
+    Names are held back from ExternalDNS until the migration is finished.
+
     :raises BlockerError: if the rules found what people must solve.
-    :raises MigrationError: if a volume has no claim among the adapted objects.
     """
     point = get_restore_point(repository, plan.name, point_id)
     result = adapt(
@@ -81,18 +87,32 @@ def adapt_restore_point(
         target_apis=discovery(target).api_names(),
     )
     raise_for_blockers(result.findings)
-    objects = with_namespaces(result.objects)
-    volumes = restore_tasks(plan, point, objects)
+    objects = hold_back(with_namespaces(result.objects))
     tags = [f"plan={plan.name}", f"point={point.id}", "content=adapted", f"run={run}"]
     documents = {_OBJECTS_FILE: objects, _REPORT_FILE: result.report()}
     snapshot = save_documents(repository, documents, tags, point.cluster.name)
-    return AdaptedPoint(snapshot, volumes, result.findings, len(result.changes), len(objects))
+    return AdaptedPoint(snapshot, point, objects, result.findings, len(result.changes))
+
+
+def volumes_to_restore(plan: Plan, target: Cluster, adapted: AdaptedPoint) -> list[RestoreTask]:
+    """What movers have to do in the target, whose claims exist by now.
+
+    :raises MigrationError: if a volume has no claim among the adapted objects.
+    """
+    names = [(plan.target_namespace(volume.namespace), volume.claim) for volume in adapted.point.volumes]
+    return restore_tasks(plan, adapted.point, adapted.objects, staged_snapshots(target, names))
 
 
 def load_adapted(repository: Repository, snapshot: str) -> list[Manifest]:
     """The adapted objects of a snapshot that `adapt_restore_point` made."""
     objects: list[Manifest] = read_document(repository, snapshot, _OBJECTS_FILE)
     return objects
+
+
+def adapted_report(repository: Repository, snapshot: str) -> dict[str, Any]:
+    """The rules' report beside the adapted objects."""
+    report: dict[str, Any] = read_document(repository, snapshot, _REPORT_FILE)
+    return report
 
 
 def with_namespaces(objects: Sequence[Manifest]) -> list[Manifest]:
@@ -159,4 +179,33 @@ def apply_part(
 ) -> ApplyOutcome:
     """Apply one part of the objects, as the plan says what happens to those that exist."""
     chosen = part_of(objects, part)
+    if part == "resources":
+        # From now on workloads may write: what the claims hold is nobody's knowledge any more.
+        claims = [item["metadata"] for item in objects if item["kind"] == "PersistentVolumeClaim"]
+        names = [(str(one["namespace"]), str(one["name"])) for one in claims]
+        for claim in staged_snapshots(target, names):
+            mark_staged(target, claim, None)
     return ApplyOutcome(apply(target, chosen, plan=plan.name, run=run, existing=plan.restore.existing))
+
+
+def release_names(target: Cluster, objects: Sequence[Manifest]) -> list[str]:
+    """Let ExternalDNS have the names that were held back; returns the objects' references.
+
+    :param objects: the adapted objects.
+    """
+    served = discovery(target)
+    released = []
+    for item in objects:
+        reference = ObjectReference.of(item)
+        resource = served.for_object(reference)
+        if HELD not in annotations_of(item) or resource is None:
+            continue
+        path = resource.path(reference.namespace or None, reference.name)
+        try:
+            patch = release_patch(target.get(path, what=f"read {reference}"))
+        except NotFound:
+            continue
+        if patch:
+            target.patch(path, patch, what=f"release the names of {reference}")
+            released.append(str(reference))
+    return released

@@ -58,8 +58,16 @@ def latest_restore_point(repository: Repository, plan: str) -> RestorePoint | No
 def get_restore_point(repository: Repository, plan: str, point: str) -> RestorePoint:
     """One restore point by its id.
 
-    :raises RestorePointError: if the vault has none of that id.
+    :param point: its id; the newest one's if it is empty.
+    :raises RestorePointError: if the vault has none of that id, or none at all.
     """
+    if not point:
+        newest = latest_restore_point(repository, plan)
+        if newest is None:
+            raise RestorePointError(
+                f"the vault has no restore point of plan {plan} yet: run {plan}.backup first"
+            )
+        return newest
     found = list_snapshots(repository, tags=snapshot_tags(plan, point, "resources"))
     if not found:
         raise RestorePointError(

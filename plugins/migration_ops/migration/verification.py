@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Manifest = dict[str, Any]
 _PLAN_LABEL = "migration-ops.io/plan"
+_SIZE = "/spec/resources/requests/storage"
 
 
 class Verification(BaseModel):
@@ -119,6 +120,9 @@ def verify_resources(plan: Plan, target: Cluster, objects: Sequence[Manifest]) -
         if _identity(item) in scaled and "/spec/replicas" in paths:
             paths.remove("/spec/replicas")
             explained.append(f"{name} is scaled by its autoscaler")
+        if item["kind"] == "PersistentVolumeClaim" and _SIZE in paths:
+            paths.remove(_SIZE)
+            explained.append(f"{name} was staged with another size")
         if paths:
             different.append(f"{name} differs at {', '.join(paths)}")
     return different, explained

@@ -20,7 +20,6 @@ from migration_ops.migration.restore_point import (
 if TYPE_CHECKING:
     from migration_ops.cluster import Claim
 
-STAGED_SNAPSHOT_ANNOTATION = "migration-ops.io/staged-snapshot"
 _SHARED_MODES = frozenset({"ReadWriteMany", "ReadOnlyMany"})
 
 
@@ -46,6 +45,11 @@ class BackupTask(_Task):
     consistency: Consistency
     parent: str | None = None
     node: str | None = None
+
+    @property
+    def action(self) -> str:
+        """What its mover is called: a cutover has one before the stop and one after it."""
+        return "final" if self.consistency == "quiesced" else "backup"
 
     def tags(self, plan: str) -> list[str]:
         """The tags of the snapshot."""
@@ -76,10 +80,13 @@ class RestoreTask(_Task):
     """One claim of the target that is to hold a snapshot.
 
     :param base: the snapshot that it holds already.
+    :param verify: whether everything is read again afterwards.
+    :param bytes: size of the volume's content.
     """
 
     snapshot_id: str
     base: str | None = None
+    verify: bool = True
     bytes: int = 0
 
 
@@ -104,16 +111,30 @@ def backup_tasks(
                 point=point,
                 consistency="quiesced" if kind == "final" else "live",
                 parent=before.snapshot_id if before else None,
-                node=claim.node if claim.node and not _SHARED_MODES & set(claim.access_modes) else None,
+                node=_pinned(claim) if kind != "final" else None,  # nothing is mounted any more
             )
         )
     return tasks
 
 
-def restore_tasks(plan: Plan, point: RestorePoint, objects: Sequence[Mapping[str, Any]]) -> list[RestoreTask]:
+def _pinned(claim: Claim) -> str | None:
+    return claim.node if claim.node and not _SHARED_MODES & set(claim.access_modes) else None
+
+
+def restore_tasks(
+    plan: Plan,
+    point: RestorePoint,
+    objects: Sequence[Mapping[str, Any]],
+    staged: Mapping[tuple[str, str], str],
+) -> list[RestoreTask]:
     """What has to be restored in the target.
 
+    Before the stop all that is restored is read again, if the plan wants that. While the application is down,
+    a staged claim is read again only for `verify.data: full`: for `sample` the proof of its base and what was
+    read before must do.
+
     :param objects: the adapted objects; each volume must have its claim among them.
+    :param staged: by namespace and name, what the target's claims hold already.
     :raises MigrationError: if a volume's claim is missing there: its data would silently stay behind.
     """
     claims = {
@@ -139,6 +160,9 @@ def restore_tasks(plan: Plan, point: RestorePoint, objects: Sequence[Mapping[str
                 storage_class=(claim.get("spec") or {}).get("storageClassName") or "",
                 capacity=volume.capacity,
                 snapshot_id=volume.snapshot_id,
+                base=(base := staged.get((namespace, volume.claim))),
+                verify=plan.verify.data == "full"
+                or (plan.verify.data == "sample" and (base is None or point.kind != "final")),
                 bytes=volume.bytes,
             )
         )

@@ -15,7 +15,7 @@ from tenacity import Retrying, retry_if_exception, retry_if_result, stop_after_d
 
 from migration_ops.mover.errors import MoverConflictError, MoverError
 from migration_ops.mover.job import build_job, build_secret
-from migration_ops.mover.names import MOVER_LABEL, SPEC_LABEL
+from migration_ops.mover.names import CLAIM_ANNOTATION, MOVER_LABEL, SPEC_LABEL
 from migration_ops.mover.observation import observe
 from migration_ops.mover.spec import Credentials, MoverSpec
 from migration_ops.mover.surroundings import build_egress_policy, is_shut_in, security_level
@@ -48,6 +48,8 @@ def submit(api_client: client.ApiClient, spec: MoverSpec, credentials: Credentia
     """
     batch, core = client.BatchV1Api(api_client), client.CoreV1Api(api_client)
     spec = replace(spec, security_level=security_level(_namespace(core, api_client, spec)))
+    if spec.writable:
+        _refuse_second_writer(batch, api_client, spec)
     job, adopted = _create_or_adopt(batch, api_client, spec, build_job(spec, credentials))
     uid = str(job["metadata"]["uid"])
     if observe(job, []).phase == "waiting":
@@ -124,6 +126,16 @@ def _put_secret(core: client.CoreV1Api, spec: MoverSpec, secret: dict[str, Any])
         if error.status != 409:
             raise _refusal(spec, error) from error
         _call(core.replace_namespaced_secret, spec.name, spec.namespace, secret)
+
+
+def _refuse_second_writer(batch: client.BatchV1Api, api_client: client.ApiClient, spec: MoverSpec) -> None:
+    """Two runs may want to fill one claim (staging and a cutover): the second one waits for its next try."""
+    found = _call(batch.list_namespaced_job, spec.namespace, label_selector=f"{MOVER_LABEL}=true")
+    for job in api_client.sanitize_for_serialization(found.items):
+        other = job["metadata"]
+        same = (other.get("annotations") or {}).get(CLAIM_ANNOTATION) == spec.claim
+        if same and other["name"] != spec.name and observe(job, []).phase == "waiting":
+            raise MoverError(f"mover {other['name']} works on {spec.item}; this one has to wait for its end")
 
 
 def _namespace(core: client.CoreV1Api, api_client: client.ApiClient, spec: MoverSpec) -> dict[str, Any]:

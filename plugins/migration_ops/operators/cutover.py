@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from migration_ops.operators.base import MigrationOperator
+from migration_ops.operators.restore_point import RestorePointOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -14,33 +15,46 @@ if TYPE_CHECKING:
 
 
 class PrepareCutoverOperator(MigrationOperator):
-    """Finds out what the cutover would do, and writes the text that the approvers decide by.
+    """Finds out what would go wrong and how long it would take, and writes the text that approvers decide by.
 
-    Pushes `facts` (Markdown) and `findings` (counts by severity).
+    Pushes `facts` (Markdown), `findings` (counts by severity) and `forecast_seconds`.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(multiple_outputs=True, **kwargs)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Adapt what is there now, without writing anything anywhere.
+        """Look at everything, without writing anything anywhere but into the journal.
 
-        :raises MigrationError: if the rules found blockers, or the vault holds no restore point yet.
+        :raises ReadinessError: if something stands against the cutover.
+        :raises RestorePointError: if the vault holds no restore point yet.
         """
-        from migration_ops.migration.cutover import prepare
+        from migration_ops.migration.cutover import PREPARED, prepare
 
-        facts = prepare(self.the_plan, self.source, self.target, self.repository)
-        for line in facts.markdown().splitlines():
+        run, began = self.run_key(context), datetime.now(UTC)
+        found = prepare(
+            self.the_plan, self.source, self.target, self.repository, journal=self.journal, run=run
+        )
+        for line in [*found.readiness.lines(), *found.forecast.markdown().splitlines()]:
             self.log.info("%s", line)
-        facts.raise_for_blockers()
-        return {"facts": facts.markdown(), "findings": facts.findings_by_severity}
+        found.readiness.raise_for_blockers()
+        self.journal.write(run, PREPARED, began=began, data=found.data())
+        return {
+            "facts": found.markdown(),
+            "findings": found.readiness.counts,
+            "forecast_seconds": found.forecast.downtime.point,
+        }
 
 
-class QuiesceOperator(MigrationOperator):
-    """Stops the source's workloads, with their state remembered on them and in the vault."""
+class QuiesceOperator(RestorePointOperator):
+    """Stops the source's workloads, with their state remembered on them and in the vault.
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Stop them wave by wave, and return when no pod mounts a volume."""
+    Returns a `BackupTask` for each volume that stands still now; pushes `point` (of the final restore point)
+    and `stopped`.
+    """
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Stop them wave by wave, until no pod mounts a volume."""
         from migration_ops.migration.journal import QUIESCE_BEGUN, QUIESCED
         from migration_ops.migration.stopping import stop_source
 
@@ -53,7 +67,7 @@ class QuiesceOperator(MigrationOperator):
             if earlier is None:
                 began = self.journal.write(run, QUIESCE_BEGUN, data=record.as_dict()).began
 
-        record = stop_source(
+        record, claims = stop_source(
             self.the_plan, self.source, self.source_hook.api_client, run, on_record=note, say=self.log.info
         )
         event = self.journal.write(run, QUIESCED, began=began, data=record.as_dict())
@@ -63,7 +77,8 @@ class QuiesceOperator(MigrationOperator):
         self.log.info(
             "Stopped %d workloads in %.1f s: %s", len(workloads), event.seconds, ", ".join(workloads)
         )
-        return {"began": began.isoformat(), "workloads": workloads, "seconds": event.seconds}
+        context["ti"].xcom_push(key="stopped", value=workloads)
+        return self.begin_restore_point(context, "final", claims)
 
 
 class ResumeOperator(MigrationOperator):

@@ -269,7 +269,7 @@ class BackupVolumeOperator(VolumeOperator):
             parent=self.task.parent,
             limit_upload_bytes=self.the_plan.movers.limit_upload,
         )
-        return self.volume_spec(context, self.task, "backup", command, node=self.task.node)
+        return self.volume_spec(context, self.task, self.task.action, command, node=self.task.node)
 
     def result(self, summary: dict[str, Any]) -> dict[str, Any]:
         """The volume's record."""
@@ -287,7 +287,14 @@ class BackupVolumeOperator(VolumeOperator):
 
 
 class RestoreVolumeOperator(VolumeOperator):
-    """Makes one claim of the target equal to its snapshot."""
+    """Makes one claim of the target equal to its snapshot.
+
+    :param action: what the mover is called: `stage` before the stop, `restore` after it.
+    """
+
+    def __init__(self, *, action: str = "restore", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.action = action
 
     @property
     def hook(self) -> ClusterHook:
@@ -300,16 +307,19 @@ class RestoreVolumeOperator(VolumeOperator):
         return RestoreTask.model_validate(self.volume)
 
     def spec(self, context: Context) -> MoverSpec:
-        """Writes into the claim, and reads it again if the plan wants the data verified."""
+        """Writes into the claim, the difference alone if it is known what it holds."""
         command = restore_command(
             self.task.namespace,
             self.task.claim,
             self.task.snapshot_id,
             base=self.task.base,
-            verify=self.the_plan.verify.data != "metadata",
+            verify=self.task.verify,
         )
-        return self.volume_spec(context, self.task, "restore", command, writable=True)
+        return self.volume_spec(context, self.task, self.action, command, writable=True)
 
     def result(self, summary: dict[str, Any]) -> dict[str, Any]:
-        """The claim with what was done to it."""
+        """The claim with what was done to it; what it holds now is written on it."""
+        from migration_ops.migration.staging import mark_staged
+
+        mark_staged(self.target, (self.task.namespace, self.task.claim), self.task.snapshot_id)
         return {**self.volume, "summary": summary}

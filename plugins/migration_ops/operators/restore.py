@@ -1,10 +1,10 @@
-"""The steps that build the target: adapt, claims, resources, readiness."""
+"""The steps that build the target: adapt and make claims, resources, readiness."""
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from migration_ops.operators.base import MigrationOperator
 from migration_ops.triggers.readiness import ReadinessTrigger
@@ -14,78 +14,94 @@ if TYPE_CHECKING:
 
 
 class AdaptResourcesOperator(MigrationOperator):
-    """Runs the plan's rules over a restore point's objects and keeps the result in the vault.
+    """Runs the plan's rules over a restore point's objects, and makes the claims that its volumes go into.
 
-    The objects hold Secrets, so what goes through XCom is only the snapshot's id (`adapted`), the number of
-    `findings` by severity, and as return value a `RestoreTask` for each volume.
+    The adapted objects hold Secrets, so they stay in the vault: what goes through XCom is their snapshot's id
+    (`adapted`), the number of `findings` by severity, and as return value a `RestoreTask` for each volume.
 
-    :param point: the restore point's id.
+    :param point: the restore point's id; the newest one if it is empty.
     """
 
     template_fields = ("point",)
 
-    def __init__(self, *, point: Any, **kwargs: Any) -> None:
+    def __init__(self, *, point: Any = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.point = point
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Adapt, and list the volumes that the target will need.
+        """Adapt, make namespaces and claims, and look what the claims hold already.
 
-        :raises MigrationError: if the rules found blockers.
+        :raises BlockerError: if the rules found blockers.
+        :raises ApplyError: if the target refused a claim.
         """
-        from migration_ops.migration.target import adapt_restore_point
+        from migration_ops.migration.target import adapt_restore_point, apply_part, volumes_to_restore
 
-        adapted = adapt_restore_point(
-            self.the_plan, self.repository, self.point, self.target, self.run_key(context)
-        )
+        run = self.run_key(context)
+        adapted = adapt_restore_point(self.the_plan, self.repository, self.point, self.target, run)
         for line in adapted.lines():
             self.log.info("%s", line)
+        outcome = apply_part(self.the_plan, self.target, adapted.objects, run, part="claims")
+        for line in outcome.lines():
+            self.log.info("%s", line)
+        outcome.raise_for_failures()
         context["ti"].xcom_push(key="adapted", value=adapted.snapshot)
         context["ti"].xcom_push(key="findings", value=adapted.findings_by_severity)
-        return [task.model_dump(mode="json") for task in adapted.volumes]
+        tasks = volumes_to_restore(self.the_plan, self.target, adapted)
+        return [task.model_dump(mode="json") for task in tasks]
 
 
-class _ApplyOperator(MigrationOperator):
-    """Applies a part of the adapted objects.
+class NoteStagedOperator(MigrationOperator):
+    """Writes into the journal what staging moved; forecasts are made of it.
 
-    :param adapted: snapshot of the adapted objects.
+    :param volumes: what the restores returned.
     """
 
-    template_fields = ("adapted",)
-    part: Literal["claims", "resources"]
+    template_fields = ("volumes",)
 
-    def __init__(self, *, adapted: Any, **kwargs: Any) -> None:
+    def __init__(self, *, volumes: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.volumes = volumes
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Write it."""
+        from migration_ops.migration.report import restored_volumes
+
+        data = {"volumes": restored_volumes(self.volumes)}
+        self.journal.write(self.run_key(context), "staged", data=data)
+        return data
+
+
+class ApplyResourcesOperator(MigrationOperator):
+    """Applies everything but the claims, workloads last.
+
+    :param adapted: snapshot of the adapted objects.
+    :param volumes: what the restores returned.
+    """
+
+    template_fields = ("adapted", "volumes")
+
+    def __init__(self, *, adapted: Any, volumes: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.adapted = adapted
+        self.volumes = volumes
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Apply, object by object reported; what an earlier try did is found unchanged.
 
         :raises ApplyError: if objects were refused; names each with the server's reason.
         """
+        from migration_ops.migration.report import restored_volumes
         from migration_ops.migration.target import apply_part, load_adapted
 
         run, began = self.run_key(context), datetime.now(UTC)
+        self.journal.write(run, "restored", data={"volumes": restored_volumes(self.volumes)})
         objects = load_adapted(self.repository, self.adapted)
-        outcome = apply_part(self.the_plan, self.target, objects, run, part=self.part)
+        outcome = apply_part(self.the_plan, self.target, objects, run, part="resources")
         for line in outcome.lines():
             self.log.info("%s", line)
         outcome.raise_for_failures()
-        if self.part == "resources":
-            self.journal.write(run, "applied", began=began, data={"counts": outcome.counts})
+        self.journal.write(run, "applied", began=began, data={"counts": outcome.counts})
         return {"counts": outcome.counts}
-
-
-class ApplyClaimsOperator(_ApplyOperator):
-    """Makes the target's namespaces and claims, so that movers can fill them before any pod starts."""
-
-    part = "claims"
-
-
-class ApplyResourcesOperator(_ApplyOperator):
-    """Applies everything else, workloads last."""
-
-    part = "resources"
 
 
 class WaitReadyOperator(MigrationOperator):

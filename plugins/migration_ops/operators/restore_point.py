@@ -8,15 +8,46 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from migration_ops.operators.base import MigrationOperator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.sdk import Context
 
+    from migration_ops.cluster import Claim
+    from migration_ops.migration.restore_point import PointKind
 
-class ListVolumesOperator(MigrationOperator):
+
+class RestorePointOperator(MigrationOperator):
+    """A step that begins a restore point."""
+
+    def begin_restore_point(
+        self, context: Context, kind: PointKind, claims: Sequence[Claim]
+    ) -> list[dict[str, Any]]:
+        """Name the new point, push it as `point`, and return a `BackupTask` for each volume.
+
+        Its id follows from the run, so that all tries agree on it.
+        """
+        from migration_ops.migration.restore_point import point_id
+        from migration_ops.migration.vault_records import latest_restore_point
+        from migration_ops.migration.volumes import backup_tasks
+
+        name = point_id(kind, context["dag_run"].run_after, self.run_key(context))
+        parent = latest_restore_point(self.repository, self.the_plan.name)
+        compared = parent.id if parent and kind != "full" else None
+        tasks = backup_tasks(claims, point=name, kind=kind, parent=parent)
+        self.log.info(
+            "Restore point %s of %d volumes, compared with %s", name, len(tasks), compared or "nothing"
+        )
+        point = {"id": name, "kind": kind, "parent": compared, "started": datetime.now(UTC).isoformat()}
+        context["ti"].xcom_push(key="point", value=point)
+        return [task.model_dump(mode="json") for task in tasks]
+
+
+class ListVolumesOperator(RestorePointOperator):
     """Lists the volumes of a new restore point; each becomes a mapped task.
 
     Returns a `BackupTask` for each; pushes `point` (its id, kind, parent and start).
 
-    :param kind: `full`, `incremental` or `final`.
+    :param kind: `full` or `incremental`.
     """
 
     template_fields = ("kind",)
@@ -26,34 +57,16 @@ class ListVolumesOperator(MigrationOperator):
         self.kind = kind
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Read claims and the newest restore point; the id follows from the run, so tries agree on it."""
+        """Read the claims that the plan chooses."""
         from migration_ops.cluster import capture
         from migration_ops.migration.adaptation import selection
-        from migration_ops.migration.restore_point import point_id, point_kind
-        from migration_ops.migration.vault_records import latest_restore_point
-        from migration_ops.migration.volumes import backup_tasks
+        from migration_ops.migration.restore_point import point_kind
 
-        run, kind = context["dag_run"], point_kind(self.kind)
-        name = point_id(kind, run.run_after, self.run_key(context))
-        parent = latest_restore_point(self.repository, self.the_plan.name)
+        kind = point_kind(self.kind)
         found = capture(self.source, selection(self.the_plan))
-        tasks = backup_tasks(found.claims, point=name, kind=kind, parent=parent)
-        self.log.info(
-            "Restore point %s of %d volumes, compared with %s",
-            name,
-            len(tasks),
-            parent.id if parent and kind != "full" else "nothing",
-        )
         for one in found.left_out:
             self.log.info("Left out: %s (%s)", one.object, one.reason)
-        point = {
-            "id": name,
-            "kind": kind,
-            "parent": parent.id if parent and kind != "full" else None,
-            "started": datetime.now(UTC).isoformat(),
-        }
-        context["ti"].xcom_push(key="point", value=point)
-        return [task.model_dump(mode="json") for task in tasks]
+        return self.begin_restore_point(context, kind, found.claims)
 
 
 class CommitRestorePointOperator(MigrationOperator):

@@ -5,8 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import Asset
+
 if TYPE_CHECKING:
     from migration_ops.migration import Plan
+
+
+def restore_points(plan: Plan) -> Asset:
+    """The asset that a committed restore point updates; staging is scheduled by it."""
+    return Asset(name=f"{plan.name}/restore-points", uri=f"migration-ops://{plan.name}/restore-points")
 
 
 def runbook(plan: Plan, verb: str, doc: str | None, **options: Any) -> dict[str, Any]:

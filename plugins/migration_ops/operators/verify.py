@@ -47,44 +47,68 @@ class VerifyOperator(MigrationOperator):
         return outcome.model_dump(mode="json")
 
 
-class SummariseCutoverOperator(MigrationOperator):
-    """Writes what the cutover did and how long the application was down, for approvers and readers.
+class ReportCutoverOperator(MigrationOperator):
+    """Writes the run's report into the vault, and the figures that the last approval is decided by.
 
-    Pushes `facts` (Markdown), `downtime_seconds` and `steps`.
+    Pushes `facts` (Markdown), `downtime_seconds` and `report` (its snapshot).
+
+    :param adapted: snapshot of the adapted objects.
+    :param volumes: what the restores returned.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    template_fields = ("adapted", "volumes")
+
+    def __init__(self, *, adapted: Any, volumes: Any, **kwargs: Any) -> None:
         super().__init__(multiple_outputs=True, **kwargs)
+        self.adapted = adapted
+        self.volumes = volumes
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Read the run's journal."""
-        from migration_ops.migration.report import cutover_summary
+        """Read journal, vault and target."""
+        from migration_ops.migration.cutover import report_cutover
+        from migration_ops.migration.report import finish_text
+        from migration_ops.migration.report_page.storing import save_report
 
-        summary = cutover_summary(self.the_plan, self.journal.events(self.run_key(context)))
-        for line in summary.markdown().splitlines():
+        run = self.run_key(context)
+        report = report_cutover(
+            self.the_plan,
+            self.source,
+            self.target,
+            self.repository,
+            run=run,
+            events=self.journal.events(run),
+            adapted=self.adapted,
+            restored=list(self.volumes or []),
+        )
+        text = finish_text(report)
+        for line in text.splitlines():
             self.log.info("%s", line)
-        return {
-            "facts": summary.markdown(),
-            "downtime_seconds": summary.downtime_seconds,
-            "steps": summary.steps,
-        }
+        snapshot = save_report(self.repository, report, self.source.name)
+        return {"facts": text, "downtime_seconds": report.downtime_seconds, "report": snapshot}
 
 
-class NoteOperator(MigrationOperator):
-    """Writes one event into the run's journal.
+class FinishOperator(MigrationOperator):
+    """Ends a migration: lets go of the names that were held back, and closes the journal.
 
-    :param event: the event's name.
-    :param data: what belongs to it.
+    :param adapted: snapshot of the adapted objects.
+    :param answer: what the approval returned.
     """
 
-    template_fields = ("data",)
+    template_fields = ("adapted", "answer")
 
-    def __init__(self, *, event: str, data: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *, adapted: Any, answer: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.event = event
-        self.data = data
+        self.adapted = adapted
+        self.answer = answer
 
-    def execute(self, context: Context) -> None:
-        """Write it."""
-        data = self.data if isinstance(self.data, dict) else {}
-        self.journal.write(self.run_key(context), self.event, data=data)
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Release the names."""
+        from migration_ops.migration.target import load_adapted, release_names
+
+        released = release_names(self.target, load_adapted(self.repository, self.adapted))
+        for reference in released:
+            self.log.info("Names of %s are released to ExternalDNS", reference)
+        answer = self.answer if isinstance(self.answer, dict) else {}
+        data = {"approved_by": answer.get("approved_by", ""), "released": released}
+        self.journal.write(self.run_key(context), "finished", data=data)
+        return data

@@ -56,7 +56,7 @@ def connected(operator):
     """An operator whose hooks lead nowhere."""
     for side in ("source", "target"):
         operator.__dict__[f"{side}_hook"] = SimpleNamespace(
-            api_client=None, conn_id=f"shop_{side}", cluster_name=side
+            api_client=None, conn_id=f"shop_{side}", cluster_name=side, cluster=None
         )
     operator.__dict__["vault_hook"] = SimpleNamespace(
         credentials=lambda: Credentials({"RESTIC_PASSWORD": "hunter2"})
@@ -89,6 +89,17 @@ def test_a_restore_starts_a_writable_mover_that_reads_again(world, plan, context
     ((spec, _),) = world.submitted
     assert (spec.namespace, spec.writable) == ("shop-prod", True)
     assert {"--delete", "--verify"} <= set(spec.command)
+
+
+def test_a_filled_claim_says_what_it_holds(world, plan, monkeypatch, context):
+    noted = []
+    monkeypatch.setattr("migration_ops.migration.staging.mark_staged", lambda *said: noted.append(said[1:]))
+    volume = {"namespace": "shop-prod", "claim": "data", "snapshot_id": "abc", "base": "before"}
+    restore = connected(RestoreVolumeOperator(task_id="r", plan=plan, volume=volume))
+    deferral(restore, context)
+    assert "before" in world.submitted[0][0].command
+    restore.resume_with(context, {"phase": "succeeded", "summary": {"bytes_restored": 1}}, WAITING, 15.0)
+    assert noted == [(("shop-prod", "data"), "abc")]
 
 
 def test_a_probe_mounts_nothing(world, plan, context):

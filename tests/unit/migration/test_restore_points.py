@@ -147,7 +147,8 @@ def test_a_movers_summary_becomes_the_volumes_record():
 
 
 def test_volumes_are_restored_into_the_mapped_namespaces_claims():
-    tasks = restore_tasks(plan(namespaces={"shop": "shop-prod"}), point("data"), [pvc("shop-prod", "data")])
+    mapped = plan(namespaces={"shop": "shop-prod"})
+    tasks = restore_tasks(mapped, point("data"), [pvc("shop-prod", "data")], {})
     assert [(task.namespace, task.claim, task.snapshot_id) for task in tasks] == [
         ("shop-prod", "data", "snap-data")
     ]
@@ -156,4 +157,33 @@ def test_volumes_are_restored_into_the_mapped_namespaces_claims():
 
 def test_a_volume_without_a_claim_in_the_target_stops_the_migration():
     with pytest.raises(MigrationError, match=r"shop/data .* has no claim shop-prod/data"):
-        restore_tasks(plan(namespaces={"shop": "shop-prod"}), point("data"), [pvc("shop", "data")])
+        restore_tasks(plan(namespaces={"shop": "shop-prod"}), point("data"), [pvc("shop", "data")], {})
+
+
+def test_a_staged_claim_gets_the_difference_alone():
+    (task,) = restore_tasks(plan(), point("data"), [pvc("shop", "data")], {("shop", "data"): "before"})
+    assert task.base == "before"
+
+
+@pytest.mark.parametrize(
+    ("depth", "kind", "staged", "verified"),
+    [
+        ("full", "final", True, True),
+        ("sample", "final", True, False),
+        ("sample", "final", False, True),
+        ("sample", "incremental", True, True),
+        ("metadata", "incremental", False, False),
+    ],
+)
+def test_the_plan_says_what_is_read_again_and_when(depth, kind, staged, verified):
+    holds = {("shop", "data"): "before"} if staged else {}
+    chosen = plan(verify={"data": depth})
+    (task,) = restore_tasks(chosen, point("data", kind=kind), [pvc("shop", "data")], holds)
+    assert task.verify is verified
+
+
+def test_the_movers_before_and_after_the_stop_have_names_of_their_own():
+    before, after = (
+        backup_tasks([claim()], point="p", kind=kind, parent=None)[0] for kind in ("full", "final")
+    )
+    assert (before.action, after.action) == ("backup", "final")

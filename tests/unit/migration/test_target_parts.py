@@ -8,23 +8,15 @@ import pytest
 from migration_ops.cluster import ObjectResult
 from migration_ops.migration.errors import ApplyError, BlockerError, VerificationError
 from migration_ops.migration.findings import raise_for_blockers
-from migration_ops.migration.journal import Event
-from migration_ops.migration.plan import Plan
-from migration_ops.migration.report import connect_table, cutover_summary
+from migration_ops.migration.report import connect_table, finish_text, restored_volumes
+from migration_ops.migration.report_page import RunReport
+from migration_ops.migration.report_page.model import Span
+from migration_ops.migration.switchover import AddressChange
 from migration_ops.migration.target import ApplyOutcome, part_of, readiness_subjects, with_namespaces
 from migration_ops.migration.verification import Verification, verify_volumes
 from migration_ops.transform import Finding
 
 T0 = datetime(2026, 11, 22, 12, tzinfo=UTC)
-PLAN = Plan.model_validate(
-    {
-        "apiVersion": "migration-ops/v1",
-        "name": "shop",
-        "source": {"conn_id": "a"},
-        "vault": {"conn_id": "v"},
-        "movers": {"image": "m"},
-    }
-)
 
 
 def thing(kind, name, namespace=None, **content):
@@ -95,29 +87,33 @@ def test_any_difference_fails_the_verification():
         ).raise_for_differences()
 
 
-def event(name, began, ended, **data):
-    began, ended = (T0 + timedelta(seconds=seconds) for seconds in (began, ended))
-    return Event(plan="shop", run="r", name=name, began=began, ended=ended, data=data)
+def test_the_last_approval_is_told_what_was_measured():
+    report = RunReport(
+        plan="shop",
+        kind="cutover",
+        run="r",
+        outcome="verified",
+        source="eks",
+        target="ack",
+        began=T0,
+        ended=T0,
+        made=T0,
+        downtime_seconds=30.5,
+        timeline=[Span(name="quiesce", began=T0, ended=T0 + timedelta(seconds=5), detail="2 workloads")],
+        addresses=[AddressChange(object="v1/Service/ns/web", hosts=["a.b"], old=["1.1.1.1"], new=[])],
+    )
+    text = finish_text(report)
+    assert "Downtime: **30 s**" in text
+    assert "| quiesce | 5.0 s | 2 workloads |" in text
+    assert "| v1/Service/ns/web | a.b | 1.1.1.1 | - |" in text
+    assert "`shop.rollback`" in text
 
 
-def test_downtime_lasts_from_the_first_stop_to_the_end_of_the_verification():
-    events = [
-        event("quiesce-begun", 0, 1),
-        event("quiesced", 0, 5, workloads=[{}, {}]),
-        event("final-delta", 5, 9, added_bytes=2048, bytes=4096),
-        event("applied", 9, 12, counts={"created": 3}),
-        event("verified", 20, 30.5, objects=3, volumes=2, probes=[]),
-    ]
-    summary = cutover_summary(PLAN, events)
-    assert summary.downtime_seconds == 30.5
-    text = summary.markdown()
-    assert "Downtime: **30.5 s**" in text
-    assert "| final-delta | 4.0 | 2.0 KiB added, 4.0 KiB in volumes |" in text
-    assert "| quiesced | 5.0 | 2 workloads stopped |" in text
-
-
-def test_a_cutover_that_did_not_get_there_has_no_downtime_to_tell():
-    assert cutover_summary(PLAN, [event("quiesce-begun", 0, 1)]).downtime_seconds is None
+def test_what_a_restore_moved_is_kept_for_forecasts():
+    summary = {"bytes_restored": 7, "total_duration": 1.5, "differences": 0}
+    (found,) = restored_volumes([{"namespace": "ns", "claim": "a", "summary": summary}])
+    assert found == {"namespace": "ns", "claim": "a", "bytes": 7, "seconds": 1.5, "differences": 0}
+    assert restored_volumes(None) == []
 
 
 def test_the_clusters_are_shown_next_to_each_other():

@@ -100,6 +100,13 @@ def test_without_a_commit_there_is_no_point_though_its_volumes_are_there(reposit
         get_restore_point(repository, "shop", "p9")
 
 
+def test_no_id_means_the_newest_point(repository):
+    with pytest.raises(RestorePointError, match="no restore point of plan shop yet"):
+        get_restore_point(repository, "shop", "")
+    commit_restore_point(repository, point("p1", hours=1), capture())
+    assert get_restore_point(repository, "shop", "").id == "p1"
+
+
 def test_documents_come_back(repository):
     snapshot = save_documents(repository, {"a.json": [SECRET], "b.json": {"x": 1}}, ["plan=shop"], "source")
     assert read_document(reopened(repository), snapshot, "a.json") == [SECRET]

@@ -70,8 +70,10 @@ class Handler(BaseHTTPRequestHandler):
             body["metadata"]["uid"] = f"uid-{next(self.server.numbers)}"
             objects[path] = body
             self.answer(201, body)
-        elif self.command == "GET" and path.endswith("/networkpolicies"):
-            self.answer(200, {"kind": "NetworkPolicyList", "items": self.server.of_kind("networkpolicies")})
+        elif self.command == "GET" and path.endswith(("/networkpolicies", "/jobs")):
+            kinds = {"networkpolicies": "NetworkPolicyList", "jobs": "JobList"}
+            plural = path.rpartition("/")[2]
+            self.answer(200, {"kind": kinds[plural], "items": self.server.of_kind(plural)})
         elif path not in objects:
             self.answer(404, {"kind": "Status", "code": 404, "reason": "NotFound"})
         elif self.command == "DELETE":

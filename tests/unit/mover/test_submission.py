@@ -96,6 +96,16 @@ def test_a_refusal_carries_the_servers_words_and_is_not_retried(api):
     assert len(api.requests) == 1
 
 
+def test_a_claim_is_filled_by_one_mover_at_a_time(api):
+    writer = replace(SPEC, action="restore", writable=True)
+    submit(api.api_client, writer, CREDENTIALS)
+    with pytest.raises(MoverError, match="has to wait for its end") as caught:
+        submit(api.api_client, replace(writer, run="another"), CREDENTIALS)
+    assert caught.value.retryable
+    the_job(api)["status"] = condition("Complete")
+    assert not submit(api.api_client, replace(writer, run="another"), CREDENTIALS).adopted
+
+
 def test_a_namespace_of_level_restricted_is_reported_with_what_to_change(api):
     labels = api.objects["/api/v1/namespaces/shop"]["metadata"]["labels"]
     labels["pod-security.kubernetes.io/enforce"] = "restricted"

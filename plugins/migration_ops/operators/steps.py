@@ -1,0 +1,56 @@
+"""Steps that several runbooks share, wired alike: volumes as mapped tasks, the commit, the adaptation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.sdk import TriggerRule
+
+from migration_ops.operators.mover import BackupVolumeOperator, RestoreVolumeOperator
+from migration_ops.operators.restore import AdaptResourcesOperator
+from migration_ops.operators.restore_point import CommitRestorePointOperator
+
+if TYPE_CHECKING:
+    from migration_ops.migration import Plan
+
+
+def move_volumes(plan: Plan, task_id: str, volumes: Any, *, into: Literal["vault", "target"]) -> Any:
+    """One mover for each volume, a named row each in the grid, as many at a time as the plan allows.
+
+    :param volumes: the output of the task that lists them.
+    """
+    movers = plan.movers.parallelism
+    options: dict[str, Any] = {
+        "task_id": task_id,
+        "plan": plan.document(),
+        "map_index_template": "{{ volume_name }}",
+        "max_active_tis_per_dagrun": movers.source if into == "vault" else movers.target,
+    }
+    if into == "vault":
+        return BackupVolumeOperator.partial(**options).expand(volume=volumes)
+    return RestoreVolumeOperator.partial(action=task_id, **options).expand(volume=volumes)
+
+
+def commit_restore_point(plan: Plan, begun: Any, saved: Any, **options: Any) -> CommitRestorePointOperator:
+    """The commit of a restore point; a plan without volumes has resources all the same.
+
+    :param begun: the task that began it.
+    :param saved: the mapped task of its volumes.
+    :param options: of the operator.
+    """
+    return CommitRestorePointOperator(
+        task_id="commit",
+        plan=plan.document(),
+        point=begun.output["point"],
+        volumes=saved.output,
+        trigger_rule=TriggerRule.NONE_FAILED,
+        **options,
+    )
+
+
+def adapt_resources(plan: Plan, point: Any = "") -> AdaptResourcesOperator:
+    """The adaptation of a restore point, with the claims that its volumes go into.
+
+    :param point: its id; the newest one's if it is empty.
+    """
+    return AdaptResourcesOperator(task_id="adapt", plan=plan.document(), point=point)
