@@ -69,7 +69,10 @@ class S3Backend:
 
         def put() -> None:
             obstore.put(self._store, path, bytes(body), use_multipart=False)
-            stored = obstore.head(self._store, path)["size"]
+            try:
+                stored = obstore.head(self._store, path)["size"]
+            except FileNotFoundError as error:
+                raise StorageUnavailable(f"{path} is not there right after it was stored") from error
             if stored != len(body):
                 raise StorageUnavailable(f"{path} was stored with {stored} of {len(body)} bytes")
 
