@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -19,8 +20,8 @@ from tests.lab import Lab
 @pytest.fixture(scope="module")
 def migration(lab: Lab) -> Iterator[Scenario]:
     """The demo's story up to the finished cutover; it takes the place of a demo that may be running."""
-    workspace, progress, ground = Workspace(), Progress(), lab_ground(lab)
-    with workspace.alone(), progress.signs_of_life():
+    workspace, progress = Workspace(), Progress()
+    with workspace.alone(), closing(lab_ground(lab)) as ground, progress.signs_of_life():
         stop_all(workspace)
         workspace.clear()
         scenario = Scenario(ground, workspace, progress)
@@ -33,5 +34,4 @@ def migration(lab: Lab) -> Iterator[Scenario]:
             AirflowStack(workspace, progress).stop()
             stop_all(workspace)
             deployment.remove((ground.source, ground.target), progress)
-            ground.close()
             workspace.clear()
