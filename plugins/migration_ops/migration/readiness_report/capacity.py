@@ -76,7 +76,7 @@ def check_capacity(
     for demand in sorted((d for d in demands if not d.per_node), key=size.of, reverse=True):
         left = demand.count
         for room in rooms:  # equal pods: what a node doesn't take once, it doesn't take at all
-            if left and why_not(room.node, demand.spec) is None:
+            if left and room.takes(demand) and why_not(room.node, demand.spec) is None:
                 while left and room.takes(demand):
                     room.put(demand)
                     left -= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -156,6 +157,11 @@ def quantity(value: Any) -> float:
 
     :raises ValueError: if it isn't one.
     """
+    return _parsed(str(value)) if value not in (None, "") else 0.0
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(text: str) -> float:
     from kubernetes.utils.quantity import parse_quantity
 
-    return float(parse_quantity(value)) if value not in (None, "") else 0.0
+    return float(parse_quantity(text))

@@ -33,6 +33,9 @@ def check_placement(demands: Sequence[PodDemand], nodes: Sequence[Manifest]) -> 
     for demand in demands:
         if not demand.count:
             continue
+        special = any(amount and name not in _COUNTED_ELSEWHERE for name, amount in demand.requests.items())
+        if not special and any(why_not(node, demand.spec) is None for node in usable):
+            continue
         reasons = [why_not(node, demand.spec) for node in usable]
         if all(reasons):
             counted = Counter(str(reason) for reason in reasons)

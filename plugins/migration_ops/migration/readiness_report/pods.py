@@ -96,18 +96,21 @@ def used_by(pods: Sequence[Manifest], demands: Sequence[PodDemand]) -> dict[str,
 
     :param pods: unfinished pods of the target.
     """
+    replaced: dict[str, list[PodDemand]] = {}
+    for demand in demands:
+        replaced.setdefault(demand.namespace, []).append(demand)
     used: dict[str, Resources] = {}
     for pod in pods:
         node = (pod.get("spec") or {}).get("nodeName")
-        if node and not any(_is_of(pod, demand) for demand in demands):
+        same_namespace = replaced.get(pod["metadata"].get("namespace", ""), ())
+        if node and not any(_is_of(pod, demand) for demand in same_namespace):
             used[node] = added(used.get(node, {}), pod_requests(pod["spec"]))
     return used
 
 
 def _is_of(pod: Manifest, demand: PodDemand) -> bool:
     labels = (pod.get("metadata") or {}).get("labels") or {}
-    same = pod["metadata"].get("namespace") == demand.namespace and bool(demand.labels)
-    return same and all(labels.get(key) == value for key, value in demand.labels.items())
+    return bool(demand.labels) and all(labels.get(key) == value for key, value in demand.labels.items())
 
 
 def _count(manifest: Manifest) -> int:
