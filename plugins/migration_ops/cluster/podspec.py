@@ -91,11 +91,30 @@ def mounted_claims(pod: Manifest) -> list[str]:
 
 
 def holds_volumes(pod: Manifest) -> bool:
-    """Tell whether a Pod may still have its volumes mounted: it has not ended.
+    """Tell whether a Pod may still write to its volumes: it has not ended.
+
+    A pod that is being deleted starts no container again. Once all have ended, its object only waits for the
+    kubelet to clean up, up to ten seconds with older ones, and that would be downtime for nothing.
 
     :param pod: the Pod.
     """
-    return (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}
+    status = pod.get("status") or {}
+    if status.get("phase") in {"Succeeded", "Failed"}:
+        return False
+    if "deletionTimestamp" not in pod["metadata"]:
+        return True
+    ended = [_has_ended(one) for one in status.get("containerStatuses") or []]
+    others = ("initContainerStatuses", "ephemeralContainerStatuses")
+    helpers_run = any(
+        "running" in (one.get("state") or {}) for key in others for one in status.get(key) or []
+    )
+    return (
+        helpers_run or not all(ended) or len(ended) < len((pod.get("spec") or {}).get("containers") or [""])
+    )
+
+
+def _has_ended(container: dict[str, Any]) -> bool:
+    return "terminated" in (container.get("state") or {})
 
 
 def config_maps(pod: dict[str, Any]) -> Iterator[tuple[str, str]]:
