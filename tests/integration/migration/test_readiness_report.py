@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,11 +16,14 @@ from migration_ops.migration.plan import Plan
 from migration_ops.migration.readiness_report import (
     ImageProbe,
     ReadinessReport,
-    build_image_probe,
     gather,
-    read_image_probe,
+    is_settled,
+    look_at_probes,
     readiness_report,
+    remove_probes,
+    start_probes,
 )
+from migration_ops.migration.readiness_report.image_probing import TWO_TRIES_SECONDS
 from tests.lab.foreign import AnyCluster
 
 pytestmark = pytest.mark.lab
@@ -213,19 +217,28 @@ def test_a_probe_tells_images_that_come_from_those_that_do_not(
     create(cluster, strict)
     try:
         wait_for(lambda: account_exists(cluster, namespace))
-        probe = ImageProbe(namespace, (PAUSE, NOWHERE))
-        job = build_image_probe(probe, plan="ready", run="run-1")
-        create(cluster, job)
-        selector = {"labelSelector": f"job-name={job['metadata']['name']}"}
+        secret = made("Secret", "not-there-yet", "acr", type="kubernetes.io/dockerconfigjson")
+        secret["data"] = {".dockerconfigjson": base64.b64encode(b'{"auths": {}}').decode()}
+        probe = ImageProbe(namespace, (PAUSE, NOWHERE), ("acr",), secrets_from="not-there-yet")
+        started = start_probes(cluster, [probe], [secret], plan="ready", run="run-1")
+        assert start_probes(cluster, [probe], [secret], plan="ready", run="run-1") == started
 
         def states() -> dict[str, str] | None:
-            pods = cluster.get(f"/api/v1/namespaces/{namespace}/pods", query=selector)["items"]
-            found = {one.image: one.state for one in read_image_probe(probe, pods)}
-            return None if "waiting" in found.values() else found
+            pulls = look_at_probes(cluster, started)
+            return {one.image: one.state for one in pulls} if is_settled(pulls, TWO_TRIES_SECONDS) else None
 
         assert wait_for(states) == {PAUSE: "pulled", NOWHERE: "failed"}
+        remove_probes(cluster, started)
+        wait_for(lambda: not own_objects(cluster, namespace))
     finally:
         delete_namespace(cluster, namespace)
+
+
+def own_objects(cluster: Cluster, namespace: str) -> list[str]:
+    """Names of what a probe made."""
+    paths = (f"/apis/batch/v1/namespaces/{namespace}/jobs", f"/api/v1/namespaces/{namespace}/secrets")
+    query = {"labelSelector": "migration-ops.io/image-probe=true"}
+    return [one["metadata"]["name"] for path in paths for one in cluster.get(path, query=query)["items"]]
 
 
 def account_exists(cluster: Cluster, namespace: str) -> bool:

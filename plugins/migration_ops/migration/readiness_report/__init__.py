@@ -15,6 +15,13 @@ from migration_ops.migration.readiness_report.image_probe import (
     build_pull_secrets,
     split_probes,
 )
+from migration_ops.migration.readiness_report.image_probing import (
+    StartedProbe,
+    is_settled,
+    look_at_probes,
+    remove_probes,
+    start_probes,
+)
 from migration_ops.migration.readiness_report.images import (
     ImagePull,
     check_images,
@@ -32,6 +39,7 @@ __all__ = [
     "ReadinessFinding",
     "ReadinessReport",
     "Situation",
+    "StartedProbe",
     "build_image_probe",
     "build_pre_pulls",
     "build_pull_secrets",
@@ -39,8 +47,12 @@ __all__ = [
     "gather",
     "image_probes",
     "image_uses",
+    "is_settled",
+    "look_at_probes",
     "pod_demands",
     "read_image_probe",
     "readiness_report",
+    "remove_probes",
     "split_probes",
+    "start_probes",
 ]

@@ -11,6 +11,7 @@ from migration_ops.cluster import ObjectResult
 from migration_ops.migration.errors import ReadinessError
 from migration_ops.migration.readiness_report import (
     ImageProbe,
+    ImagePull,
     ReadinessFinding,
     ReadinessReport,
     Situation,
@@ -20,6 +21,7 @@ from migration_ops.migration.readiness_report import (
     check_images,
     image_probes,
     image_uses,
+    is_settled,
     pod_demands,
     read_image_probe,
     readiness_report,
@@ -132,6 +134,14 @@ def test_a_probe_is_read_from_its_pods_status(said, state):
     (web, database) = read_image_probe(PROBE, [probe_pod(said)])
     assert (web.image, web.state) == ("registry/web:1", state)
     assert database.state == "waiting"
+
+
+def test_probes_are_settled_when_waiting_tells_nothing_new():
+    pulled, failed, waiting = (ImagePull("i", state) for state in ("pulled", "failed", "waiting"))
+    assert is_settled([pulled, pulled], 0)
+    assert not is_settled([pulled, failed], 5)
+    assert is_settled([pulled, failed], 60)
+    assert not is_settled([failed, waiting], 60)
 
 
 def test_a_probe_that_found_no_node_says_why():
