@@ -62,6 +62,11 @@ class Context:
         return value
 
     @cached_property
+    def storage_classes_of_source(self) -> Mapping[str, Manifest]:
+        """The source's StorageClasses by name, as far as they came along."""
+        return {item["metadata"]["name"]: item for item in self.objects if item["kind"] == "StorageClass"}
+
+    @cached_property
     def services_with_selector(self) -> frozenset[tuple[str, str]]:
         """Namespace and name of the Services whose endpoints a controller fills."""
         return frozenset(

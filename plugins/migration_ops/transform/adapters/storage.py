@@ -8,12 +8,20 @@ from kubernetes.utils.quantity import parse_quantity
 
 from migration_ops.transform.context import Context
 from migration_ops.transform.draft import Draft
-from migration_ops.transform.objects import Parts
+from migration_ops.transform.objects import Parts, mapping_at
 from migration_ops.transform.parameters import look_up
 from migration_ops.transform.registry import adapter
 
 GIBIBYTE = 1024**3
 LARGE_GIB = 100
+DISK_TYPE_PARAMETERS = (
+    "type",
+    "skuName",
+    "skuname",
+    "storageaccounttype",
+    "diskType",
+    "everest.io/disk-volume-type",
+)
 SHARED_MODES = frozenset({"ReadWriteMany", "ReadOnlyMany"})
 
 
@@ -33,12 +41,44 @@ def map_storage_class(draft: Draft, base: Parts, context: Context) -> None:
     if mapped is not None:
         draft.set(place, mapped)
     elif current and current not in _target_classes(context):
+        by_provisioner = _by_provisioner(draft, str(current), context)
+        if by_provisioner is not None:
+            draft.set(place, by_provisioner)
+            return
         draft.find(
             "decision",
             f"no entry of storage_classes maps {current}",
             'add it to storage_classes, or add an entry for "*"',
             tuple(sorted(context.param("storage_class_facts") or {})),
         )
+
+
+def _by_provisioner(draft: Draft, name: str, context: Context) -> str | None:
+    """Map a class by its provisioner, if the class itself came along; tell what else it promised."""
+    source = context.storage_classes_of_source.get(name)
+    if source is None:
+        return None
+    provisioner = str(source.get("provisioner", ""))
+    mapped = look_up(provisioner, [context.param("provisioners") or {}])
+    if mapped is None:
+        return None
+    parameters = mapping_at(source, "parameters")
+    for kind in [str(parameters[key]) for key in DISK_TYPE_PARAMETERS if key in parameters]:
+        suggestion = (context.param("fast_disk_types") or {}).get(kind)
+        if suggestion:
+            draft.find(
+                "decision",
+                f"the source's class {name} has fast disks ({kind}); the claim goes to {mapped}",
+                f"make a class with {suggestion} and map {name} to it in storage_classes",
+                (mapped, suggestion),
+            )
+    if str(parameters.get("encrypted", "")).lower() == "true":
+        draft.find(
+            "warning",
+            f"the source's class {name} encrypts its disks; {mapped} doesn't say so",
+            'make a class with encrypted: "true" and map it in storage_classes',
+        )
+    return mapped
 
 
 @adapter("fit-claim")
