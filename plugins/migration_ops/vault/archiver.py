@@ -23,6 +23,7 @@ from migration_ops.vault.file_reader import FileReader, LargeFile
 from migration_ops.vault.folder import Folder, Slot, Targets
 from migration_ops.vault.names import json_key
 from migration_ops.vault.node import Node, encode_content, encode_head, encode_node, file_head
+from migration_ops.vault.pack import BlobType
 from migration_ops.vault.parent import ParentTree
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.source import (
@@ -225,7 +226,7 @@ class Archiver:
             return None
 
     def _visit_file(self, folder: Folder, name: bytes, path: bytes, status: os.stat_result) -> None:
-        known = False
+        old: Node | None = None
         if folder.parent is not None:
             key = json_key(name)
             encoded = key.encode("utf-8", "surrogatepass")
@@ -235,7 +236,6 @@ class Archiver:
             )
             raw = folder.parent.unchanged(encoded, head)
             if raw is None and (old := folder.parent.node(encoded)) is not None:
-                known = True
                 raw = self._unchanged_node(folder, name, status, old)
             if raw is not None:
                 folder.add(raw)
@@ -244,7 +244,7 @@ class Archiver:
                 return
         node = self._node_of(name, status)
         node.xattrs = read_xattrs(below(folder.descriptor, name))
-        self._read_file(folder, name, node, encode_head(node), path, known=known)
+        self._read_file(folder, name, node, encode_head(node), path, old)
 
     def _unchanged_node(self, folder: Folder, name: bytes, status: os.stat_result, old: Node) -> bytes | None:
         """The node with fresh metadata and the parent's content, if restic's rule takes the file for unchanged."""
@@ -260,7 +260,7 @@ class Archiver:
         return f'{encode_head(node)},"content":{content}}}'.encode("utf-8", "surrogatepass")
 
     def _read_file(
-        self, folder: Folder, name: bytes, node: Node, head: str, path: bytes, *, known: bool
+        self, folder: Folder, name: bytes, node: Node, head: str, path: bytes, old: Node | None
     ) -> None:
         descriptor = open_source(name, folder.descriptor)
         try:
@@ -284,17 +284,18 @@ class Archiver:
         slot = folder.reserve()
         if small:
             os.close(descriptor)
-            self._add_to_batch(slot, head, data, known=known)
+            self._add_to_batch(slot, head, data, known=old is not None)
         else:
-            self._read_later(slot, descriptor, node, path, known=known)
+            self._read_later(slot, descriptor, node, path, old)
 
     def _visit_device(self, folder: Folder, name: bytes, path: bytes, node: Node) -> None:
         """Back up a block device's content, as a file."""
         descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder.descriptor)
         node.type, node.mode, node.device, node.links = "file", node.mode & 0o777, 0, 1
-        self._read_later(folder.reserve(), descriptor, node, path, known=False)
+        old = folder.parent.node(json_key(name).encode()) if folder.parent else None
+        self._read_later(folder.reserve(), descriptor, node, path, old)
 
-    def _read_later(self, slot: Slot, descriptor: int, node: Node, path: bytes, *, known: bool) -> None:
+    def _read_later(self, slot: Slot, descriptor: int, node: Node, path: bytes, old: Node | None) -> None:
         self._under_way += 1
 
         def done(ids: list[bytes], size: int, error: OSError | None) -> None:
@@ -303,11 +304,18 @@ class Archiver:
                 self._completed.put([(slot, None)])
                 return
             node.size = size
-            self._counts.count_file(known=known, size=size)
+            self._counts.count_file(known=old is not None, size=size)
             raw = f'{encode_head(node)},"content":{encode_content(ids)}}}'.encode("utf-8", "surrogatepass")
             self._completed.put([(slot, raw)])
 
-        self._reader.submit(LargeFile(descriptor, done, self._counts.add_bytes_read))
+        lengths = self._lengths(old.content) if old is not None and old.content else None
+        self._reader.submit(LargeFile(descriptor, done, self._counts.add_bytes_read, lengths))
+
+    def _lengths(self, content: list[bytes]) -> list[int] | None:
+        """Lengths of a parent's chunks, if all of them are known."""
+        places = [self._repo.index.find(BlobType.DATA, blob_id) for blob_id in content]
+        lengths = [place.blob.plaintext_length for place in places if place is not None]
+        return lengths if len(lengths) == len(places) else None
 
     def _add_to_batch(self, slot: Slot, head: str, data: bytes, *, known: bool) -> None:
         self._batch.append((slot, head, data, known))

@@ -17,6 +17,7 @@ from migration_ops.vault.source import device_size, extents, has_holes, is_devic
 from migration_ops.vault.stopping import StopRequest
 
 _READ_BYTES = 4 * 1024 * 1024
+_BUFFER_BYTES = LARGEST + _READ_BYTES
 _BUFFERS = 5
 
 
@@ -24,7 +25,7 @@ class _Buffer:
     """A buffer that goes back to its pool when the last chunk in it has been dealt with."""
 
     def __init__(self, pool: queue.Queue[_Buffer]) -> None:
-        self.view = memoryview(bytearray(LARGEST + _READ_BYTES))
+        self.view = memoryview(bytearray(_BUFFER_BYTES))
         self._pool = pool
         self._users = 0
         self._lock = threading.Lock()
@@ -48,6 +49,9 @@ class LargeFile:
     :param done: called once, from some thread, with the ids of the blobs and the number of bytes read, or
         with the error that ended reading.
     :param progress: called with the bytes of each chunk that is dealt with.
+    :param old_lengths: the chunks of the parent's file of the same size. A file that keeps its size was changed in
+        place, as databases do, so that the same boundaries fit again: nothing needs to be searched for cuts, which is
+        a third of the work on what did not change.
     """
 
     def __init__(
@@ -55,8 +59,10 @@ class LargeFile:
         descriptor: int,
         done: Callable[[list[bytes], int, OSError | None], None],
         progress: Callable[[int], None],
+        old_lengths: list[int] | None = None,
     ) -> None:
         self.descriptor = descriptor
+        self.old_lengths = old_lengths
         self._done = done
         self.progress = progress
         self._ids: list[bytes] = []
@@ -159,6 +165,14 @@ class FileReader:
             size, sparse = device_size(file.descriptor), False
         else:
             size, sparse = status.st_size, has_holes(file.descriptor, status)
+        if (
+            file.old_lengths
+            and not sparse
+            and sum(file.old_lengths) == size
+            and max(file.old_lengths) <= _BUFFER_BYTES
+        ):
+            self._read_along(file, file.old_lengths)
+            return
         first_hole = True
         for is_data, start, end in extents(file.descriptor, size, sparse=sparse):
             if is_data:
@@ -168,6 +182,35 @@ class FileReader:
                 for length in zero_lengths(end - start, first=first_hole):
                     self._append_zeros(file, length)
                 first_hole = first_hole and end - start <= FIRST_ZEROS
+
+    def _read_along(self, file: LargeFile, lengths: list[int]) -> None:
+        """Read a file in chunks of given lengths."""
+        position = number = 0
+        while number < len(lengths):
+            self._stop.check()
+            buffer = self._take_buffer()
+            buffer.retain()
+            try:
+                wanted = end = 0
+                ends = []
+                while (
+                    number < len(lengths)
+                    and wanted + lengths[number] <= _BUFFER_BYTES
+                    and wanted < _READ_BYTES
+                ):
+                    wanted += lengths[number]
+                    ends.append(wanted)
+                    number += 1
+                got = _read_fully(file.descriptor, buffer.view[:wanted], position)
+                for stop in ends:
+                    if end < min(stop, got):
+                        self._submit_chunk(file, buffer, end, min(stop, got))
+                        end = min(stop, got)
+                position += got
+                if got < wanted:
+                    return  # truncated meanwhile
+            finally:
+                buffer.release()
 
     def _append_zeros(self, file: LargeFile, length: int) -> None:
         blob_id = self._zero_ids.get(length)
