@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import threading
 from pathlib import Path
 
 from tests.lab.cache import build_once, cache_root, fingerprint
@@ -23,9 +24,18 @@ VERSION = "v1.20.2"
 TAGS = "providerless,dockerless"
 GO = Path("/usr/lib/go-1.19/bin/go")
 PACKAGES_ROUGHLY = 1850
-# Without these the servers call themselves v0.0.0-master, and clients refuse or misjudge them.
-_STAMP = "-X k8s.io/kubernetes/vendor/k8s.io/component-base/version.git"
-LINK_FLAGS = f"-s -w {_STAMP}Version={VERSION} {_STAMP}Major=1 {_STAMP}Minor=20 {_STAMP}TreeState=clean"
+# Without these the servers call themselves v0.0.0-master, and clients refuse or misjudge them. The second
+# package is what GET /version answers from.
+_VERSIONED = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+_STAMPS = {"gitVersion": VERSION, "gitMajor": "1", "gitMinor": "20", "gitTreeState": "clean"}
+LINK_FLAGS = " ".join(
+    ["-s -w"]
+    + [
+        f"-X k8s.io/kubernetes/vendor/{package}.{name}={value}"
+        for package in _VERSIONED
+        for name, value in _STAMPS.items()
+    ]
+)
 OPENAPI_PACKAGE = "k8s.io/kubernetes/pkg/generated/openapi"
 OPENAPI_TAG = b"+k8s:openapi-gen="
 NOT_IN_OPENAPI = {
@@ -66,7 +76,10 @@ def kubernetes_binaries(progress: Progress, log: Path) -> Path:
 
     :raises LabError: download or build failed; nothing half-made stays.
     """
-    return build_once("kubernetes", cache_key(), lambda folder: _build(folder, progress, log))
+    folder = build_once("kubernetes", cache_key(), lambda half: _build(half, progress, log))
+    if any(place.exists() for place in _scaffolding()):
+        threading.Thread(target=_remove_scaffolding, name="lab-tidy").start()  # servers can start meanwhile
+    return folder
 
 
 def cache_key() -> str:
@@ -74,18 +87,27 @@ def cache_key() -> str:
     return f"{DEBIAN_VERSION}-{fingerprint(TAGS, PAUSE, LINK_FLAGS, REFLECTION)[:8]}"
 
 
-def is_built() -> bool:
-    """Tell whether the build is cached."""
-    return (cache_root() / "kubernetes" / cache_key()).is_dir()
+def _scaffolding() -> tuple[Path, Path]:
+    """Return the folders that only a build needs: sources and tools, and Go's own cache.
+
+    Go's cache is valid whenever its user is killed: the next build goes on from there.
+    """
+    root = cache_root() / "kubernetes"
+    return root / f".{cache_key()}.work", root / f".{cache_key()}.compiled"
+
+
+def _remove_scaffolding() -> None:
+    for place in _scaffolding():
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _build(folder: Path, progress: Progress, log: Path) -> None:
-    work = folder / "work"
+    work, compiled = _scaffolding()
+    if work.exists():
+        shutil.rmtree(work)
     gopath = work / "go"
     tree = gopath / "src/k8s.io/kubernetes"
     download = work / "download"
-    # Go's own cache is valid whenever its user is killed: the next build goes on from there.
-    compiled = cache_root() / "kubernetes" / f".{cache_key()}.compiled"
     download.mkdir(parents=True)
     environment = {
         "GOPATH": str(gopath),
@@ -129,9 +151,6 @@ def _build(folder: Path, progress: Progress, log: Path) -> None:
         go_build(folder, "-ldflags", LINK_FLAGS, *(f"./cmd/{server}" for server in SERVERS))
     (work / "pause.go").write_text(PAUSE, encoding="utf-8")
     go_build(folder / "pause", "-ldflags", "-s -w", str(work / "pause.go"), inside=work)
-    with progress.step("deleting what only the build needed"):
-        shutil.rmtree(work)
-        shutil.rmtree(compiled)
 
 
 def _openapi_command(work: Path, tree: Path) -> list[str]:
