@@ -79,6 +79,15 @@ print(urllib.request.urlopen(request, context=context).read().decode())
 """
 
 
+def test_servers_and_nodes_say_which_kubernetes_they_are(either_cluster: AnyCluster):
+    with either_cluster.api_client() as api:
+        server = client.VersionApi(api).get_code()
+        nodes = client.CoreV1Api(api).list_node().items
+
+    assert (server.git_version, server.major, server.minor) == ("v1.20.2", "1", "20")
+    assert [node.status.node_info.kubelet_version for node in nodes] == ["v1.20.2"]
+
+
 def test_only_the_source_serves_the_old_betas(source: AnyCluster, target: AnyCluster):
     old, new = (set(served(cluster)) for cluster in (source, target))
 
