@@ -12,7 +12,7 @@ import tenacity
 
 from migration_ops.cluster.connection import APPLY_PATCH, Cluster
 from migration_ops.cluster.deletion import delete_and_wait
-from migration_ops.cluster.errors import ApiError, ClusterUnreachable, NotFound
+from migration_ops.cluster.errors import ApiError, ClusterError, ClusterUnreachable, NotFound
 from migration_ops.cluster.existing import Decision
 from migration_ops.cluster.kinds import ApiResource, Discovery
 from migration_ops.cluster.marks import (
@@ -126,7 +126,12 @@ class _Step:
     def retried(
         self, manifest: Manifest, decision: Decision, found: Mapping[str, Any] | None, deadline: float
     ) -> ObjectResult:
-        patience = 0.0 if self.settings.dry_run else max(0.0, deadline - time.monotonic())
+        try:
+            return self.once(manifest, decision, found)
+        except ClusterError as error:
+            patience = deadline - time.monotonic()
+            if self.settings.dry_run or patience <= 0 or not worth_waiting(error):
+                raise
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception(worth_waiting),
             wait=tenacity.wait_random_exponential(multiplier=0.3, max=5),
