@@ -163,7 +163,7 @@ class Scenario:
         self.trade()
         run = self.dag_run("cutover", "shop.cutover")
         with self.airflow.api() as api:
-            self.told_downtime = float(api.result(run, "summary", "downtime_seconds"))
+            self.told_downtime = float(api.result(run, "report", "downtime_seconds"))
         self.progress.wait_for("the first order in the target", self._target_trades, seconds=60)
         downtime = checks.downtime(self.entries())
         self.steps[-1] = Step("cutover", self.steps[-1].seconds, self.steps[-1].uploaded_bytes, downtime)
