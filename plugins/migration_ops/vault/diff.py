@@ -10,9 +10,8 @@ from migration_ops.vault.metadata import same_metadata
 from migration_ops.vault.node import Node
 from migration_ops.vault.pack import BlobType
 from migration_ops.vault.repository import Repository
-from migration_ops.vault.restorer import merge
 from migration_ops.vault.snapshot import find_snapshot
-from migration_ops.vault.tree import decode_tree
+from migration_ops.vault.tree import decode_tree, pair_nodes
 
 Show = Callable[[bytes, str], None]
 
@@ -64,7 +63,7 @@ def compare(
     stack: list[tuple[bytes, bytes | None, bytes | None]] = [(b"", old, new)] if old != new else []
     while stack:
         path, left_tree, right_tree = stack.pop()
-        for left, right in merge(_nodes(repo, left_tree), _nodes(repo, right_tree)):
+        for left, right in pair_nodes(_nodes(repo, left_tree), _nodes(repo, right_tree)):
             deeper, modified = _compare_nodes(path, left, right, removed, added, show, metadata=metadata)
             changed += modified
             if deeper is not None:

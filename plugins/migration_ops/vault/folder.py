@@ -10,7 +10,6 @@ from migration_ops.vault.node import Node
 from migration_ops.vault.parent import ParentTree
 from migration_ops.vault.tree import TreeBuilder
 
-
 # Below which entries of a folder which ones are wanted; None for all.
 Targets = dict[bytes, "Targets | None"]
 

@@ -18,7 +18,8 @@ from migration_ops.vault.errors import UsageError
 from migration_ops.vault.excludes import Patterns
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.restore_counts import RestoreCounts, RestoreSummary
-from migration_ops.vault.restorer import JOURNAL_NAME, BaseMismatch, RestoreOptions, Restorer
+from migration_ops.vault.restore_options import JOURNAL_NAME, BaseMismatch, RestoreOptions
+from migration_ops.vault.restorer import Restorer
 from migration_ops.vault.snapshot import Snapshot, find_snapshot
 from migration_ops.vault.stopping import StopRequest
 from migration_ops.vault.target_folder import sync_file_system

@@ -40,7 +40,7 @@ class OpenFolder:
     :param above: the folder that holds it.
     """
 
-    __slots__ = ("above", "descriptor", "fresh", "node", "path", "pending", "plain", "touched", "walked")
+    __slots__ = ("above", "descriptor", "fresh", "node", "path", "pending", "plain", "walked")
 
     def __init__(
         self, descriptor: int, path: bytes, node: Node | None, above: OpenFolder | None, *, fresh: bool
@@ -50,7 +50,6 @@ class OpenFolder:
         self.node = node
         self.above = above
         self.fresh = fresh
-        self.touched = fresh
         self.pending = 0
         self.walked = False
         # Whether new files in it get nothing from it: no default ACL, no group by setgid.

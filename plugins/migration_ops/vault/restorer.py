@@ -5,8 +5,7 @@ Three ways to look at what is there:
 - *fresh*: a folder that this restore made is empty; nothing in it is looked at.
 - *compare*: what exists is compared with the snapshot, content included; only what differs is written.
 - *trust*: the folder holds the base snapshot. Two trees are walked side by side; subtrees with the same id
-are not
-  even listed, and of a changed file only the blobs are written that it did not have at that place.
+  are not even listed, and of a changed file only the blobs are written that it did not have at that place.
 """
 
 from __future__ import annotations
@@ -20,40 +19,20 @@ from dataclasses import dataclass
 from migration_ops.vault.backup_counts import Report
 from migration_ops.vault.content_writer import ContentWriter, Piece
 from migration_ops.vault.errors import DamagedError, VaultError
-from migration_ops.vault.excludes import Patterns
+from migration_ops.vault.hard_links import HardLinks, are_same_links
 from migration_ops.vault.metadata import apply_metadata, same_metadata
 from migration_ops.vault.node import Node
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.restore_counts import RestoreCounts
+from migration_ops.vault.restore_options import JOURNAL_NAME, BaseMismatch, RestoreOptions
 from migration_ops.vault.restored_file import OpenFolder, RestoredFile
+from migration_ops.vault.special_files import is_same_kind, make
 from migration_ops.vault.stopping import StopRequest
-from migration_ops.vault.target_folder import enter_folder, open_path, remove
-from migration_ops.vault.tree import decode_tree
+from migration_ops.vault.target_folder import enter_folder, remove
+from migration_ops.vault.tree import decode_tree, pair_nodes
 
-JOURNAL_NAME = b".migration-ops-restore"
 _WINDOW_ITEMS = 3_000
 _WINDOW_FOLDERS = 200
-
-
-class BaseMismatch(Exception):  # noqa: N818 - not an error: the restore goes on in another way
-    """The folder does not hold the base; the message says what shows it."""
-
-
-@dataclass(frozen=True)
-class RestoreOptions:
-    """How to restore.
-
-    :param delete: remove what the snapshot does not have.
-    :param trust_base: the folder holds the base; otherwise the base only says what may be removed.
-    :param resumed: an earlier run was interrupted: files that differ between the snapshots are compared.
-    """
-
-    delete: bool = False
-    dry_run: bool = False
-    trust_base: bool = False
-    resumed: bool = False
-    includes: Patterns | None = None
-    excludes: Patterns | None = None
 
 
 @dataclass
@@ -84,12 +63,6 @@ class Restorer:
         self._finished: list[OpenFolder] = []
         self._finished_lock = threading.Lock()
         self._open_folders = 0
-        # Hard links: (inode, device) of the snapshot -> path parts of the first file; its inode on this disk
-        # -> key.
-        self._first_links: dict[tuple[int, int], list[bytes]] = {}
-        self._links: list[tuple[OpenFolder, Node, list[bytes]]] = []
-        self._links_under_way: list[tuple[OpenFolder, Node, list[bytes]]] = []
-        self._disk_inodes: dict[int, tuple[int, int]] = {}
 
     def run(self, root: int, tree: bytes, base: bytes | None, root_node: Node | None) -> None:
         """Walk.
@@ -99,7 +72,7 @@ class Restorer:
         :param root_node: what the target folder itself shall become.
         :raises BaseMismatch: if the base is trusted and a file shows that the folder does not hold it.
         """
-        self._root = root
+        self._links = HardLinks(root)
         top = OpenFolder(os.dup(root), b"", root_node, None, fresh=False)
         stack = [self._level(top, tree, base)]
         try:
@@ -136,7 +109,7 @@ class Restorer:
                 if folder.descriptor >= 0
                 else set()
             )
-        return _Level(folder, merge(new, old), extras)
+        return _Level(folder, pair_nodes(new, old), extras)
 
     def _error(self, path: bytes, error: Exception) -> None:
         message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -147,8 +120,10 @@ class Restorer:
         )
 
     def _guarded_visit(self, level: _Level, node: Node | None, old: Node | None) -> _Level | None:
-        path = level.folder.path + b"/" + (node or old).name  # type: ignore[union-attr] # one of them is there
         self._stop.check()
+        some = node or old
+        assert some is not None  # noqa: S101 - for the type checker: one of them is there
+        path = level.folder.path + b"/" + some.name
         try:
             return self._visit(level, path, node, old)
         except (OSError, VaultError) as error:
@@ -157,7 +132,7 @@ class Restorer:
 
     def _visit(self, level: _Level, path: bytes, node: Node | None, old: Node | None) -> _Level | None:
         folder = level.folder
-        name = (node or old).name  # type: ignore[union-attr]
+        name = path.rpartition(b"/")[2]
         if level.extras is not None:
             level.extras.discard(name)
         if not self._is_selected(path, node or old):
@@ -197,7 +172,6 @@ class Restorer:
         if not self._options.dry_run and folder.descriptor >= 0:
             removed = remove(name, folder.descriptor)
             self._counts.files_deleted += max(0, removed - 1)
-            folder.touched = True
 
     # folders
 
@@ -217,8 +191,6 @@ class Restorer:
             descriptor, fresh = self._look_into(above, node)
         else:
             descriptor, fresh = enter_folder(node.name, above.descriptor)
-        if fresh:
-            above.touched = True
         if fresh and trusted:
             os.close(descriptor)
             os.rmdir(node.name, dir_fd=above.descriptor)
@@ -283,15 +255,13 @@ class Restorer:
             raise DamagedError("the file has no content list")
         if self._options.trust_base and old is not None and old.type == "file" and level.extras is None:
             same = old.content == node.content and old.size == node.size and same_metadata(node, old)
-            if same and _are_same_links(node, old) and not self._options.resumed:
+            if same and are_same_links(node, old) and not self._options.resumed:
                 self._counts.files_unchanged += 1
                 return
         if self._options.dry_run:
             self._counts.files_restored += 1
             return
-        if node.links > 1 and (first := self._first_links.get((node.inode, node.device_id))) is not None:
-            folder.pending += 1
-            self._links.append((folder, node, first))
+        if self._links.plan(folder, node):
             return
         status = None if folder.fresh else self._status(folder, node.name)
         if status is not None and not stat.S_ISREG(status.st_mode):
@@ -325,36 +295,18 @@ class Restorer:
                 self._must_not_be(
                     level, old, f"{os.fsdecode(folder.path + b'/' + node.name)} has another size or time"
                 )
-        key = (node.inode, node.device_id)
-        in_place = status is not None and self._may_keep_inode(node, old, status, key, base_fits=base_fits)
+        trusted = old if base_fits and not self._options.resumed else None
+        in_place = status is not None and self._links.may_change_in_place(node, trusted, status)
         if status is not None and not in_place:
             os.unlink(node.name, dir_fd=folder.descriptor)
-        if node.links > 1:
-            self._first_links[key] = [*folder.path.split(b"/")[1:], node.name]
-        folder.touched = True
+        self._links.note_first(folder, node)
         file = RestoredFile(folder, node, fresh=not in_place)
         if not in_place:
             self._writer.add(file, pieces)
-        elif base_fits and not self._options.resumed and old is not None and old.content is not None:
-            self._writer.add(file, self._changed_pieces(old, pieces))
+        elif trusted is not None and trusted.content is not None:
+            self._writer.add(file, self._changed_pieces(trusted, pieces))
         else:
             self._writer.add_compared(file, pieces)
-
-    def _may_keep_inode(
-        self, node: Node, old: Node | None, status: os.stat_result, key: tuple[int, int], *, base_fits: bool
-    ) -> bool:
-        """Whether an existing file may be changed in place: nobody else must see that through another link.
-
-        A file with several names on the disk may, if it is the same group of names in both snapshots. Should
-        a name have changed to another group, that name's own visit finds the inode taken and makes a file of
-        its own.
-        """
-        if node.links <= 1 or status.st_nlink == 1:
-            return status.st_nlink == 1
-        trusted = base_fits and old is not None and not self._options.resumed
-        if not (trusted and old is not None and _are_same_links(node, old) and status.st_nlink == node.links):
-            return False
-        return self._disk_inodes.setdefault(status.st_ino, key) == key
 
     def _changed_pieces(self, old: Node, pieces: list[Piece]) -> list[Piece]:
         there = {(piece.id, piece.offset) for piece in self._writer.layout(old.content or [])}
@@ -403,11 +355,10 @@ class Restorer:
         if self._options.dry_run:
             return
         status = None if folder.fresh else self._status(folder, node.name)
-        if status is None or not _is_same_kind(folder, node, status):
+        if status is None or not is_same_kind(folder.descriptor, node, status):
             if status is not None:
                 remove(node.name, folder.descriptor)
-            _make(folder, node)
-            folder.touched = True
+            make(folder.descriptor, node)
         apply_metadata(node, folder=folder.descriptor, name=node.name)
 
     # windows
@@ -422,13 +373,14 @@ class Restorer:
         Hard links are made when the file that they share is there, which is after the window that writes it.
         """
         self._writer.start()
-        links, self._links_under_way, self._links = self._links_under_way, self._links, []
         if last:
             self._writer.drain()
-            links += self._links_under_way
-        for folder, node, first in links:
+        for link in self._links.next_window(last=last):
+            folder, node, _ = link
             try:
-                self._link(folder, node, first)
+                self._links.make(link)
+                self._counts.files_restored += 1
+                self._counts.bytes_done += node.size
             except OSError as error:
                 self._error(folder.path + b"/" + node.name, error)
             self._finished.append(folder)
@@ -439,70 +391,3 @@ class Restorer:
         for folder in finished:
             if folder.descriptor >= 0:
                 self._close_if_done(folder)
-
-    def _link(self, folder: OpenFolder, node: Node, first: list[bytes]) -> None:
-        source = open_path(self._root, first[:-1])
-        try:
-            wanted = os.stat(first[-1], dir_fd=source, follow_symlinks=False)
-            status = self._status(folder, node.name)
-            if status is None or (status.st_ino, status.st_dev) != (wanted.st_ino, wanted.st_dev):
-                if status is not None:
-                    remove(node.name, folder.descriptor)
-                os.link(
-                    first[-1],
-                    node.name,
-                    src_dir_fd=source,
-                    dst_dir_fd=folder.descriptor,
-                    follow_symlinks=False,
-                )
-                folder.touched = True
-            self._counts.files_restored += 1
-            self._counts.bytes_done += node.size
-        finally:
-            os.close(source)
-
-
-def merge(new: Iterator[Node], old: Iterator[Node]) -> Iterator[tuple[Node | None, Node | None]]:
-    """Pair the nodes of two trees by name; both are in order."""
-    left, right = next(new, None), next(old, None)
-    while left is not None or right is not None:
-        if right is None or (left is not None and left.name < right.name):
-            yield left, None
-            left = next(new, None)
-        elif left is None or right.name < left.name:
-            yield None, right
-            right = next(old, None)
-        else:
-            yield left, right
-            left, right = next(new, None), next(old, None)
-
-
-def _are_same_links(node: Node, old: Node) -> bool:
-    """Whether two nodes of one path have no other names, or share them with the same files."""
-    if node.links <= 1 and old.links <= 1:
-        return True
-    return (node.links, node.inode, node.device_id) == (old.links, old.inode, old.device_id)
-
-
-def _is_same_kind(folder: OpenFolder, node: Node, status: os.stat_result) -> bool:
-    mode = status.st_mode
-    if node.type == "symlink":
-        return stat.S_ISLNK(mode) and os.readlink(node.name, dir_fd=folder.descriptor) == node.link_target
-    if node.type == "fifo":
-        return stat.S_ISFIFO(mode)
-    if node.type in ("dev", "chardev"):
-        is_kind = stat.S_ISBLK(mode) if node.type == "dev" else stat.S_ISCHR(mode)
-        return is_kind and status.st_rdev == node.device
-    return False
-
-
-def _make(folder: OpenFolder, node: Node) -> None:
-    if node.type == "symlink":
-        os.symlink(node.link_target or b"", node.name, dir_fd=folder.descriptor)
-    elif node.type == "fifo":
-        os.mkfifo(node.name, 0o600, dir_fd=folder.descriptor)
-    elif node.type in ("dev", "chardev"):
-        kind = stat.S_IFBLK if node.type == "dev" else stat.S_IFCHR
-        os.mknod(node.name, kind | 0o600, node.device, dir_fd=folder.descriptor)
-    else:
-        raise DamagedError(f"an entry of the type {node.type!r} can't be restored")

@@ -110,3 +110,18 @@ def decode_tree(plaintext: bytes) -> Iterator[Node]:
         if node.type == "dir" and node.subtree is None:
             raise DamagedError(f"the folder {name!r} of a tree has no subtree")
         yield node
+
+
+def pair_nodes(new: Iterator[Node], old: Iterator[Node]) -> Iterator[tuple[Node | None, Node | None]]:
+    """Pair the nodes of two trees by name; both are in order."""
+    left, right = next(new, None), next(old, None)
+    while left is not None or right is not None:
+        if right is None or (left is not None and left.name < right.name):
+            yield left, None
+            left = next(new, None)
+        elif left is None or right.name < left.name:
+            yield None, right
+            right = next(old, None)
+        else:
+            yield left, right
+            left, right = next(new, None), next(old, None)

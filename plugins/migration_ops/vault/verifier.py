@@ -20,8 +20,8 @@ from migration_ops.vault.index import blob_id_of
 from migration_ops.vault.node import Node, type_of
 from migration_ops.vault.pack import BlobType
 from migration_ops.vault.repository import Repository
+from migration_ops.vault.restore_options import JOURNAL_NAME
 from migration_ops.vault.restored_file import is_zeros
-from migration_ops.vault.restorer import JOURNAL_NAME
 from migration_ops.vault.snapshot import Snapshot, find_snapshot
 from migration_ops.vault.source import below, read_xattrs
 from migration_ops.vault.stopping import StopRequest
