@@ -26,18 +26,34 @@ from migration_ops.cluster.marks import (
     pack_former,
     updated_by,
 )
-from migration_ops.cluster.reference import Manifest, ObjectReference
+from migration_ops.cluster.reference import Manifest, ObjectReference, annotations_of
 from migration_ops.cluster.refusals import explain, worth_waiting
 
 Action = Literal["created", "updated", "unchanged", "skipped", "failed"]
 
 NEVER_APPLIED: dict[tuple[str, str], str] = {
-    ("", "PersistentVolume"): "claims get new volumes in the target",
     ("", "Node"): "nodes belong to their cluster",
     ("", "Event"): "events belong to their cluster",
     ("storage.k8s.io", "VolumeAttachment"): "attachments belong to their cluster",
     ("storage.k8s.io", "CSINode"): "nodes belong to their cluster",
 }
+
+
+PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
+
+
+def reason_never_to_apply(manifest: Manifest) -> str | None:
+    """Return why an object is not applied whatever the policies say, or ``None`` when it may be.
+
+    A volume that somebody made by hand, such as an NFS export that both clusters reach, is applied; one that
+    the source's cloud made for a claim is not.
+
+    :param manifest: the object.
+    """
+    reference = ObjectReference.of(manifest)
+    if reference.group_kind == ("", "PersistentVolume") and PROVISIONED_BY in annotations_of(manifest):
+        return "its claim gets a new volume in the target"
+    return NEVER_APPLIED.get(reference.group_kind)
 
 
 @dataclass(frozen=True, slots=True)

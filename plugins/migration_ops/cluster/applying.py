@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from migration_ops.cluster.apply_one import NEVER_APPLIED, ApplySettings, ObjectResult, apply_one
+from migration_ops.cluster.apply_one import ApplySettings, ObjectResult, apply_one, reason_never_to_apply
 from migration_ops.cluster.backends import backends_of, wait_for_backends
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.definitions import CUSTOM_RESOURCE_DEFINITION, wait_established
@@ -90,7 +90,7 @@ class _Application:
 
     def _applicable(self, manifest: Manifest) -> bool:
         reference = ObjectReference.of(manifest)
-        reason = NEVER_APPLIED.get(reference.group_kind)
+        reason = reason_never_to_apply(manifest)
         if reason is not None:
             self._done(ObjectResult(str(reference), "skipped", reason))
         return reason is None

@@ -118,6 +118,8 @@ def bring_back(cluster: Cluster, served: Discovery, plan: str) -> list[str]:
     for secret, pod in written_down(cluster, served, plan=plan):
         namespace = pod["metadata"]["namespace"]
         clean = strip_for_apply(pod)
+        if owners := pod["metadata"].get("ownerReferences"):
+            clean["metadata"]["ownerReferences"] = owners  # it never left its cluster: they still hold
         try:
             cluster.request(
                 "POST", resource.path(namespace), body=clean, what=f"make {reference_of(pod)} again"

@@ -26,6 +26,10 @@ _SERVER_METADATA = (
     "ownerReferences",
 )
 
+_SERVER_FINALIZERS = frozenset(
+    {"kubernetes.io/pvc-protection", "kubernetes.io/pv-protection", "foregroundDeletion", "orphan"}
+)
+
 _CLAIM_ANNOTATIONS = (
     "pv.kubernetes.io/bind-completed",
     "pv.kubernetes.io/bound-by-controller",
@@ -71,16 +75,19 @@ class AddressPolicy:
 def strip_for_apply(manifest: Manifest, addresses: AddressPolicy = AddressPolicy()) -> Manifest:
     """Return a copy of an object that another API server can take.
 
-    Finalizers go as well: a controller that wants one puts it there again, one that is absent in the target
-    would make the object undeletable.
+    Finalizers stay, but for those that API servers set themselves: which controllers the target has is
+    known to the rules, which take the others away.
 
     :param manifest: the object; stays as it is.
     :param addresses: which allocated addresses to keep.
     """
     clean = copy_of(manifest)
     metadata = clean.get("metadata") or {}
-    for key in (*_SERVER_METADATA, "finalizers"):
+    for key in _SERVER_METADATA:
         metadata.pop(key, None)
+    finalizers = [one for one in metadata.pop("finalizers", None) or [] if one not in _SERVER_FINALIZERS]
+    if finalizers:
+        metadata["finalizers"] = finalizers
     for field in ("labels", "annotations"):
         marks = metadata.get(field)
         if marks is not None:
@@ -117,6 +124,12 @@ def _strip_claim(manifest: Manifest) -> None:
         (metadata.get("annotations") or {}).pop(key, None)
     if not metadata.get("annotations"):
         metadata.pop("annotations", None)
+
+
+def _strip_volume(manifest: Manifest) -> None:
+    """Keep a volume reserved for its claim by name; the claim of the target has another UID."""
+    for key in ("uid", "resourceVersion"):
+        ((manifest.get("spec") or {}).get("claimRef") or {}).pop(key, None)
 
 
 def _strip_namespace(manifest: Manifest) -> None:
@@ -182,6 +195,7 @@ def _strip_custom_resource_definition(manifest: Manifest) -> None:
 
 _RULES: dict[tuple[str, str], Callable[[Manifest], None]] = {
     ("", "PersistentVolumeClaim"): _strip_claim,
+    ("", "PersistentVolume"): _strip_volume,
     ("", "Namespace"): _strip_namespace,
     ("", "ServiceAccount"): _strip_service_account,
     ("", "Pod"): _strip_pod,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from migration_ops.cluster import Cluster, NotFound, ObjectReference, discovery, strip_for_apply
-from migration_ops.cluster.apply_one import NEVER_APPLIED
+from migration_ops.cluster.apply_one import reason_never_to_apply
 from migration_ops.migration.comparison import differences
 from migration_ops.migration.errors import VerificationError
 from migration_ops.migration.probes import ProbeResult, run_probe
@@ -106,7 +106,7 @@ def verify_resources(plan: Plan, target: Cluster, objects: Sequence[Manifest]) -
             return None
         return found
 
-    wanted = [item for item in objects if ObjectReference.of(item).group_kind not in NEVER_APPLIED]
+    wanted = [item for item in objects if reason_never_to_apply(item) is None]
     for item, live in zip(wanted, target.each(read, wanted), strict=True):
         name = str(ObjectReference.of(item))
         if live is None:

@@ -36,6 +36,7 @@ pytestmark = pytest.mark.lab
 RBAC = "rbac.authorization.k8s.io/v1"
 PLAN = "migration-ops.io/plan"
 RUN = "migration-ops.io/run"
+BY_THE_CLOUD = {"pv.kubernetes.io/provisioned-by": "ebs.csi.aws.com"}
 PODS = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}
 
 
@@ -82,7 +83,7 @@ def shop(space: str) -> list[Manifest]:
             "maxReplicas": 3, "minReplicas": 1, "scaleTargetRef": scale}),
         obj("Service", space, "web", spec=service_spec),
         files,
-        obj("PersistentVolume", None, "pvc-of-the-source", spec={}),
+        obj("PersistentVolume", None, "pvc-of-the-source", spec={}, metadata={"annotations": BY_THE_CLOUD}),
         obj("Secret", space, "password", data={"a": "Yg=="}),
         obj("ConfigMap", space, "settings", data={"a": "b"}),
         obj("RoleBinding", space, "reader", RBAC, roleRef=role_ref,

@@ -17,6 +17,7 @@ from migration_ops.cluster import (
     label_value,
     strip_for_apply,
 )
+from migration_ops.cluster.apply_one import reason_never_to_apply
 from migration_ops.cluster.existing import decide
 from migration_ops.cluster.marks import former_state, mark_updated, pack_former, unpack_former
 from migration_ops.cluster.ownership import Ownership
@@ -40,7 +41,7 @@ SERVER_SET = {
     "managedFields": [{}],
     "generateName": "x-",
     "ownerReferences": [{}],
-    "finalizers": ["service.k8s.aws/resources"],
+    "finalizers": ["kubernetes.io/pvc-protection", "foregroundDeletion"],
 }
 
 
@@ -49,6 +50,27 @@ def test_nothing_remains_that_only_the_source_could_say() -> None:
     before = copy.deepcopy(manifest)
     assert strip_for_apply(manifest) == made("ConfigMap", metadata={"labels": {"a": "b"}}, data={"a": "b"})
     assert manifest == before, "the original is left alone"
+
+
+def test_finalizers_that_the_rules_left_stay() -> None:
+    kept = made("ConfigMap", metadata={"finalizers": ["example.com/mine"]})
+    assert strip_for_apply(kept) == kept
+
+
+@pytest.mark.parametrize(
+    ("manifest", "applied"),
+    [
+        (
+            made("PersistentVolume", metadata={"annotations": {"pv.kubernetes.io/provisioned-by": "ebs"}}),
+            False,
+        ),
+        (made("PersistentVolume", spec={"nfs": {"server": "nas", "path": "/"}}), True),
+        (made("Node"), False),
+        (made("ConfigMap"), True),
+    ],
+)
+def test_only_volumes_made_by_hand_are_applied(manifest: dict[str, Any], applied: bool) -> None:
+    assert (reason_never_to_apply(manifest) is None) is applied
 
 
 def test_marks_of_an_earlier_migration_go() -> None:
