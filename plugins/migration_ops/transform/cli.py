@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -147,6 +148,7 @@ def _adapted(
     from migration_ops.transform.loading import load_rule_sets
 
     rule_sets = load_rule_sets(names)
+    gc.disable()  # manifests are millions of containers without cycles, and this process ends soon
     result = adapt(read_manifests(source), rule_sets, parameters)
     if not architectures:
         return result

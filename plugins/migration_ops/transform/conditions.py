@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from typing import Any
 
 from migration_ops.transform.context import Context
@@ -158,7 +158,14 @@ def _selects_something(path: Path) -> Predicate:
 
 
 def _globs(patterns: list[str], text_of: Callable[[Manifest], str]) -> Predicate:
-    return lambda _part, whole: any(fnmatchcase(text_of(whole), pattern) for pattern in patterns)
+    exact = frozenset(pattern for pattern in patterns if not is_glob(pattern))
+    globs = re.compile("|".join(translate(pattern) for pattern in patterns if is_glob(pattern)) or "(?!)")
+
+    def matches(_part: Any, whole: Manifest) -> bool:
+        text = text_of(whole)
+        return text in exact or globs.match(text) is not None
+
+    return matches
 
 
 def _keyed(field: str, key: str, glob: str | None) -> Predicate:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubernetes.utils.quantity import parse_quantity
-
 from migration_ops.transform.context import Context
 from migration_ops.transform.draft import Draft
 from migration_ops.transform.objects import Parts, mapping_at
@@ -105,6 +103,8 @@ def _fit_size(draft: Draft, base: Parts, name: str, facts: dict[str, Any], conte
     requested = draft.get(place)
     if requested is None or minimum is None:
         return
+    from kubernetes.utils.quantity import parse_quantity
+
     try:
         size = parse_quantity(str(requested))
     except ValueError:
