@@ -57,7 +57,7 @@ class Bench:
     def _restic(self, task: str) -> Measurement | None:
         return next((m for row, name, m, _ in self.rows if row == task and name == "restic"), None)
 
-    def run(self, change: Callable[[Path], None], *, delta_rounds: int = 1) -> None:
+    def run(self, change: Callable[[Path], None]) -> None:
         """Full, incremental, restore, delta restore."""
         self._turns("full backup", lambda p: p.backup(self.source), lambda p: p.init())
         before = {program.name: program.snapshots()[-1] for program in self.programs}
@@ -90,7 +90,6 @@ class Bench:
             hold_base,
             [program for program in self.programs if isinstance(program, Ours)],
         )
-        del delta_rounds
 
 
 def _line(
@@ -100,7 +99,8 @@ def _line(
     bar = BARS.get((dataset, task)) if name == "ours" else None
     verdict = f"(bar {bar:g})" if bar else ""
     return (
-        f"{dataset:<9} {task:<26} {name:<7} {found.wall:7.2f} s {found.cpu:7.2f} CPU s {found.memory / 1e6:6.0f} MB"
+        f"{dataset:<9} {task:<26} {name:<7} {found.wall:7.2f} s {found.cpu:7.2f} CPU s"
+        f" {found.memory / 1e6:6.0f} MB"
         f" {stored / 1e6:8.1f} MB stored {ratio} {verdict}"
     )
 

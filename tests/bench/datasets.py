@@ -7,10 +7,10 @@ import random
 from pathlib import Path
 
 _MIB = 1 << 20
-_WORDS = [bytes(word, "ascii") for word in (
-    "order customer item price total shipped pending cancelled street city country invoice payment card error"
-    " warning info debug request response latency timeout retry queue worker shard replica leader commit abort"
-).split()]  # fmt: skip
+_WORDS = (
+    b"order customer item price total shipped pending cancelled street city country invoice payment card error"
+    b" warning info debug request response latency timeout retry queue worker shard replica leader commit abort"
+).split()
 
 
 def _text(rng: random.Random, size: int) -> bytes:
@@ -18,10 +18,15 @@ def _text(rng: random.Random, size: int) -> bytes:
     lines = []
     length = number = 0
     while length < size:
-        line = b'{"time":"2026-01-%02dT%02d:%02d:%02d.%06dZ","id":"%016x","level":"%b","message":"%b %b %b","n":%d}\n' % (
-            rng.randrange(1, 29), rng.randrange(24), rng.randrange(60), rng.randrange(60), rng.randrange(10**6),
-            rng.getrandbits(64), rng.choice(_WORDS), rng.choice(_WORDS), rng.choice(_WORDS), rng.choice(_WORDS), number,
-        )  # fmt: skip
+        line = b'{"time":"2026-01-%02dT%02d:%02d:%02d.%06dZ","id":"%016x",' % (
+            rng.randrange(1, 29),
+            rng.randrange(24),
+            rng.randrange(60),
+            rng.randrange(60),
+            rng.randrange(10**6),
+            rng.getrandbits(64),
+        )
+        line += b'"level":"%b","message":"%b %b %b","n":%d}\n' % (*rng.choices(_WORDS, k=4), number)
         lines.append(line)
         length += len(line)
         number += 1

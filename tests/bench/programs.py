@@ -1,5 +1,4 @@
-"""The newest restic that Debian has, unpacked beside the system from sid, never installed; and borg, if it
-is installed.
+"""The newest restic that Debian has, unpacked from sid beside the system; and borg, if it is there.
 
 It is kept under the cache folder. A machine that is not Debian, or has no network, has to bring it on PATH.
 """
@@ -17,7 +16,7 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 PACKAGES = ("restic",)
 
 
-class NoPrograms(RuntimeError):
+class ProgramsMissingError(RuntimeError):
     """The program can't be had here; the message says why."""
 
 
@@ -31,7 +30,7 @@ def unpack_from_sid() -> Path:
     """Download and unpack the package, once.
 
     :returns: the folder that holds ``usr/bin/restic``.
-    :raises NoPrograms: if apt can't be used.
+    :raises ProgramsMissingError: if apt can't be used.
     """
     cache = cache_folder()
     root = cache / "root"
@@ -41,7 +40,7 @@ def unpack_from_sid() -> Path:
         if (root / "usr/bin/restic").exists():
             return root
         if not shutil.which("apt-get") or not Path(KEYRING).exists():
-            raise NoPrograms("this is no Debian: put the newest restic on PATH as restic-newest")
+            raise ProgramsMissingError("this is no Debian: put the newest restic on PATH as restic-newest")
         for folder in ("lists/partial", "archives/partial"):
             (cache / folder).mkdir(parents=True, exist_ok=True)
         (cache / "sid.list").write_text(f"deb [signed-by={KEYRING}] {MIRROR} sid main\n")
@@ -60,7 +59,7 @@ def unpack_from_sid() -> Path:
                 subprocess.run(["dpkg", "-x", str(package), str(root)], check=True, capture_output=True)
         except (subprocess.SubprocessError, OSError) as error:
             detail = getattr(error, "stderr", b"") or b""
-            raise NoPrograms(
+            raise ProgramsMissingError(
                 f"cannot get restic from Debian's sid: {error} {detail.decode()[-300:]}"
             ) from error
     return root
@@ -69,7 +68,7 @@ def unpack_from_sid() -> Path:
 def newest_restic() -> Path:
     """The newest restic.
 
-    :raises NoPrograms: if there is none to be had.
+    :raises ProgramsMissingError: if there is none to be had.
     """
     own = shutil.which("restic-newest")
     return Path(own) if own else unpack_from_sid() / "usr/bin/restic"

@@ -107,9 +107,11 @@ class Borg:
         self._program = program
         self._count = 0
         self._environment = {
-            "BORG_PASSPHRASE": _PASSWORD, "BORG_REPO": str(self.repository), "BORG_BASE_DIR": str(folder / "borg-home"),
+            "BORG_PASSPHRASE": _PASSWORD,
+            "BORG_REPO": str(self.repository),
+            "BORG_BASE_DIR": str(folder / "borg-home"),
             "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes",
-        }  # fmt: skip
+        }
 
     def init(self) -> None:
         """Make an empty repository."""

@@ -59,7 +59,7 @@ class WalkOptions:
 class Archiver:
     """Backs up one set of targets."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - one caller, in the order of the work
         self,
         repo: Repository,
         saver: BlobSaver,
@@ -244,10 +244,10 @@ class Archiver:
                 return
         node = self._node_of(name, status)
         node.xattrs = read_xattrs(below(folder.descriptor, name))
-        self._read_file(folder, name, node, encode_head(node), path, old)
+        self._read_file(folder, name, node, encode_head(node), path, old=old)
 
     def _unchanged_node(self, folder: Folder, name: bytes, status: os.stat_result, old: Node) -> bytes | None:
-        """The node with fresh metadata and the parent's content, if restic's rule takes the file for unchanged."""
+        """The node with fresh metadata and the parent's content, if restic's rule says unchanged."""
         if folder.parent is None:
             return None
         node = self._node_of(name, status)
@@ -260,13 +260,13 @@ class Archiver:
         return f'{encode_head(node)},"content":{content}}}'.encode("utf-8", "surrogatepass")
 
     def _read_file(
-        self, folder: Folder, name: bytes, node: Node, head: str, path: bytes, old: Node | None
+        self, folder: Folder, name: bytes, node: Node, head: str, path: bytes, *, old: Node | None
     ) -> None:
         descriptor = open_source(name, folder.descriptor)
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise OSError(errno.ESTALE, "the file was replaced by something else while it was looked at")
+                raise OSError(errno.ESTALE, "it was replaced by something else meanwhile")
             if (status.st_size, status.st_mtime_ns, status.st_ino) != (node.size, node.mtime, node.inode):
                 xattrs = node.xattrs
                 node = self._node_of(name, status)

@@ -1,4 +1,4 @@
-"""The backup command: lock, parent, walk, flush, snapshot; in this order, so that a crash leaves nothing broken."""
+"""The backup command: lock, parent, walk, flush, snapshot; in this order a crash leaves nothing broken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cheap proof that a folder holds a snapshot: the metadata of some files that the restore would leave alone."""
+"""A cheap proof that a folder holds a snapshot: the metadata of some files that a restore would not touch."""
 
 from __future__ import annotations
 

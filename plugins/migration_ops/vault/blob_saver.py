@@ -126,8 +126,8 @@ class BlobSaver:
             self._repo.open_blob(blob, sealed)
         except DamagedError as error:
             raise DamagedError(
-                f"a blob does not open again right after it was sealed: {error}; this machine's memory or libraries"
-                " are broken, nothing of it was stored"
+                f"a blob does not open again right after it was sealed: {error};"
+                " this machine's memory or libraries are broken, nothing of it was stored"
             ) from error
 
     def _count(self, kind: BlobType, blobs: int, size: int, packed: int) -> None:

@@ -88,7 +88,8 @@ def ls_command(session: Session, snapshot: str, folder: str, *, long: bool) -> N
             text = os.fsdecode(path)
             if session.json:
                 document = {
-                    "name": os.fsdecode(node.name), "type": node.type, "path": text, "uid": node.uid, "gid": node.gid,
+                    "name": os.fsdecode(node.name), "type": node.type, "path": text,
+                    "uid": node.uid, "gid": node.gid,
                     "size": node.size, "mode": node.mode, "permissions": f"{node.permissions:04o}",
                     "mtime": format_time(node.mtime), "atime": format_time(node.atime),
                     "ctime": format_time(node.ctime), "inode": node.inode,
@@ -98,7 +99,8 @@ def ls_command(session: Session, snapshot: str, folder: str, *, long: bool) -> N
             elif long:
                 moment = as_datetime(node.mtime).strftime("%Y-%m-%d %H:%M:%S")
                 click.echo(
-                    f"{node.type:<8} {node.permissions:04o} {node.uid:5d} {node.gid:5d} {node.size:10d} {moment} {text}"
+                    f"{node.type:<8} {node.permissions:04o} {node.uid:5d} {node.gid:5d}"
+                    f" {node.size:10d} {moment} {text}"
                 )
             else:
                 click.echo(text.encode("utf-8", "surrogateescape"))

@@ -40,7 +40,7 @@ def _parse_snapshot_time(text: str | None) -> int | None:
 )
 @shared_options
 @click.pass_obj
-def backup_command(
+def backup_command(  # noqa: PLR0917 - click passes options by name
     session: Session,
     paths: tuple[Path, ...],
     tags: tuple[str, ...],
@@ -79,8 +79,10 @@ def backup_command(
         )
     session.finish(
         summary.as_document(),
-        f"Files: {summary.files_new} new, {summary.files_changed} changed, {summary.files_unmodified} unmodified\n"
-        f"Added to the repository: {bytes_text(summary.data_added)} ({bytes_text(summary.data_added_packed)} stored)\n"
+        f"Files: {summary.files_new} new, {summary.files_changed} changed,"
+        f" {summary.files_unmodified} unmodified\n"
+        f"Added to the repository: {bytes_text(summary.data_added)}"
+        f" ({bytes_text(summary.data_added_packed)} stored)\n"
         f"processed {summary.total_files_processed} files, {bytes_text(summary.total_bytes_processed)}"
         f" in {summary.total_duration:.1f} s\n"
         f"snapshot {summary.snapshot_id[:8]} saved",
@@ -110,7 +112,7 @@ def backup_command(
 @click.option("--sync", is_flag=True, help="end only when everything is on the disk")
 @shared_options
 @click.pass_obj
-def restore_command(
+def restore_command(  # noqa: PLR0917 - click passes options by name
     session: Session,
     snapshot: str,
     target: Path,
@@ -134,8 +136,9 @@ def restore_command(
         )  # fmt: skip
     session.finish(
         summary.as_document(),
-        f"restored {summary.files_restored} of {summary.total_files} files, {bytes_text(summary.bytes_restored)} written,"
-        f" {bytes_text(summary.bytes_fetched)} fetched, {summary.files_deleted} deleted in {summary.total_duration:.1f} s"
+        f"restored {summary.files_restored} of {summary.total_files} files,"
+        f" {bytes_text(summary.bytes_restored)} written, {bytes_text(summary.bytes_fetched)} fetched,"
+        f" {summary.files_deleted} deleted in {summary.total_duration:.1f} s"
         + (f"; {summary.differences} differences found" if summary.differences is not None else ""),
     )
     if summary.errors:
@@ -160,7 +163,8 @@ def verify_command(session: Session, snapshot: str, target: Path) -> None:
         summary = verify(session.open(), snapshot, target, stop=stop, progress=session.progress)
     session.finish(
         summary.as_document(),
-        f"compared {summary.total_files} files, {bytes_text(summary.total_bytes)}: {summary.differences} differences",
+        f"compared {summary.total_files} files, {bytes_text(summary.total_bytes)}:"
+        f" {summary.differences} differences",
     )
     if summary.differences:
         sys.exit(1)

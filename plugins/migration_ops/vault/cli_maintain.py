@@ -92,7 +92,7 @@ def check_command(session: Session, read_data_subset: str | None, *, read_data: 
 @click.option("--dry-run", "-n", is_flag=True, help="only show")
 @shared_options
 @click.pass_obj
-def forget_command(
+def forget_command(  # noqa: PLR0917 - click passes options by name
     session: Session,
     snapshots: tuple[str, ...],
     keep_last: int,
@@ -120,7 +120,8 @@ def forget_command(
         yearly=keep_yearly, within=keep_within or "", tags=tuple(tuple(tag.split(",")) for tag in keep_tags),
     )  # fmt: skip
     summary = forget(
-        repo, snapshots=snapshots, policy=policy, tags=[tag for each in tags for tag in each.split(",") if tag],
+        repo, snapshots=snapshots, policy=policy,
+        tags=[tag for each in tags for tag in each.split(",") if tag],
         hostname=hostname, paths=paths, group_by=group_by, dry_run=dry_run,
     )  # fmt: skip
     document = summary.as_document()

@@ -98,7 +98,8 @@ class Session:
             self.say(f"warning: {message['message']}", error=True)
         elif kind == "status" and (self.verbose or sys.stderr.isatty()):
             self.say(
-                f"{message['percent_done']:6.1%}  {message['files_done']} files  {message['bytes_done'] / 1e6:.1f} MB"
+                f"{message['percent_done']:6.1%}  {message['files_done']} files"
+                f"  {message['bytes_done'] / 1e6:.1f} MB"
                 f"  {message['seconds_remaining']} s left",
                 error=True,
             )
@@ -164,10 +165,13 @@ def shared_options(command: Command) -> Command:
     for option in (
         click.option("-r", "--repo", metavar="REPOSITORY", expose_value=False, callback=_set("repo"),
                      help="/path or s3:https://host/bucket/prefix [RESTIC_REPOSITORY]"),
-        click.option("--password-file", "-p", metavar="FILE", expose_value=False, callback=_set("password_file"),
+        click.option("--password-file", "-p", metavar="FILE", expose_value=False,
+                     callback=_set("password_file"),
                      help="file with the password [RESTIC_PASSWORD_FILE, RESTIC_PASSWORD]"),
-        click.option("--json", is_flag=True, expose_value=False, callback=_set("json"), help="JSON lines on stdout"),
-        click.option("-v", "--verbose", count=True, expose_value=False, callback=_set("verbose"), help="say more"),
+        click.option("--json", is_flag=True, expose_value=False, callback=_set("json"),
+                     help="JSON lines on stdout"),
+        click.option("-v", "--verbose", count=True, expose_value=False, callback=_set("verbose"),
+                     help="say more"),
         click.option("--summary-file", metavar="FILE", expose_value=False, callback=_set("summary_file"),
                      help="write the final summary or error there too, at most 4096 bytes"),
         click.option("--cacert", metavar="FILE", expose_value=False, callback=_set("cacert"),

@@ -109,7 +109,7 @@ def utc_offset_of(text: str) -> int:
 
 def as_datetime(nanoseconds: int) -> datetime:
     """The time as an aware datetime, for display and calendars; finer digits than microseconds are lost."""
-    from datetime import UTC, datetime  # noqa: PLC0415 - a backup starts without it
+    from datetime import UTC, datetime
 
     return datetime.fromtimestamp(nanoseconds // NANOSECONDS, UTC).replace(
         microsecond=nanoseconds % NANOSECONDS // 1000

@@ -1,4 +1,4 @@
-"""Fetching blobs and writing them to where they belong: by pack, neighbours in one request, several at a time."""
+"""Fetching blobs and writing them where they belong: by pack, neighbours in one request, several at once."""
 
 from __future__ import annotations
 

@@ -59,7 +59,8 @@ def only_file(repo: Repository, snapshot: Snapshot) -> Node:
             return nodes[0]
         else:
             raise UsageError(
-                f"snapshot {snapshot.short_id} is not of a block device: it holds {len(nodes)} entries; restore it to a folder"
+                f"snapshot {snapshot.short_id} is not of a block device: it holds {len(nodes)} entries;"
+                " restore it to a folder"
             )
 
 
@@ -68,9 +69,9 @@ def restore_device(
     snapshot: Snapshot,
     base: Snapshot | None,
     device: Path,
+    *,
     counts: RestoreCounts,
     stop: StopRequest,
-    *,
     dry_run: bool,
 ) -> None:
     """Write a snapshot's only file into a block device.

@@ -64,7 +64,7 @@ def compare(
     while stack:
         path, left_tree, right_tree = stack.pop()
         for left, right in pair_nodes(_nodes(repo, left_tree), _nodes(repo, right_tree)):
-            deeper, modified = _compare_nodes(path, left, right, removed, added, show, metadata=metadata)
+            deeper, modified = _compare_nodes(path, left, right, removed, added, show=show, metadata=metadata)
             changed += modified
             if deeper is not None:
                 stack.append(deeper)
@@ -88,8 +88,8 @@ def _compare_nodes(
     right: Node | None,
     removed: _Side,
     added: _Side,
-    show: Show,
     *,
+    show: Show,
     metadata: bool,
 ) -> tuple[tuple[bytes, bytes | None, bytes | None] | None, int]:
     some = left or right

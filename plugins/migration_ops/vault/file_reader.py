@@ -49,9 +49,9 @@ class LargeFile:
     :param done: called once, from some thread, with the ids of the blobs and the number of bytes read, or
         with the error that ended reading.
     :param progress: called with the bytes of each chunk that is dealt with.
-    :param old_lengths: the chunks of the parent's file of the same size. A file that keeps its size was changed in
-        place, as databases do, so that the same boundaries fit again: nothing needs to be searched for cuts, which is
-        a third of the work on what did not change.
+    :param old_lengths: the chunks of the parent's file of the same size. A file that keeps its size was
+        changed in place, as databases do, so that the same boundaries fit again: nothing needs to be searched
+        for cuts, which is a third of the work on what did not change.
     """
 
     def __init__(

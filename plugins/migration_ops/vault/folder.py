@@ -36,10 +36,12 @@ class Folder:
     :param targets: below which of these entries only some paths are wanted.
     """
 
-    __slots__ = ("_waiting", "builder", "descriptor", "known", "names", "node", "old_subtree", "parent", "path",
-                 "slot", "targets", "walked")  # fmt: skip
+    __slots__ = (
+        "_waiting", "builder", "descriptor", "known", "names", "node", "old_subtree", "parent", "path",
+        "slot", "targets", "walked",
+    )  # fmt: skip
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - one caller a kind
         self,
         descriptor: int,
         path: bytes,

@@ -1,4 +1,4 @@
-"""Hard links of a restore: names that share a file in the snapshot share one on the disk, and no others do."""
+"""Hard links of a restore: names that share a file in the snapshot share one on the disk, no others do."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def parse_location(text: str) -> LocalLocation | S3Location:
         rest = text.removeprefix("s3:")
         if not rest.startswith(("http://", "https://")):
             rest = "https://" + rest.removeprefix("//")
-        from urllib.parse import urlsplit  # noqa: PLC0415 - a local path needs none of it
+        from urllib.parse import urlsplit
 
         parts = urlsplit(rest)
         bucket, _, prefix = parts.path.strip("/").partition("/")

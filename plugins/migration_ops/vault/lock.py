@@ -55,7 +55,7 @@ class LockFile:
 
 
 def _warn(text: str) -> None:
-    import logging  # noqa: PLC0415 - costs a tenth of a mover's start, and is hardly ever needed
+    import logging
 
     logging.getLogger(__name__).warning(text)
 
@@ -92,7 +92,7 @@ def _decode(name: str, plaintext: bytes) -> LockFile:
 
 
 def read_locks(repo: Repository, *, tries: int = _DAMAGED_TRIES) -> list[LockFile]:
-    """All locks. One that vanishes meanwhile, or has zero bytes, is passed over; a damaged one is tried again."""
+    """All locks. One that vanishes or has no bytes is passed over; a damaged one is tried again."""
     locks = []
     for name, size in list(repo.backend.list(FileKind.LOCK)):
         for attempt in range(tries) if size else ():
@@ -238,7 +238,8 @@ class Lock:
         """
         if time.monotonic() - self._refreshed > _GIVE_UP_SECONDS:
             raise RepositoryLocked(
-                f"the lock on {self._repo.location} could not be refreshed for {_GIVE_UP_SECONDS / 60:g} minutes;"
+                f"the lock on {self._repo.location} could not be refreshed for"
+                f" {_GIVE_UP_SECONDS / 60:g} minutes;"
                 " run again when the storage answers"
             )
 

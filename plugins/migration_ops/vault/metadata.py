@@ -54,7 +54,7 @@ def apply_metadata(node: Node, *, descriptor: int | None = None, folder: int = -
 
 
 def apply_to_new_file(node: Node, descriptor: int) -> None:
-    """Like :func:`apply_metadata` for a file that this process made with mode 0600 in a folder that gives nothing.
+    """Like :func:`apply_metadata`, for a file just made with mode 0600 in a folder that gives nothing.
 
     What such a file is like is known, so that it need not be asked for.
     """

@@ -37,7 +37,7 @@ _JSON = {
 
 
 def quote(name: bytes) -> str:
-    """A file name as Go's ``strconv.Quote`` writes it, without the quotes around it."""
+    r"""A file name as Go's ``strconv.Quote`` writes it, without the quotes around it."""
     if _SIMPLE.match(name):
         return name.decode("ascii")
     parts = []
@@ -99,5 +99,5 @@ def json_string(text: str) -> str:
 
 
 def json_bytes_string(raw: bytes) -> str:
-    """A JSON string of bytes that are usually UTF-8; what is not becomes ``\\ufffd`` as in Go."""
+    """A JSON string of bytes that are usually UTF-8; others become an escaped U+FFFD each, as in Go."""
     return json_string(raw.decode("utf-8", "surrogateescape"))

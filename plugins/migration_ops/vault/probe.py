@@ -35,8 +35,9 @@ class ProbeSummary:
 def probe(
     location: str, settings: StoreSettings | None = None, *, size: int = 8 * 1024 * 1024
 ) -> ProbeSummary:
-    """Write an object of random bytes to a repository's location, read it back and delete it. No repository
-    is needed.
+    """Write random bytes to a repository's location, read them back and delete them.
+
+    No repository is needed.
 
     :param size: bytes.
     :raises StorageError: if any step is refused, or the object can still be read after it was deleted.

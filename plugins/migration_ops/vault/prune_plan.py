@@ -107,7 +107,8 @@ def make_plan(
             )
         if packs[name] != use.size:
             raise DamagedError(
-                f"pack {name} has {packs[name]} bytes where the index says {use.size}; nothing was pruned. Run `check`"
+                f"pack {name} has {packs[name]} bytes where the index says {use.size}; nothing was pruned."
+                " Run `check`"
             )
         is_tree = use.wanted[0].type is BlobType.TREE
         if use.must_be_rewritten_if_possible or (is_tree and use.unused):

@@ -45,8 +45,8 @@ class PruneSummary:
         """The summary for people."""
         verb = "would free" if self.dry_run else "freed"
         return (
-            f"{verb} {self.bytes_freed} bytes: {self.packs_removed} packs removed, {self.packs_rewritten} rewritten,"
-            f" {self.packs_kept} kept"
+            f"{verb} {self.bytes_freed} bytes: {self.packs_removed} packs removed,"
+            f" {self.packs_rewritten} rewritten, {self.packs_kept} kept"
         )
 
 
@@ -134,11 +134,9 @@ def _rewrite(repo: Repository, plan: PrunePlan, lock: Lock, report: Report) -> d
     """Copy what is needed into new packs; every blob is opened and checked on its way."""
     packer = Packer(repo, remember=True)
     try:
-        done = 0
-        for pack, use in plan.rewrite.items():
+        for done, (pack, use) in enumerate(plan.rewrite.items(), 1):
             lock.check()
             _copy(repo, packer, pack, use)
-            done += 1
             report(
                 {
                     "message_type": "verbose_status",

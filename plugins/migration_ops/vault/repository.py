@@ -83,7 +83,7 @@ class Repository:
         self._index, self._index_names = None, set()
 
     def expect_changes(self) -> None:
-        """Others may have changed the repository: look at the list of index files before the index is used again."""
+        """Others may have changed the repository: the index is brought up to date at its next use."""
         self._index_may_be_old = True
 
     def save_unpacked(self, kind: FileKind, plaintext: bytes) -> str:
@@ -135,7 +135,7 @@ class Repository:
                 except ObjectMissing:
                     continue
             return
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - costs a tenth of a start
+        from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(min(self.backend.connections, len(names)), "load") as pool:
             # A few at a time: an index file may be large once it is decompressed.
@@ -169,7 +169,8 @@ class Repository:
         places = self.index.find_all(kind, blob_id)
         if not places:
             raise DamagedError(
-                f"{kind.word} blob {blob_id.hex()} is in no index of {self.location}; `check` says what else is missing"
+                f"{kind.word} blob {blob_id.hex()} is in no index of {self.location};"
+                " `check` says what else is missing"
             )
         return self.load_from(places)
 

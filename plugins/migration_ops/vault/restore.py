@@ -66,7 +66,9 @@ def restore(
         folder = Path(target)
         if folder.exists() and stat.S_ISBLK(folder.stat().st_mode):
             with Ticker(progress, lambda: _status(counts, snapshot, started)):
-                restore_device(repo, snapshot, base_snapshot, folder, counts, stop, dry_run=dry_run)
+                restore_device(
+                    repo, snapshot, base_snapshot, folder, counts=counts, stop=stop, dry_run=dry_run
+                )
             trusted = base_snapshot is not None
         else:
             options = RestoreOptions(
@@ -77,7 +79,15 @@ def restore(
             )
             with Ticker(progress, lambda: _status(counts, snapshot, started)):
                 counts, trusted = _restore_folder(
-                    repo, snapshot, base_snapshot, folder, options, counts, stop, report, sync=sync
+                    repo,
+                    snapshot,
+                    base_snapshot,
+                    folder,
+                    options=options,
+                    counts=counts,
+                    stop=stop,
+                    report=report,
+                    sync=sync,
                 )
         differences = None
         if verify and not dry_run:
@@ -109,11 +119,11 @@ def _restore_folder(
     snapshot: Snapshot,
     base: Snapshot | None,
     folder: Path,
+    *,
     options: RestoreOptions,
     counts: RestoreCounts,
     stop: StopRequest,
     report: Report,
-    *,
     sync: bool,
 ) -> tuple[RestoreCounts, bool]:
     if not options.dry_run:

@@ -163,7 +163,7 @@ def device_size(descriptor: int) -> int:
 
 
 def open_source(name: bytes, folder: int) -> int:
-    """Open an entry of an open folder for reading: no symlink followed, no wait for a fifo's writer, no new atime."""
+    """Open an entry of an open folder: no symlink followed, no wait for a fifo's writer, no new atime."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         return os.open(name, flags | os.O_NOATIME, dir_fd=folder)

@@ -1,4 +1,4 @@
-"""Touching a volume that is restored to: always through descriptors of opened folders, never through a symlink."""
+"""Touching the target of a restore: through descriptors of opened folders, never through a symlink."""
 
 from __future__ import annotations
 

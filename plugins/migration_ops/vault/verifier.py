@@ -256,8 +256,8 @@ class _Verifier:
                 self._differs(path, what)
 
     def _compare_content(self, descriptor: int, node: Node) -> str:
+        offset = 0
         try:
-            offset = 0
             for blob_id in node.content or ():
                 if self._stop.asked:
                     return ""
@@ -270,11 +270,11 @@ class _Verifier:
                     if len(data) != length or blob_id_of(data) != blob_id:
                         return f"has other content between bytes {offset} and {offset + length}"
                 offset += length
-            return "" if offset >= node.size else f"has content up to byte {offset} only in the snapshot"
         except OSError as error:
             return f"can't be read: {error.strerror}"
         finally:
             os.close(descriptor)
+        return "" if offset >= node.size else f"has content up to byte {offset} only in the snapshot"
 
 
 def _is_hole(descriptor: int, offset: int, length: int, blob_id: bytes) -> bool:

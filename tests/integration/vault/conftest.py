@@ -16,15 +16,37 @@ from pathlib import Path
 import pytest
 
 from migration_ops.vault.repository import Repository, init_repository
-from tests.bench.programs import NoPrograms, newest_restic
+from tests.bench.programs import ProgramsMissingError, newest_restic
 
 PASSWORD = "a password of the tests"
 ODD_NAMES = [
-    b"plain", b"with space", b'quote"', b"back\\slash", b"new\nline", b"tab\t", b"bell\a", b"del\x7f", b"\xff\xfe",
-    b"\xed\xa0\x80", b"\xc0\xaf", "ümläut".encode(), "nbsp\u00a0".encode(), "zwsp\u200b".encode(),
-    "line\u2028sep".encode(), "soft\u00adhyphen".encode(), "private\ue000".encode(), "emoji😀".encode(),
-    "replacement\ufffd".encode(), b"<html>&amp;", b"'single'", b"*", b"-dash", b"x" * 255, b"..dots", b"\x01\x1f",
-]  # fmt: skip
+    b"plain",
+    b"with space",
+    b'quote"',
+    b"back\\slash",
+    b"new\nline",
+    b"tab\t",
+    b"bell\a",
+    b"del\x7f",
+    b"\xff\xfe",
+    b"\xed\xa0\x80",
+    b"\xc0\xaf",
+    "ümläut".encode(),
+    "nbsp\u00a0".encode(),
+    "zwsp\u200b".encode(),
+    "line\u2028sep".encode(),
+    "soft\u00adhyphen".encode(),
+    "private\ue000".encode(),
+    "emoji😀".encode(),
+    "replacement\ufffd".encode(),
+    b"<html>&amp;",
+    b"'single'",
+    b"*",
+    b"-dash",
+    b"x" * 255,
+    b"..dots",
+    b"\x01\x1f",
+]
 
 
 def _describe(path: Path, *, with_folder_times: bool = True) -> dict[str, tuple[object, ...]]:
@@ -210,8 +232,13 @@ class Restic:
         """
         done = subprocess.run(
             [self.program, "-r", self.location, *map(str, arguments)],
-            env=self._environment, capture_output=True, text=True, check=False, cwd=cwd, timeout=300,
-        )  # fmt: skip
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=cwd,
+            timeout=300,
+        )
         if check:
             assert done.returncode == 0, f"restic {arguments}: {done.stdout}{done.stderr}"
         return done.stdout + done.stderr
@@ -237,7 +264,7 @@ def restic(request: pytest.FixtureRequest, location: str, tmp_path: Path) -> Res
 def _newest() -> Path:
     try:
         return newest_restic()
-    except NoPrograms as reason:
+    except ProgramsMissingError as reason:
         pytest.skip(str(reason))
 
 
@@ -259,7 +286,7 @@ def make_restic(tmp_path: Path) -> Callable[..., Restic]:
 
 @pytest.fixture(scope="session")
 def s3(request: pytest.FixtureRequest) -> object:
-    """The lab's S3 server. The vault needs no cluster: a server that answers is used without asking for the rest."""
+    """The lab's S3 server; one that answers is used as it is, since the vault needs no cluster."""
     from tests.lab import Lab
 
     found = Lab().s3

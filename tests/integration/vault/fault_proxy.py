@@ -1,4 +1,4 @@
-"""A proxy between the engine and a real S3 server that does, on demand, what networks and servers do to one."""
+"""A proxy between the engine and a real S3 server that does on demand what networks and servers do."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Decide = Callable[[str, str, int], Fault]
 class FaultProxy:
     """Forwards requests to an S3 server.
 
-    Faults: ``503``, ``500``, ``403 CODE`` (answer so), ``reset`` (close without an answer), ``cut`` (half of the
-    answer's body), ``stall`` (accept and never answer), ``lost`` (do it, then close without an answer), ``forget``
-    (answer that all is well and store nothing), ``shrink`` (say that an object has half of its size),
-    ``short list`` (leave out the last keys), ``double list`` (name every key twice), ``flip`` (change a byte of the
-    answer's body).
+    Faults: ``503``, ``500``, ``403 CODE`` (answer so), ``reset`` (close without an answer), ``cut`` (half of
+    the answer's body), ``stall`` (accept and never answer), ``lost`` (do it, then close without an answer),
+    ``forget`` (answer that all is well and store nothing), ``shrink`` (say that an object has half of its
+    size), ``short list`` (leave out the last keys), ``double list`` (name every key twice), ``flip`` (change
+    a byte of the answer's body).
 
     :param upstream: the real server, ``http://host:port``.
     """
@@ -71,11 +71,11 @@ class _Server(ThreadingHTTPServer):
         """A client that went away is no news."""
 
 
-def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
+def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - a fault a branch
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def log_message(self, format: str, *_: object) -> None:
+        def log_message(self, format: str, *_: object) -> None:  # noqa: A002 - as the library calls it
             """Be quiet."""
 
         def _forward(self) -> None:
@@ -148,7 +148,7 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             self.connection.close()
 
-        do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = _forward
+        do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = _forward  # noqa: N815 - as the library calls them
 
     return Handler
 

@@ -28,10 +28,24 @@ PASSWORD = "a password of the tests"
 KILLS = int(os.environ.get("VAULT_KILLS", "20"))
 
 # Each instant is a call that a process dies before: the method's place, and which call of it.
-BACKUP_INSTANTS = ["save data 1", "rename data 1", "save data 2", "save index 1", "rename index 1", "save snapshots 1",
-                   "rename snapshots 1"]  # fmt: skip
-PRUNE_INSTANTS = ["remove data 1", "save data 1", "save index 1", "remove index 1", "remove index 2", "remove data 2",
-                  "remove data 3"]  # fmt: skip
+BACKUP_INSTANTS = [
+    "save data 1",
+    "rename data 1",
+    "save data 2",
+    "save index 1",
+    "rename index 1",
+    "save snapshots 1",
+    "rename snapshots 1",
+]
+PRUNE_INSTANTS = [
+    "remove data 1",
+    "save data 1",
+    "save index 1",
+    "remove index 1",
+    "remove index 2",
+    "remove data 2",
+    "remove data 3",
+]
 
 _DYING = """
 import os, sys
@@ -49,9 +63,11 @@ def dying(real, kind_of):
         return real(*arguments, **options)
     return call
 if action == "rename":
-    Path.rename = dying(Path.rename, lambda a: next((k for k in ("data", "index", "snapshots") if f"/{k}/" in str(a[0])), ""))
+    Path.rename = dying(Path.rename, lambda a: next((k for k in ("data", "index", "snapshots") if f"/{k}/" in
+    str(a[0])), ""))
 else:
-    setattr(backend_local.LocalBackend, action, dying(getattr(backend_local.LocalBackend, action), lambda a: a[1].value))
+    setattr(backend_local.LocalBackend, action, dying(getattr(backend_local.LocalBackend, action), lambda a:
+    a[1].value))
 from migration_ops.cli import main
 main()
 """
@@ -62,8 +78,12 @@ def vault_command(location: str) -> Callable[..., subprocess.Popen[bytes]]:
     """Start the vault's command line on this test's repository."""
 
     def start(*arguments: str | Path, die_before: str | None = None) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "RESTIC_REPOSITORY": location, "RESTIC_PASSWORD": PASSWORD,
-                       "PYTHONPATH": str(Path(__file__).parents[3] / "plugins")}  # fmt: skip
+        environment = {
+            **os.environ,
+            "RESTIC_REPOSITORY": location,
+            "RESTIC_PASSWORD": PASSWORD,
+            "PYTHONPATH": str(Path(__file__).parents[3] / "plugins"),
+        }
         program = (
             [sys.executable, "-c", _DYING] if die_before else [sys.executable, "-m", "migration_ops.cli"]
         )
@@ -72,9 +92,11 @@ def vault_command(location: str) -> Callable[..., subprocess.Popen[bytes]]:
         else:
             program = [sys.executable, "-c", "from migration_ops.cli import main; main()"]
         return subprocess.Popen(
-            [*program, "vault", *map(str, arguments)], env=environment,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            [*program, "vault", *map(str, arguments)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
 
     return start
 
@@ -111,9 +133,14 @@ def _assert_whole(location: str, source: Path, tmp_path: Path, check: Callable[[
 
 @pytest.mark.parametrize("instant", BACKUP_INSTANTS)
 def test_a_backup_that_dies_at_a_chosen_instant_harms_nothing(
-    repo: Repository, location: str, source: Path, tmp_path: Path, instant: str,
-    vault_command: Callable[..., subprocess.Popen[bytes]], checked_by_restic: Callable[[], None],
-) -> None:  # fmt: skip
+    repo: Repository,
+    location: str,
+    source: Path,
+    tmp_path: Path,
+    instant: str,
+    vault_command: Callable[..., subprocess.Popen[bytes]],
+    checked_by_restic: Callable[[], None],
+) -> None:
     backup(repo, [source / "folder 0"], as_root=True)
     code, _ = _wait(vault_command("backup", "--as-root", source, die_before=instant))
     assert code == -signal.SIGKILL
@@ -127,9 +154,13 @@ def test_a_backup_that_dies_at_a_chosen_instant_harms_nothing(
 
 
 def test_backups_killed_at_random_harm_nothing_and_go_on(
-    repo: Repository, location: str, source: Path, tmp_path: Path,
-    vault_command: Callable[..., subprocess.Popen[bytes]], checked_by_restic: Callable[[], None],
-) -> None:  # fmt: skip
+    repo: Repository,
+    location: str,
+    source: Path,
+    tmp_path: Path,
+    vault_command: Callable[..., subprocess.Popen[bytes]],
+    checked_by_restic: Callable[[], None],
+) -> None:
     rng = random.Random(12)
     started = time.monotonic()
     assert _wait(vault_command("backup", "--as-root", source))[0] == 0
@@ -151,9 +182,14 @@ def test_backups_killed_at_random_harm_nothing_and_go_on(
 
 @pytest.mark.parametrize("instant", PRUNE_INSTANTS)
 def test_a_prune_that_dies_at_a_chosen_instant_loses_nothing(
-    repo: Repository, location: str, source: Path, tmp_path: Path, instant: str,
-    vault_command: Callable[..., subprocess.Popen[bytes]], checked_by_restic: Callable[[], None],
-) -> None:  # fmt: skip
+    repo: Repository,
+    location: str,
+    source: Path,
+    tmp_path: Path,
+    instant: str,
+    vault_command: Callable[..., subprocess.Popen[bytes]],
+    checked_by_restic: Callable[[], None],
+) -> None:
     _make_waste(repo, location, source)
     _wait(vault_command("prune", die_before=instant))
     _assert_whole(location, source, tmp_path, checked_by_restic)
@@ -175,9 +211,13 @@ def _make_waste(repo: Repository, location: str, source: Path) -> None:
 
 
 def test_prunes_killed_at_random_lose_nothing(
-    repo: Repository, location: str, source: Path, tmp_path: Path,
-    vault_command: Callable[..., subprocess.Popen[bytes]], checked_by_restic: Callable[[], None],
-) -> None:  # fmt: skip
+    repo: Repository,
+    location: str,
+    source: Path,
+    tmp_path: Path,
+    vault_command: Callable[..., subprocess.Popen[bytes]],
+    checked_by_restic: Callable[[], None],
+) -> None:
     rng = random.Random(13)
     for _ in range(max(3, KILLS // 5)):
         for number in range(6):
@@ -194,9 +234,12 @@ def test_prunes_killed_at_random_lose_nothing(
 
 
 def test_restores_killed_at_random_end_right_when_run_again(
-    repo: Repository, location: str, source: Path, tmp_path: Path,
+    repo: Repository,
+    location: str,
+    source: Path,
+    tmp_path: Path,
     vault_command: Callable[..., subprocess.Popen[bytes]],
-) -> None:  # fmt: skip
+) -> None:
     rng = random.Random(14)
     first = backup(repo, [source], as_root=True).snapshot_id
     for path in sorted(source.rglob("file *"))[::2]:
@@ -222,9 +265,12 @@ def test_restores_killed_at_random_end_right_when_run_again(
 
 
 def test_sigterm_ends_cleanly_and_nothing_is_uploaded_twice(
-    repo: Repository, location: str, tmp_path: Path, vault_command: Callable[..., subprocess.Popen[bytes]],
+    repo: Repository,
+    location: str,
+    tmp_path: Path,
+    vault_command: Callable[..., subprocess.Popen[bytes]],
     checked_by_restic: Callable[[], None],
-) -> None:  # fmt: skip
+) -> None:
     source = tmp_path / "large"
     source.mkdir()
     rng = random.Random(15)
@@ -258,8 +304,11 @@ def _data_bytes(location: str) -> int:
 
 
 def test_a_window_that_ends_stops_the_backup_and_the_next_one_goes_on(
-    repo: Repository, location: str, tmp_path: Path, vault_command: Callable[..., subprocess.Popen[bytes]],
-) -> None:  # fmt: skip
+    repo: Repository,
+    location: str,
+    tmp_path: Path,
+    vault_command: Callable[..., subprocess.Popen[bytes]],
+) -> None:
     source = tmp_path / "large"
     source.mkdir()
     for number in range(4):
@@ -288,8 +337,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_a_full_disk_ends_the_backup_with_a_clear_error(small_disk: Path, source: Path, tmp_path: Path,
-                                                        make_restic: Callable[..., object]) -> None:  # fmt: skip
+def test_a_full_disk_ends_the_backup_with_a_clear_error(
+    small_disk: Path, source: Path, tmp_path: Path, make_restic: Callable[..., object]
+) -> None:
     location = str(small_disk / "repository")
     repo = init_repository(location, PASSWORD)
     backup(repo, [source / "folder 0"], as_root=True)

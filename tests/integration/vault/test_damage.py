@@ -1,4 +1,4 @@
-"""Bits that flip, files that are cut or lost: found at the first read, named, and nothing wrong is restored."""
+"""Bits that flip, files that are cut or lost: found at the first read, named, and never restored wrong."""
 
 from __future__ import annotations
 

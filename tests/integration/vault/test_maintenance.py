@@ -47,11 +47,17 @@ def many_snapshots(repo: Repository, tmp_path: Path) -> list[str]:
     return [
         store_snapshot(
             repo,
-            Snapshot("", start + moment * HOUR + rng.randrange(HOUR), tree, ("/x",), rng.choice("ab"),
-                     tags=("keep",) if rng.random() < 0.1 else ()),
+            Snapshot(
+                "",
+                start + moment * HOUR + rng.randrange(HOUR),
+                tree,
+                ("/x",),
+                rng.choice("ab"),
+                tags=("keep",) if rng.random() < 0.1 else (),
+            ),
         )
         for moment in moments
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(
@@ -69,9 +75,13 @@ def many_snapshots(repo: Repository, tmp_path: Path) -> list[str]:
     ],
 )
 def test_a_policy_keeps_what_restic_keeps(
-    repo: Repository, many_snapshots: list[str], make_restic: Callable[..., Any], location: str, policy: Policy,
+    repo: Repository,
+    many_snapshots: list[str],
+    make_restic: Callable[..., Any],
+    location: str,
+    policy: Policy,
     arguments: list[str],
-) -> None:  # fmt: skip
+) -> None:
     ours = forget(repo, policy=policy, dry_run=True)
     said = make_restic(location)("forget", "--dry-run", "--json", *arguments)
     groups = json.loads(next(line for line in said.splitlines() if line.startswith("[")))
@@ -174,9 +184,17 @@ def test_shared_locks_go_together_but_not_with_an_exclusive_one(repo: Repository
 
 
 def _put_lock(repo: Repository, *, age_seconds: int, hostname: str = "another-pod", pid: int = 1) -> str:
-    name = repo.save_unpacked(FileKind.LOCK, json.dumps({
-        "time": format_time(now() - age_seconds * NANOSECONDS), "exclusive": True, "hostname": hostname, "pid": pid,
-    }).encode())  # fmt: skip
+    name = repo.save_unpacked(
+        FileKind.LOCK,
+        json.dumps(
+            {
+                "time": format_time(now() - age_seconds * NANOSECONDS),
+                "exclusive": True,
+                "hostname": hostname,
+                "pid": pid,
+            }
+        ).encode(),
+    )
     path = Path(repo.location, "locks", name)
     moment = time.time() - age_seconds
     os.utime(path, (moment, moment))
@@ -197,9 +215,17 @@ def test_a_young_lock_blocks(repo: Repository) -> None:
 
 @pytest.mark.parametrize("skew", [-40 * 60, 40 * 60])
 def test_a_holder_whose_clock_is_wrong_keeps_its_lock(repo: Repository, skew: int) -> None:
-    name = repo.save_unpacked(FileKind.LOCK, json.dumps({
-        "time": format_time(now() + skew * NANOSECONDS), "exclusive": True, "hostname": "skewed", "pid": 1,
-    }).encode())  # fmt: skip
+    name = repo.save_unpacked(
+        FileKind.LOCK,
+        json.dumps(
+            {
+                "time": format_time(now() + skew * NANOSECONDS),
+                "exclusive": True,
+                "hostname": "skewed",
+                "pid": 1,
+            }
+        ).encode(),
+    )
     with pytest.raises(RepositoryLocked):
         Lock(repo, exclusive=False).acquire()
     assert Path(repo.location, "locks", name).exists()
@@ -209,7 +235,8 @@ def test_the_lock_of_a_process_that_was_killed_here_blocks_nobody(repo: Reposito
     program = (
         "import os, sys; from migration_ops.vault.repository import open_repository;"
         "from migration_ops.vault.lock import Lock;"
-        f"Lock(open_repository({location!r}, {PASSWORD!r}), exclusive=True).acquire(); os.kill(os.getpid(), 9)"
+        f"Lock(open_repository({location!r}, {PASSWORD!r}), exclusive=True).acquire();"
+        "os.kill(os.getpid(), 9)"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "plugins")}
     subprocess.run([sys.executable, "-c", program], env=environment, check=False)
@@ -220,10 +247,18 @@ def test_the_lock_of_a_process_that_was_killed_here_blocks_nobody(repo: Reposito
 
 def test_a_pid_that_was_given_to_another_process_is_no_holder(repo: Repository) -> None:
     mine = lock_module._process(os.getpid())
-    name = repo.save_unpacked(FileKind.LOCK, json.dumps({
-        "time": format_time(now()), "exclusive": True, "hostname": os.uname().nodename, "pid": os.getpid(),
-        "migration_ops_process": {**mine, "started": mine["started"] - 1},
-    }).encode())  # fmt: skip
+    name = repo.save_unpacked(
+        FileKind.LOCK,
+        json.dumps(
+            {
+                "time": format_time(now()),
+                "exclusive": True,
+                "hostname": os.uname().nodename,
+                "pid": os.getpid(),
+                "migration_ops_process": {**mine, "started": mine["started"] - 1},
+            }
+        ).encode(),
+    )
     with locked(repo):
         assert not Path(repo.location, "locks", name).exists()
 

@@ -69,9 +69,14 @@ def prefix(s3: Any, bucket: str) -> Iterator[str]:
     name = f"test-{uuid.uuid4().hex[:10]}"
     yield name
     store = S3Store(
-        bucket, endpoint=s3.endpoint, region="us-east-1", client_options={"allow_http": True},
-        access_key_id=s3.access_key, secret_access_key=s3.secret_key, prefix=name,
-    )  # fmt: skip
+        bucket,
+        endpoint=s3.endpoint,
+        region="us-east-1",
+        client_options={"allow_http": True},
+        access_key_id=s3.access_key,
+        secret_access_key=s3.secret_key,
+        prefix=name,
+    )
     paths = [entry["path"] for page in obstore.list(store) for entry in page]
     if paths:
         obstore.delete(store, paths)
@@ -116,9 +121,17 @@ def _assert_good(location: str, settings: StoreSettings, source: Path, target: P
 
 @pytest.mark.parametrize("transport", ["http", "https"])
 def test_a_volume_goes_through_s3_and_restic_agrees(
-    s3: Any, bucket: str, prefix: str, settings: StoreSettings, volume: Path, tmp_path: Path, transport: str,
-    describe: Callable[..., Any], make_restic: Callable[..., Any], mutate: Callable[[Path], None],
-) -> None:  # fmt: skip
+    s3: Any,
+    bucket: str,
+    prefix: str,
+    settings: StoreSettings,
+    volume: Path,
+    tmp_path: Path,
+    transport: str,
+    describe: Callable[..., Any],
+    make_restic: Callable[..., Any],
+    mutate: Callable[[Path], None],
+) -> None:
     endpoint = s3.endpoint if transport == "http" else s3.endpoint_tls
     location = f"s3:{endpoint}/{bucket}/{prefix}"
     repo = init_repository(location, PASSWORD, settings)
@@ -131,10 +144,15 @@ def test_a_volume_goes_through_s3_and_restic_agrees(
     summary = restore(repo, second.snapshot_id, tmp_path / "target", base=first.snapshot_id)
     assert summary.base_trusted
     assert describe(tmp_path / "target") == describe(volume)
-    restic = make_restic(location, {
-        "AWS_ACCESS_KEY_ID": s3.access_key, "AWS_SECRET_ACCESS_KEY": s3.secret_key,
-        "AWS_DEFAULT_REGION": "us-east-1", "RESTIC_CACERT": str(s3.ca_file),
-    })  # fmt: skip
+    restic = make_restic(
+        location,
+        {
+            "AWS_ACCESS_KEY_ID": s3.access_key,
+            "AWS_SECRET_ACCESS_KEY": s3.secret_key,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "RESTIC_CACERT": str(s3.ca_file),
+        },
+    )
     restic.check()
     restic("forget", "--keep-last", "1", "--group-by", "", "--prune")
     assert check(open_repository(location, PASSWORD, settings), read_data="100%").errors == ()
@@ -340,8 +358,10 @@ def test_four_writers_at_once_share_one_vault(
     location = f"s3:{s3.endpoint}/{bucket}/{prefix}"
     init_repository(location, PASSWORD, settings)
     environment = {
-        "AWS_ACCESS_KEY_ID": s3.access_key, "AWS_SECRET_ACCESS_KEY": s3.secret_key, "AWS_DEFAULT_REGION": "us-east-1"
-    }  # fmt: skip
+        "AWS_ACCESS_KEY_ID": s3.access_key,
+        "AWS_SECRET_ACCESS_KEY": s3.secret_key,
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
     restic = make_restic(location, environment)
     shared = random.Random(34).randbytes(3_000_000)
     sources = []
