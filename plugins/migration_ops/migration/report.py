@@ -9,7 +9,9 @@ from migration_ops.migration.forecast import seconds_text
 from migration_ops.mover import size_text
 
 if TYPE_CHECKING:
+    from migration_ops.migration.plan import Plan
     from migration_ops.migration.report_page import RunReport
+    from migration_ops.migration.restore_point import RestorePoint
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -60,6 +62,21 @@ def finish_text(report: RunReport) -> str:
         f"then run `{report.plan}.rollback`."
     )
     return "\n\n".join(parts)
+
+
+def point_text(point: RestorePoint, plan: Plan) -> str:
+    """A restore point for the approval of its restore."""
+    rows = [
+        [f"{one.namespace}/{one.claim}", size_text(one.bytes), one.consistency, len(one.warnings)]
+        for one in point.volumes
+    ]
+    head = (
+        f"Restore point `{point.id}` of **{point.plan}**, made {point.finished:%Y-%m-%d %H:%M} UTC from "
+        f"{point.cluster.name} (Kubernetes {point.cluster.version}): {sum(point.objects.values())} objects, "
+        f"{size_text(point.total_bytes)} in {len(point.volumes)} volumes. Objects that exist in the target: "
+        f"{plan.restore.existing}."
+    )
+    return head + "\n\n" + table(["volume", "size", "consistency", "warnings"], rows)
 
 
 def restored_volumes(restored: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 from migration_ops.cluster import Cluster, NotFound
 from migration_ops.cluster.reference import annotations_of
+from migration_ops.migration.volumes import STAGED_SNAPSHOT
 
-STAGED_SNAPSHOT = "migration-ops.io/staged-snapshot"
 _CLAIM = "/api/v1/namespaces/{}/persistentvolumeclaims/{}"
 
 VolumeName = tuple[str, str]

@@ -71,8 +71,8 @@ def get_restore_point(repository: Repository, plan: str, point: str) -> RestoreP
     found = list_snapshots(repository, tags=snapshot_tags(plan, point, "resources"))
     if not found:
         raise RestorePointError(
-            f"the vault has no restore point {point} of plan {plan}; the run that should have made it didn't "
-            "reach its commit: run the backup again"
+            f"the vault has no restore point {point} of plan {plan}: its run didn't reach the commit, or it "
+            f"was forgotten. There are: {_known(repository, plan)}"
         )
     return _read_point(repository, found[-1])
 
@@ -108,6 +108,11 @@ def save_documents(repository: Repository, documents: dict[str, Any], tags: Sequ
 def read_document(repository: Repository, snapshot_id: str, file: str) -> Any:
     """Read one of the documents of a snapshot that `save_documents` wrote."""
     return json.loads(read_file(repository, snapshot_id, f"/{file}"))
+
+
+def _known(repository: Repository, plan: str) -> str:
+    ids = sorted({tag_values(one.tags)["point"] for one in _point_snapshots(repository, plan)})
+    return ", ".join(ids[-10:]) or "none"
 
 
 def _save(repository: Repository, folder: Path, tags: Sequence[str], host: str) -> str:

@@ -20,6 +20,7 @@ from migration_ops.migration.restore_point import (
 if TYPE_CHECKING:
     from migration_ops.cluster import Claim
 
+STAGED_SNAPSHOT = "migration-ops.io/staged-snapshot"
 _SHARED_MODES = frozenset({"ReadWriteMany", "ReadOnlyMany"})
 
 
@@ -167,3 +168,19 @@ def restore_tasks(
             )
         )
     return tasks
+
+
+def outcome(finish: Mapping[str, Any], summary: dict[str, Any]) -> dict[str, Any]:
+    """What a mover's task returns.
+
+    :param finish: `kind` (`backup`, `restore` or `summary`) and, for the first two, the `volume`: a task as
+        JSON data.
+    :param summary: what the vault program said.
+    """
+    match finish["kind"]:
+        case "backup":
+            return BackupTask.model_validate(finish["volume"]).record(summary).model_dump(mode="json")
+        case "restore":
+            return {**finish["volume"], "summary": summary}
+        case _:
+            return summary

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, RetryPolicy
 from airflow.sdk.definitions.retry_policy import RetryDecision
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from migration_ops.migration import Plan
 from migration_ops.mover import run_key
@@ -110,10 +111,17 @@ class MigrationOperator(BaseOperator):
 
     @cached_property
     def journal(self) -> Journal:
-        """The plan's journal in the vault."""
+        """The plan's journal in the vault.
+
+        It doesn't need the source: after a disaster there may be neither cluster nor connection any more.
+        """
         from migration_ops.migration.journal import Journal
 
-        return Journal(self.repository, self.the_plan.name, self.source_hook.cluster_name)
+        try:
+            host = self.source_hook.cluster_name
+        except AirflowNotFoundException:
+            host = self.the_plan.source.conn_id
+        return Journal(self.repository, self.the_plan.name, host)
 
     def run_key(self, context: Context) -> str:
         """The run's identity, as objects made by it are labelled."""

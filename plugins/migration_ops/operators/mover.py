@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from migration_ops.migration.volumes import BackupTask, RestoreTask
+from migration_ops.migration.volumes import BackupTask, RestoreTask, outcome
 from migration_ops.mover import (
     MoverFailedError,
     MoverNotStartedError,
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from migration_ops.hooks.cluster import ClusterHook
+
+VOLUME_LABEL = "{{ task.volume.namespace }}/{{ task.volume.claim }}"
+"""The name of a mapped task's row in Airflow's grid, from its start on."""
 
 _FIRST_REPORT_SECONDS = 15.0
 _SLOWEST_REPORT_SECONDS = 60.0
@@ -55,9 +58,14 @@ class MoverOperator(MigrationOperator):
     def spec(self, context: Context) -> MoverSpec:
         """What the mover shall do."""
 
+    @property
+    def finish(self) -> dict[str, Any]:
+        """What becomes of the summary, see `migration.volumes.outcome`."""
+        return {"kind": "summary"}
+
     def result(self, summary: dict[str, Any]) -> dict[str, Any]:
-        """What downstream tasks get; by default the summary itself."""
-        return summary
+        """What downstream tasks get."""
+        return outcome(self.finish, summary)
 
     def lost_summary(self) -> dict[str, Any] | None:
         """The outcome as the vault tells it, when the mover ended and nobody knows what it said."""
@@ -128,6 +136,7 @@ class MoverOperator(MigrationOperator):
                 conn_id=str(self.hook.conn_id),
                 report_after_seconds=report_after,
                 logged_until=logged_until,
+                finish=self.finish,
                 **waiting,
             ),
             method_name="resume_with",
@@ -203,22 +212,10 @@ class VolumeOperator(MoverOperator):
     template_fields_renderers: ClassVar[dict[str, str]] = {"volume": "json"}
 
     def __init__(
-        self, *, volume: dict[str, Any], map_index_template: str = "{{ volume_name }}", **kwargs: Any
+        self, *, volume: dict[str, Any], map_index_template: str = VOLUME_LABEL, **kwargs: Any
     ) -> None:
         super().__init__(map_index_template=map_index_template, **kwargs)
         self.volume = volume
-
-    def execute(self, context: Context) -> None:
-        """Name the row in Airflow's grid, then run the mover."""
-        context["volume_name"] = f"{self.volume['namespace']}/{self.volume['claim']}"  # type: ignore[typeddict-unknown-key]
-        super().execute(context)
-
-    def resume_with(
-        self, context: Context, event: dict[str, Any], waiting: dict[str, Any], report_after: float
-    ) -> dict[str, Any] | None:
-        """Name the row again: each resumption is a process of its own."""
-        context["volume_name"] = f"{self.volume['namespace']}/{self.volume['claim']}"  # type: ignore[typeddict-unknown-key]
-        return super().resume_with(context, event, waiting, report_after)
 
     def volume_spec(
         self,
@@ -271,9 +268,10 @@ class BackupVolumeOperator(VolumeOperator):
         )
         return self.volume_spec(context, self.task, self.task.action, command, node=self.task.node)
 
-    def result(self, summary: dict[str, Any]) -> dict[str, Any]:
-        """The volume's record."""
-        return self.task.record(summary).model_dump(mode="json")
+    @property
+    def finish(self) -> dict[str, Any]:
+        """The summary becomes the volume's record."""
+        return {"kind": "backup", "volume": self.volume}
 
     def lost_summary(self) -> dict[str, Any] | None:
         """A snapshot with this run's tags is the proof that the mover got through."""
@@ -317,9 +315,14 @@ class RestoreVolumeOperator(VolumeOperator):
         )
         return self.volume_spec(context, self.task, self.action, command, writable=True)
 
-    def result(self, summary: dict[str, Any]) -> dict[str, Any]:
+    @property
+    def finish(self) -> dict[str, Any]:
         """The claim with what was done to it; what it holds now is written on it."""
+        return {"kind": "restore", "volume": self.volume}
+
+    def result(self, summary: dict[str, Any]) -> dict[str, Any]:
+        """Write on the claim what it holds, as the trigger does where it can."""
         from migration_ops.migration.staging import mark_staged
 
         mark_staged(self.target, (self.task.namespace, self.task.claim), self.task.snapshot_id)
-        return {**self.volume, "summary": summary}
+        return super().result(summary)

@@ -50,6 +50,35 @@ class AdaptResourcesOperator(MigrationOperator):
         return [task.model_dump(mode="json") for task in tasks]
 
 
+class ChoosePointOperator(MigrationOperator):
+    """Finds a restore point in the vault and says what it holds.
+
+    Pushes `point` (its id) and `facts` (Markdown).
+
+    :param point: its id; the newest one if it is empty.
+    """
+
+    template_fields = ("point",)
+
+    def __init__(self, *, point: str = "", **kwargs: Any) -> None:
+        super().__init__(multiple_outputs=True, **kwargs)
+        self.point = point
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Read its record.
+
+        :raises RestorePointError: if there is none of that id; names those that there are.
+        """
+        from migration_ops.migration.report import point_text
+        from migration_ops.migration.vault_records import get_restore_point
+
+        point = get_restore_point(self.repository, self.the_plan.name, self.point)
+        text = point_text(point, self.the_plan)
+        for line in text.splitlines():
+            self.log.info("%s", line)
+        return {"point": point.id, "facts": text}
+
+
 class NoteStagedOperator(MigrationOperator):
     """Writes into the journal what staging moved; forecasts are made of it.
 

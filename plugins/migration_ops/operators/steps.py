@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import TriggerRule
 
-from migration_ops.operators.mover import BackupVolumeOperator, RestoreVolumeOperator
+from migration_ops.operators.mover import VOLUME_LABEL, BackupVolumeOperator, RestoreVolumeOperator
 from migration_ops.operators.restore import AdaptResourcesOperator
 from migration_ops.operators.restore_point import CommitRestorePointOperator
 
@@ -23,7 +23,7 @@ def move_volumes(plan: Plan, task_id: str, volumes: Any, *, into: Literal["vault
     options: dict[str, Any] = {
         "task_id": task_id,
         "plan": plan.document(),
-        "map_index_template": "{{ volume_name }}",
+        "map_index_template": VOLUME_LABEL,
         "max_active_tis_per_dagrun": movers.source if into == "vault" else movers.target,
     }
     if into == "vault":

@@ -1,7 +1,8 @@
-"""Waits for a mover, and tells its log what the mover says meanwhile.
+"""Waits for a mover, tells its log what the mover says meanwhile, and ends the task when all went well.
 
-A trigger can't write to the task state store, so from time to time it hands the progress to the operator,
-which writes it down and defers again. Polls are short requests: nothing depends on a stream staying open.
+Ending it here saves the start of a worker for each volume, which is part of the downtime. Whatever is out of
+the ordinary goes back to the operator: failures, lost summaries, and progress, since a trigger can't write to
+the task state store. Polls are short requests: nothing depends on a stream staying open.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-from migration_ops.mover import Observation, observe, progress_text, read_messages
+from migration_ops.migration.volumes import outcome
+from migration_ops.mover import Observation, observe, progress_text, read_messages, summary_text
 
 # A scheduler that resumes a task before it has noticed that the task deferred takes the resumed one for
 # lost and fails it (seen with Airflow 3.3.2 and movers that take a second): give it the time to notice.
@@ -33,6 +35,8 @@ class MoverTrigger(BaseTrigger):
     :param deadline: until when it must have ended, as seconds since the epoch.
     :param report_after_seconds: how long to wait before progress is handed to the operator.
     :param logged_until: what was logged before, as the time stamp of the last line.
+    :param finish: what becomes of the mover's summary, see `migration.volumes.outcome`; without it the
+        operator is resumed to say so.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class MoverTrigger(BaseTrigger):
         deadline: float,
         report_after_seconds: float = 15.0,
         logged_until: str | None = None,
+        finish: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.conn_id = conn_id
@@ -56,11 +61,12 @@ class MoverTrigger(BaseTrigger):
         self.deadline = deadline
         self.report_after_seconds = report_after_seconds
         self.logged_until = logged_until
+        self.finish = finish
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """What another triggerer needs to go on."""
         names = ["conn_id", "namespace", "name", "uid", "start_deadline", "deadline"]
-        names += ["report_after_seconds", "logged_until"]
+        names += ["report_after_seconds", "logged_until", "finish"]
         return "migration_ops.triggers.mover.MoverTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -88,6 +94,9 @@ class MoverTrigger(BaseTrigger):
             if seen.phase == "waiting" and seen.reason != waiting_for:
                 waiting_for = seen.reason
                 self.log.info("Mover %s/%s waits: %s", self.namespace, self.name, waiting_for)
+            if seen.phase == "succeeded" and (result := await self._end(hook, seen)) is not None:
+                yield TaskSuccessEvent(xcoms={"return_value": result})
+                return
             if event := self._event(seen, progress, report_at):
                 await asyncio.sleep(began + NOTICE_SECONDS - time.time())
                 yield TriggerEvent(event)
@@ -109,6 +118,37 @@ class MoverTrigger(BaseTrigger):
         if now > report_at and seen.phase == "running" and progress:
             return seen.data() | state | {"phase": "progress"}
         return None
+
+    async def _end(self, hook: Any, seen: Observation) -> dict[str, Any] | None:
+        """Do what is left to do, and return the task's result; nothing if the operator has to do it."""
+        from kubernetes_asyncio import client
+
+        if self.finish is None or seen.summary is None:
+            return None
+        try:
+            result = outcome(self.finish, seen.summary)
+            if self.finish["kind"] == "restore":
+                await asyncio.to_thread(self._note_staged, await hook.get_conn_extras())
+            async with hook.get_conn() as api:
+                await client.BatchV1Api(api).delete_namespaced_job(
+                    self.name, self.namespace, propagation_policy="Background"
+                )
+        except Exception as error:  # noqa: BLE001 - the operator tries the same with its retries
+            self.log.warning("Can't end mover %s/%s here: %s", self.namespace, self.name, error)
+            return None
+        self.log.info("Done: %s", summary_text(seen.summary))
+        return result
+
+    def _note_staged(self, connection_extras: dict[str, Any]) -> None:
+        from migration_ops.hooks.cluster import ClusterHook
+        from migration_ops.migration.staging import mark_staged
+
+        volume = (self.finish or {})["volume"]
+        cluster = ClusterHook(self.conn_id, connection_extras=connection_extras).cluster
+        try:
+            mark_staged(cluster, (volume["namespace"], volume["claim"]), volume["snapshot_id"])
+        finally:
+            cluster.close()
 
     async def _look(
         self, hook: Any, progress: dict[str, Any] | None

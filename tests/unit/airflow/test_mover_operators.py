@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import jinja2
 import pytest
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import TaskDeferred
@@ -153,6 +154,11 @@ def test_a_mover_that_vanished_after_its_work_is_found_in_the_vault(world, backu
     backup.__dict__["repository"] = None
     record = backup.resume_with(context, {"phase": "gone"}, WAITING, 15.0)
     assert (record["snapshot_id"], record["bytes"]) == ("snap", 7)
+
+
+def test_a_row_of_the_grid_carries_its_volumes_name(backup):
+    template = jinja2.Template(backup.map_index_template)
+    assert template.render(task=backup) == "shop/data"
 
 
 def test_a_mapped_task_removes_its_job_too(plan):

@@ -1,7 +1,9 @@
 """Triggers only wait: bounded, restartable anywhere, deaf to passing failures."""
 
 import asyncio
+import contextlib
 import time
+from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.module_loading import import_string
@@ -68,6 +70,68 @@ def test_the_end_of_the_mover_is_told_with_its_summary():
     done = Observation("succeeded", summary={"snapshot_id": "x"})
     event = event_of(trigger(), [Observation("waiting", "starting"), Observation("running"), done])
     assert (event["phase"], event["summary"]) == ("succeeded", {"snapshot_id": "x"})
+
+
+class Hook:
+    """Leads to an API that only remembers what it was asked."""
+
+    def __init__(self, error=None):
+        self.asked, self.error = [], error
+
+    @contextlib.asynccontextmanager
+    async def get_conn(self):
+        yield self
+
+    def __getattr__(self, name):
+        async def ask(*arguments, **_options):
+            self.asked.append((name, *arguments))
+            if self.error:
+                raise self.error
+
+        return ask
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    hook = Hook()
+    monkeypatch.setattr("kubernetes_asyncio.client.CoreV1Api", lambda _api: hook)
+    monkeypatch.setattr("kubernetes_asyncio.client.BatchV1Api", lambda _api: hook)
+    return hook
+
+
+VOLUME = {"namespace": "shop", "claim": "data", "snapshot_id": "abc"}
+DONE = Observation("succeeded", summary={"snapshot_id": "abc", "bytes_restored": 3})
+
+
+def test_a_backup_that_went_well_ends_its_task_at_once(cluster):
+    volume = {"namespace": "shop", "claim": "data", "point": "p", "consistency": "live"}
+    waiting = trigger(finish={"kind": "backup", "volume": volume})
+    record = asyncio.run(waiting._end(cluster, DONE))
+    assert (record["snapshot_id"], record["claim"]) == ("abc", "data")
+    assert cluster.asked == [("delete_namespaced_job", "mover-x", "shop")]
+
+
+def test_a_restore_that_went_well_notes_first_what_the_claim_holds(cluster, monkeypatch):
+    monkeypatch.setattr(
+        "migration_ops.migration.staging.mark_staged",
+        lambda _cluster, claim, snapshot: cluster.asked.append(("noted", claim, snapshot)),
+    )
+    monkeypatch.setattr(
+        "migration_ops.hooks.cluster.ClusterHook",
+        lambda _id, **_options: SimpleNamespace(cluster=SimpleNamespace(close=lambda: None)),
+    )
+    result = asyncio.run(trigger(finish={"kind": "restore", "volume": VOLUME})._end(cluster, DONE))
+    assert result["summary"]["bytes_restored"] == 3
+    assert [asked[0] for asked in cluster.asked] == ["get_conn_extras", "noted", "delete_namespaced_job"]
+    assert cluster.asked[1] == ("noted", ("shop", "data"), "abc")
+
+
+def test_what_the_trigger_cannot_end_goes_back_to_the_operator(cluster):
+    cluster.error = OSError("refused")
+    assert asyncio.run(trigger(finish={"kind": "restore", "volume": VOLUME})._end(cluster, DONE)) is None
+    lost = Observation("succeeded")
+    assert asyncio.run(trigger(finish={"kind": "summary"})._end(cluster, lost)) is None
+    assert asyncio.run(trigger()._end(cluster, DONE)) is None
 
 
 def test_a_failure_is_told_with_its_reason():

@@ -1,0 +1,112 @@
+"""Which restore points stay: the plan's policy, and never less than somebody may still need.
+
+A restore point is forgotten as a whole: its volumes, its resources, what was adapted from it. Journals and
+reports stay; they are small, and forecasts are made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from migration_ops.migration.errors import MigrationError
+from migration_ops.migration.journal import QUIESCE_BEGUN
+from migration_ops.migration.restore_point import tag_values
+from migration_ops.vault import Policy, forget, list_snapshots
+from migration_ops.vault.retention import apply_policy
+
+if TYPE_CHECKING:
+    from migration_ops.migration.journal import Event
+    from migration_ops.migration.plan import Plan
+    from migration_ops.migration.plan_sections import Retention
+    from migration_ops.vault import Repository, Snapshot
+
+LEFTOVER_AGE = timedelta(days=2)
+"""Volumes of a point that was never committed are kept so long: its run may still be retried."""
+
+_CLOSING = frozenset({"finished", "rolled-back", "resumed"})
+
+
+class CutoverUnderWayError(MigrationError):
+    """A cutover has stopped the source and isn't finished: nothing is forgotten meanwhile."""
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was forgotten.
+
+    :param kept: ids of the restore points that stay, newest first.
+    :param points: ids of those that are gone.
+    :param leftovers: number of snapshots that belonged to no committed point.
+    """
+
+    kept: list[str]
+    points: list[str]
+    leftovers: int
+
+
+def forget_points(
+    plan: Plan, repository: Repository, events: Sequence[Event], now: datetime | None = None
+) -> Forgotten:
+    """Forget the restore points that the plan's policy doesn't keep; their data goes with the next prune.
+
+    :param events: the plan's journal, of all runs.
+    :raises CutoverUnderWayError: while a cutover may still need any of them.
+    """
+    if run := open_cutover(events):
+        raise CutoverUnderWayError(
+            f"cutover {run} of plan {plan.name} has stopped the source: nothing is forgotten until it is "
+            "finished or rolled back"
+        )
+    snapshots = list_snapshots(repository, tags=[f"plan={plan.name}"])
+    commits: dict[str, Snapshot] = {}
+    for snapshot in snapshots:  # oldest first: of a point that was committed twice the newest counts
+        tags = tag_values(snapshot.tags)
+        if tags.get("content") == "resources" and "point" in tags:
+            commits[tags["point"]] = snapshot
+    kept, removed, _ = apply_policy(list(commits.values()), policy_of(plan.retention))
+    gone = {tag_values(snapshot.tags)["point"] for snapshot in removed}
+    too_old = ((now or datetime.now(UTC)) - LEFTOVER_AGE).timestamp() * 1e9
+    leftovers = [
+        snapshot
+        for snapshot in snapshots
+        if (point := tag_values(snapshot.tags).get("point")) is not None
+        and point not in commits
+        and snapshot.time < too_old
+    ]
+    doomed = [one for one in snapshots if tag_values(one.tags).get("point") in gone] + leftovers
+    if doomed:
+        forget(repository, snapshots=[snapshot.id for snapshot in doomed])
+    return Forgotten(
+        kept=[tag_values(snapshot.tags)["point"] for snapshot in kept],
+        points=sorted(gone),
+        leftovers=len(leftovers),
+    )
+
+
+def open_cutover(events: Sequence[Event]) -> str | None:
+    """The run of a cutover that stopped the source and wasn't brought to an end; nothing if there is none."""
+    begun = [event for event in events if event.name == QUIESCE_BEGUN]
+    if not begun:
+        return None
+    last = max(begun, key=lambda event: event.began)
+    closed = any(event.name in _CLOSING and event.ended > last.began for event in events)
+    return None if closed else last.run
+
+
+def policy_of(retention: Retention) -> Policy:
+    """The plan's retention in the vault's words."""
+    within = ""
+    if retention.keep_within:
+        days, rest = divmod(int(retention.keep_within.total_seconds()), 86_400)
+        within = f"{days}d{-(-rest // 3600)}h"
+    return Policy(
+        last=retention.keep_last,
+        hourly=retention.keep_hourly,
+        daily=retention.keep_daily,
+        weekly=retention.keep_weekly,
+        monthly=retention.keep_monthly,
+        within=within,
+    )
