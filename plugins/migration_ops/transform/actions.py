@@ -13,7 +13,7 @@ from migration_ops.transform.conversion import compile_conversion
 from migration_ops.transform.draft import Draft
 from migration_ops.transform.objects import Manifest, Parts
 from migration_ops.transform.patches import apply_json_patch, apply_merge_patch, apply_strategic_merge_patch
-from migration_ops.transform.paths import Path
+from migration_ops.transform.paths import compiled
 from migration_ops.transform.registry import adapters
 from migration_ops.transform.rules import (
     Action,
@@ -58,7 +58,7 @@ def tell(draft: Draft, spec: FindingSpec, context: Context, value: Any = None, k
 
 
 def _set(spec: SetAction) -> Step:
-    path = Path(spec.path)
+    path = compiled(spec.path)
     single = path.parts
 
     def step(draft: Draft, base: Parts, context: Context) -> None:
@@ -82,7 +82,7 @@ def _set(spec: SetAction) -> Step:
 
 
 def _remove(texts: list[str]) -> Step:
-    paths = [Path(text) for text in texts]
+    paths = [compiled(text) for text in texts]
 
     def step(draft: Draft, base: Parts, _context: Context) -> None:
         for path in paths:
@@ -159,7 +159,7 @@ def _translate_one(draft: Draft, place: Parts, key: str, spec: Translation, cont
 
 
 def _rename(spec: RenameAction) -> Step:
-    path = Path(spec.path)
+    path = compiled(spec.path)
 
     def step(draft: Draft, base: Parts, _context: Context) -> None:
         for parts, mapping in path.find(draft.get(base)):
@@ -173,7 +173,7 @@ def _rename(spec: RenameAction) -> Step:
 
 
 def _map(spec: MapAction) -> Step:
-    path = Path(spec.path)
+    path = compiled(spec.path)
 
     def step(draft: Draft, base: Parts, context: Context) -> None:
         table = context.param(spec.parameter) if spec.parameter is not None else spec.table

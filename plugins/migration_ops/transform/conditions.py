@@ -9,7 +9,7 @@ from typing import Any
 
 from migration_ops.transform.context import Context
 from migration_ops.transform.objects import Manifest, group_of, is_builtin_group, plural, value_at
-from migration_ops.transform.paths import Path
+from migration_ops.transform.paths import Path, compiled
 from migration_ops.transform.rules import Condition, ValueTest
 from migration_ops.transform.selectors import Selects, compile_label_selector, compile_selector
 
@@ -144,7 +144,7 @@ def _content(condition: Condition) -> list[Predicate]:
         chosen = compile_label_selector(condition.label_selector)
         predicates.append(_selected(chosen))
     for text in condition.jsonpath or ():
-        predicates.append(_selects_something(Path(text)))
+        predicates.append(_selects_something(compiled(text)))
     predicates += [_value_test(test) for test in condition.values or ()]
     return predicates
 
@@ -192,7 +192,7 @@ def _keyed(field: str, key: str, glob: str | None) -> Predicate:
 
 
 def _value_test(test: ValueTest) -> Predicate:
-    path = Path(test.path)
+    path = compiled(test.path)
     if test.exists is not None:
         return lambda part, _whole: bool(path.find(part)) is test.exists
     holds = _comparison(test)

@@ -7,6 +7,7 @@ wildcards; those are walked here directly, since a rule set looks at every objec
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import jsonpath
@@ -23,6 +24,16 @@ class _Wildcard:
 
 
 WILDCARD = _Wildcard()
+
+
+@lru_cache(maxsize=4096)
+def compiled(text: str) -> Path:
+    """Give a JSONPath, compiled once for the whole process.
+
+    :param text: the expression.
+    :raises ValueError: when it isn't JSONPath.
+    """
+    return Path(text)
 
 
 class Path:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from migration_ops.transform.paths import Path
+from migration_ops.transform.paths import compiled
 from migration_ops.transform.results import Severity
 
 MAXIMUM_PATTERN = 500
@@ -18,7 +18,7 @@ def _as_list(value: Any) -> Any:
 
 
 def _jsonpath(text: str) -> str:
-    Path(text)
+    compiled(text)
     return text
 
 

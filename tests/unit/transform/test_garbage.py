@@ -64,7 +64,7 @@ def damaged(draw: st.DrawFn) -> Any:
 
 
 @given(manifest=damaged())
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_damaged_manifest_never_breaks_the_engine(manifest: Any) -> None:
     with contextlib.suppress(ManifestError):  # it lost its name
         check_identity(manifest)

@@ -6,7 +6,7 @@ from migration_ops.transform.context import Context
 from migration_ops.transform.draft import Draft
 from migration_ops.transform.images import full_name, map_image
 from migration_ops.transform.objects import Parts
-from migration_ops.transform.paths import Path
+from migration_ops.transform.paths import compiled
 from migration_ops.transform.registry import adapter
 
 
@@ -44,7 +44,7 @@ def map_image_fields(draft: Draft, _base: Parts, context: Context) -> None:
     """
     group = draft.manifest["apiVersion"].rpartition("/")[0]
     for text in (context.param("image_fields") or {}).get(f"{group}/{draft.manifest['kind']}", ()):
-        for parts, _ in Path(text).find(draft.manifest):
+        for parts, _ in compiled(text).find(draft.manifest):
             _map(draft, parts, context)
 
 
