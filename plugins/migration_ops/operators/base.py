@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -137,3 +138,17 @@ def remember(context: Context, key: str, value: Any) -> None:
     store = context.get("task_state_store")
     if store is not None:
         store.set(key, value)
+
+
+def movers_result(value: Any) -> Any:
+    """What a mover's task returned.
+
+    Airflow 3.3.2 hands on as JSON text what a trigger gave as a task's result, and as it was what an operator
+    did.
+    """
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def movers_results(values: Any) -> list[Any]:
+    """What the tasks of a mapped mover returned; nothing if there was none to run."""
+    return [movers_result(value) for value in values or []]

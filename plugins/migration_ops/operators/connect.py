@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from migration_ops.operators.base import MigrationOperator
+from migration_ops.operators.base import MigrationOperator, movers_result
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -67,7 +67,7 @@ class ConnectReportOperator(MigrationOperator):
         """Write the table into the task's log."""
         from migration_ops.migration.report import connect_table
 
-        table = connect_table(self.found, self.probes)
+        table = connect_table(self.found, {side: movers_result(probe) for side, probe in self.probes.items()})
         for line in table.splitlines():
             self.log.info("%s", line)
         return table

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from migration_ops.operators.base import MigrationOperator
+from migration_ops.operators.base import MigrationOperator, movers_results
 from migration_ops.triggers.readiness import ReadinessTrigger
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class NoteStagedOperator(MigrationOperator):
         """Write it."""
         from migration_ops.migration.report import restored_volumes
 
-        data = {"volumes": restored_volumes(self.volumes)}
+        data = {"volumes": restored_volumes(movers_results(self.volumes))}
         self.journal.write(self.run_key(context), "staged", data=data)
         return data
 
@@ -123,7 +123,7 @@ class ApplyResourcesOperator(MigrationOperator):
         from migration_ops.migration.target import apply_part, load_adapted
 
         run, began = self.run_key(context), datetime.now(UTC)
-        self.journal.write(run, "restored", data={"volumes": restored_volumes(self.volumes)})
+        self.journal.write(run, "restored", data={"volumes": restored_volumes(movers_results(self.volumes))})
         objects = load_adapted(self.repository, self.adapted)
         outcome = apply_part(self.the_plan, self.target, objects, run, part="resources")
         for line in outcome.lines():

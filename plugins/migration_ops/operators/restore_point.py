@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from migration_ops.operators.base import MigrationOperator
+from migration_ops.operators.base import MigrationOperator, movers_results
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +108,7 @@ class CommitRestorePointOperator(MigrationOperator):
             cluster=SourceCluster(
                 name=self.source.name, identity=self.source.identity(), version=self.source.version()
             ),
-            volumes=[VolumeRecord.model_validate(record) for record in self.volumes or []],
+            volumes=[VolumeRecord.model_validate(record) for record in movers_results(self.volumes)],
             objects=found.counts_by_kind,
             left_out=[LeftOutRecord(object=one.object, reason=one.reason) for one in found.left_out],
             warnings=[f"{one.object} could not be read: {one.reason}" for one in found.unreadable],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from migration_ops.operators.base import MigrationOperator
+from migration_ops.operators.base import MigrationOperator, movers_results
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -36,7 +36,7 @@ class VerifyOperator(MigrationOperator):
         began = datetime.now(UTC)
         objects = load_adapted(self.repository, self.adapted)
         outcome = verify_target(
-            self.the_plan, self.target, self.target_hook.api_client, objects, list(self.volumes or [])
+            self.the_plan, self.target, self.target_hook.api_client, objects, movers_results(self.volumes)
         )
         for line in outcome.lines():
             self.log.info("%s", line)
@@ -78,7 +78,7 @@ class ReportCutoverOperator(MigrationOperator):
             run=run,
             events=self.journal.events(run),
             adapted=self.adapted,
-            restored=list(self.volumes or []),
+            restored=movers_results(self.volumes),
         )
         text = finish_text(report)
         for line in text.splitlines():

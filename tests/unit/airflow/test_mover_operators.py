@@ -1,5 +1,6 @@
 """A mover's task waits in the triggerer, finds its Job again, and deletes it only when all is known."""
 
+import json
 from types import SimpleNamespace
 
 import jinja2
@@ -10,7 +11,7 @@ from airflow.triggers.base import BaseTrigger
 
 from migration_ops.mover import Credentials, MoverFailedError, MoverNotStartedError
 from migration_ops.mover.submission import Submission
-from migration_ops.operators.base import RetryUnlessHopeless
+from migration_ops.operators.base import RetryUnlessHopeless, movers_results
 from migration_ops.operators.mover import BackupVolumeOperator, ProbeVaultOperator, RestoreVolumeOperator
 from migration_ops.triggers.mover import MoverTrigger
 
@@ -198,3 +199,9 @@ def test_only_errors_that_may_go_away_are_retried():
 def test_an_airflow_worker_that_is_drained_leaves_the_mover_alone():
     assert BackupVolumeOperator.on_kill is BaseOperator.on_kill
     assert MoverTrigger.on_kill is BaseTrigger.on_kill
+
+
+def test_results_are_read_whoever_ended_the_task():
+    record = {"namespace": "shop", "claim": "data"}
+    assert movers_results([record, json.dumps(record)]) == [record, record]
+    assert movers_results(None) == []
