@@ -12,22 +12,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlencode
 
 import orjson
 import tenacity
 import urllib3
 
-from migration_ops.cluster.errors import (
-    ApiError,
-    ClusterError,
-    ClusterUnreachable,
-    Forbidden,
-    KubeconfigError,
-    ServerFailed,
-    error_from_response,
-)
+from migration_ops.cluster.answers import JSON, Busy, parse, pause_seconds
+from migration_ops.cluster.errors import ClusterError, ClusterUnreachable, KubeconfigError
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -40,19 +33,8 @@ WORKERS = 16
 
 FIRST_PAUSE_SECONDS = 0.1
 
-JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-
-_BUSY = frozenset({429, 502, 503, 504})
-
-
-class _Busy(Exception):  # noqa: N818 (a signal to our own retry loop, never seen outside)
-    """An answer or a failure worth asking again for."""
-
-    def __init__(self, message: str, wait_seconds: float | None = None) -> None:
-        super().__init__(message)
-        self.wait_seconds = wait_seconds
 
 
 class Cluster:
@@ -65,7 +47,7 @@ class Cluster:
     """
 
     def __init__(self, api_client: ApiClient, name: str, *, retry_seconds: float = 150.0) -> None:
-        from kubernetes.client import rest
+        from kubernetes.client import rest  # here, since it takes a second that DAG parsing need not pay
 
         self.name = name
         self.retry_seconds = retry_seconds
@@ -177,17 +159,19 @@ class Cluster:
         # Nearly all requests end here: the retry machinery costs as much time as sending one.
         try:
             return once()
-        except _Busy as busy:
+        except Busy as busy:
             time.sleep(min(busy.wait_seconds or FIRST_PAUSE_SECONDS, bound))
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_Busy),
-            wait=_wait,
-            stop=tenacity.stop_after_delay(bound),
+            retry=tenacity.retry_if_exception_type(Busy),
+            wait=pause_seconds,
+            stop=lambda state: _given_up(state, bound),
             reraise=True,
         )
         try:
             return retrying(once)
-        except _Busy as busy:
+        except Busy as busy:
+            if busy.error is not None:
+                raise busy.error from None
             message = f"{described}: {busy} for {bound:.0f} s; check that {self._host} is up and reachable"
             raise ClusterUnreachable(message) from busy
 
@@ -224,8 +208,8 @@ class Cluster:
                     f"{described}: TLS failed: {error}; check the certificate authority of the connection"
                 )
                 raise ClusterError(message) from error
-            raise _Busy(f"no answer ({_brief(error)})") from error
-        return _answer(response, described)
+            raise Busy(f"no answer ({_brief(error)})") from error
+        return parse(response, described)
 
     def get(self, path: str, **options: Any) -> Any:
         """GET a path; see `request`.
@@ -279,16 +263,21 @@ class Cluster:
 
         return parsedate_to_datetime(stamp).timestamp() - time.time() if stamp else 0.0
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Close the pooled connections."""
         self._manager.clear()
 
 
-def _wait(state: tenacity.RetryCallState) -> float:
+def _given_up(state: tenacity.RetryCallState, bound: float) -> bool:
     failure = state.outcome.exception() if state.outcome else None
-    if isinstance(failure, _Busy) and failure.wait_seconds is not None:
-        return min(failure.wait_seconds, 10.0)
-    return tenacity.wait_random_exponential(multiplier=0.2, max=5)(state)
+    limit = failure.limit_seconds if isinstance(failure, Busy) else None
+    return (state.seconds_since_start or 0.0) >= (bound if limit is None else min(bound, limit))
 
 
 def _texts(query: Mapping[str, str | int | bool]) -> dict[str, str]:
@@ -300,30 +289,3 @@ def _texts(query: Mapping[str, str | int | bool]) -> dict[str, str]:
 def _brief(error: BaseException) -> str:
     text = str(error)
     return text if len(text) < 200 else text[:200] + "…"
-
-
-def _answer(response: urllib3.BaseHTTPResponse, described: str) -> Any:
-    data = response.data
-    try:
-        body = orjson.loads(data) if data else {}
-    except orjson.JSONDecodeError:
-        body = data.decode(errors="replace")
-        if response.status < 300 and response.headers.get("Content-Type", "").startswith(JSON):
-            raise _Busy("a cut-off answer") from None
-    if response.status < 300:
-        return body
-    error: ApiError = error_from_response(described, response.status, body)
-    if response.status in _BUSY:
-        after = response.headers.get("Retry-After", "")
-        raise _Busy(str(error), float(after) if after.isdigit() else None)
-    if _passes(error):
-        raise _Busy(str(error))
-    raise error
-
-
-def _passes(error: ApiError) -> bool:
-    """Whether an answer comes of a server that is only starting, or has lost its store for a moment."""
-    if isinstance(error, ServerFailed):
-        return error.reason in {"ServerTimeout", "Timeout"} or "etcdserver:" in str(error)
-    # RBAC refuses everybody while it has not read its roles yet, and says that it did not find them.
-    return isinstance(error, Forbidden) and "RBAC: " in str(error) and "not found" in str(error)

@@ -40,6 +40,7 @@ class DryRun:
             for one in objects
             if ObjectReference.of(one).group_kind == ("", "Namespace")
         }
+        self._set = {ObjectReference.of(one).identity for one in objects}
         self._definitions = {
             (one["spec"]["group"], one["spec"]["names"]["kind"]): one
             for one in objects
@@ -74,6 +75,8 @@ class DryRun:
         :param anew: the object would be made anew, so it must not be compared with the one that is there.
         """
         reference = ObjectReference.of(manifest)
+        if reference.group_kind == ("", "Pod"):
+            manifest = self._without_newcomers(manifest)
         if not reference.namespace or (reference.namespace in self._namespaces and not anew):
             return manifest
         # Another name, so that it never meets an object that is really there; a digest keeps it short.
@@ -83,3 +86,17 @@ class DryRun:
             other["metadata"]["namespace"] = STAND_IN
         other["metadata"]["name"] = f"{reference.name[:40].rstrip('-.')}-{digest}"
         return other
+
+    def _without_newcomers(self, pod: Manifest) -> Manifest:
+        """Admission refuses a pod whose account or classes are missing, also when the set brings them."""
+        reference = ObjectReference.of(pod)
+        spec = dict(pod.get("spec") or {})
+        for field, group, kind, namespace in (
+            ("serviceAccountName", "", "ServiceAccount", reference.namespace),
+            ("priorityClassName", "scheduling.k8s.io", "PriorityClass", ""),
+            ("runtimeClassName", "node.k8s.io", "RuntimeClass", ""),
+        ):
+            if (group, kind, namespace, spec.get(field)) in self._set:
+                del spec[field]
+                spec.pop("serviceAccount" if kind == "ServiceAccount" else field, None)
+        return {**pod, "spec": spec}

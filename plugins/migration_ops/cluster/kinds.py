@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from migration_ops.cluster.connection import JSON, Cluster
+from migration_ops.cluster.answers import JSON
+from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.errors import ClusterError
 from migration_ops.cluster.reference import ObjectReference, split_api_version
 

@@ -173,6 +173,7 @@ def test_a_dry_run_judges_everything_and_changes_nothing(
     negative = deployment(space, "negative", replicas=-1)
     objects = [
         *shop(space),
+        obj("Pod", space, "tool", spec=pod_template({}, serviceAccountName="web")["spec"]),
         broken,
         negative,
         crd(group),

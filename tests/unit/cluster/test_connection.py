@@ -159,3 +159,13 @@ def test_parallel_work_keeps_the_order_and_raises_the_first_failure(cluster: Clu
 
     with pytest.raises(ValueError, match="3"):
         list(cluster.each(fail, range(50)))
+
+
+def test_a_role_that_stays_missing_is_a_refusal_and_not_a_server_that_is_away(
+    server: FakeServer, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("migration_ops.cluster.answers.STARTING_SECONDS", 0.3)
+    message = 'nodes is forbidden: RBAC: clusterrole.rbac.authorization.k8s.io "gone" not found'
+    server.on("/version", status(403, message, "Forbidden"))
+    with pytest.raises(Forbidden, match="gone"):
+        cluster.version()
