@@ -20,6 +20,7 @@ $(STAMP): requirements-dev.lock pyproject.toml .ci/make-env
 
 demo: ## run a whole migration between two real clusters, and leave Airflow's UI running
 	@.ci/make-env --check
+	@if command -v python3 >/dev/null; then python3 -B -m tests.demo.preflight; fi
 	@$(MAKE) --no-print-directory env
 	@$(PY) -m tests.demo up
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from tests.demo import metadata_database, preflight
 from tests.demo.airflow_stack import USER, AirflowStack
-from tests.demo.ground import Ground, foreign_ground, is_foreign, lab_ground
+from tests.demo.ground import Ground, foreign_ground, lab_ground
 from tests.demo.process import stop_all
 from tests.demo.progress import Progress
 from tests.demo.scenario import Scenario, Step
@@ -120,7 +120,7 @@ def down(workspace: Workspace, progress: Progress) -> None:
 
 
 def _ground(workspace: Workspace, progress: Progress) -> Ground:
-    if is_foreign():
+    if preflight.is_foreign():
         settings = {name: value for name, value in os.environ.items() if name.startswith("DEMO_")}
         workspace.remember(foreign=settings)  # for `down`, which may be typed in another shell
         return foreign_ground(settings)

@@ -121,11 +121,6 @@ class Ground:
             node.import_image(mover, [MOVER_IMAGE])
 
 
-def is_foreign(environment: Mapping[str, str] = os.environ) -> bool:
-    """Say whether the demo is asked to use clusters of one's own."""
-    return "DEMO_SOURCE_KUBECONFIG" in environment or "DEMO_TARGET_KUBECONFIG" in environment
-
-
 def lab_ground(lab: Lab) -> Ground:
     """Return the running lab as ground."""
     store = ObjectStore(

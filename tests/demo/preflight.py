@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.demo.ground import is_foreign
 from tests.lab import preflight as lab_preflight
 
 FOREIGN = {
@@ -26,6 +26,11 @@ ALTERNATIVES = """What works instead:
 
 class NotHereError(Exception):
     """The demo can't run on this machine; the message says why and what can be done instead."""
+
+
+def is_foreign(environment: Mapping[str, str] = os.environ) -> bool:
+    """Say whether the demo is asked to use clusters of one's own."""
+    return "DEMO_SOURCE_KUBECONFIG" in environment or "DEMO_TARGET_KUBECONFIG" in environment
 
 
 def check(environment: Mapping[str, str] = os.environ) -> None:
@@ -48,3 +53,10 @@ def _missing_for_foreign(environment: Mapping[str, str]) -> list[str]:
         if path and not Path(path).is_file():
             missing.append(f"{name}: there is no file {path}")
     return missing
+
+
+if __name__ == "__main__":
+    try:
+        check()
+    except NotHereError as reason:
+        sys.exit(str(reason))
