@@ -138,10 +138,8 @@ class LabKeeper:
         if missing:
             print("== the lab can't run here, its tests will skip: " + "; ".join(missing), flush=True)
             return
-        if Lab.running():
-            return
         print("\n== lab", flush=True)
-        self.started = True
+        self.started = not any(part.pid for part in Lab().status())
         subprocess.run([sys.executable, "-m", "tests.lab", "up"], cwd=ROOT, check=True)
 
     def stop(self) -> None:
