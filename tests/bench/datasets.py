@@ -8,8 +8,9 @@ from pathlib import Path
 
 _MIB = 1 << 20
 _WORDS = (
-    b"order customer item price total shipped pending cancelled street city country invoice payment card error"
-    b" warning info debug request response latency timeout retry queue worker shard replica leader commit abort"
+    b"order customer item price total shipped pending cancelled street city country invoice payment card"
+    b" error warning info debug request response latency timeout retry queue worker shard replica leader"
+    b" commit abort"
 ).split()
 
 
