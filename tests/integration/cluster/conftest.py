@@ -18,6 +18,9 @@ from tests.lab.foreign import AnyCluster
 PAUSE = "docker.io/local/pause:1"
 """An image that every lab cluster has, whose program does nothing."""
 
+MOVER = "docker.io/local/migration-ops-mover:1"
+"""Every lab cluster has this as well; it holds Python."""
+
 Manifest = dict[str, Any]
 
 

@@ -88,6 +88,94 @@ def many(space: str) -> list[Manifest]:
     return objects
 
 
+def definition(group: str, kind: str, version: str) -> Manifest:
+    """A product's definition, without a schema."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    found = crd(group, kind)
+    served = {"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    found["spec"]["versions"] = [served]
+    return found
+
+
+def test_gitops_and_autoscalers_of_other_products_rest_while_quiesced(cluster: Cluster, unique: str) -> None:
+    products = [
+        definition("argoproj.io", "Application", "v1alpha1"),
+        definition("kustomize.toolkit.fluxcd.io", "Kustomization", "v1"),
+        definition("helm.toolkit.fluxcd.io", "HelmRelease", "v2"),
+        definition("keda.sh", "ScaledObject", "v1alpha1"),
+    ]
+    apply(cluster, products, plan="products", run="1")
+    automated = {"automated": {"prune": True, "selfHeal": True}}
+    flux = "kustomize.toolkit.fluxcd.io/v1"
+    inventory = {"inventory": {"entries": [{"id": f"{unique}_web_apps_Deployment", "v": "v1"}]}}
+    elsewhere = {"destination": {"namespace": "elsewhere"}, "syncPolicy": automated}
+    gitops = [
+        obj("Application", unique, "shop", "argoproj.io/v1alpha1", spec={
+            "destination": {"namespace": unique}, "syncPolicy": automated}),
+        obj("Application", unique, "other", "argoproj.io/v1alpha1", spec=elsewhere),
+        obj("Kustomization", unique, "shop", flux, spec={"path": "./"}, status=inventory),
+        obj("HelmRelease", unique, "shop", "helm.toolkit.fluxcd.io/v2", spec={"targetNamespace": unique}),
+        obj("ScaledObject", unique, "web", "keda.sh/v1alpha1", spec={"scaleTargetRef": {"name": "web"}}),
+    ]  # fmt: skip
+    create(cluster, obj("Namespace", None, unique), deployment(unique, "web", replicas=0), *gitops)
+    names = [reference_of(one) for one in gitops]
+    before = {name: read(cluster, name) for name in names}
+
+    record = quiesce(cluster, [unique], plan=unique, run="1", timeout=60)
+
+    assert {one.object for one in record.workloads} == {name for name in names if not name.endswith("/other")}
+    during = {name: read(cluster, name) for name in names}
+    assert during[names[0]]["spec"]["syncPolicy"] == {}
+    assert during[names[1]]["spec"] == elsewhere
+    assert during[names[2]]["spec"]["suspend"] is True
+    assert during[names[3]]["spec"]["suspend"] is True
+    assert during[names[4]]["metadata"]["annotations"]["autoscaling.keda.sh/paused"] == "true"
+
+    assert resume(cluster, unique).complete
+    after = {name: read(cluster, name) for name in names}
+    assert after[names[0]]["spec"] == before[names[0]]["spec"]
+    assert after[names[2]]["spec"] == {"path": "./", "suspend": False}
+    assert after[names[4]]["metadata"].get("annotations", {}) == {}
+
+
+def test_quiesce_waits_until_volumes_are_detached(cluster: Cluster, unique: str) -> None:
+    web = deployment(unique, "web", claims=["data"])
+    data = claim(unique, "data", "alicloud-disk-essd")
+    create(cluster, obj("Namespace", None, unique), data, web)
+    assert wait_ready(cluster, [web, data], 90).ready
+    volume = read(cluster, f"v1/PersistentVolumeClaim/{unique}/data")["spec"]["volumeName"]
+    spec = {"attacher": "example.com", "nodeName": "n1", "source": {"persistentVolumeName": volume}}
+    create(cluster, obj("VolumeAttachment", None, unique, "storage.k8s.io/v1", spec=spec))
+
+    with pytest.raises(QuiesceTimeout, match=f"volume of {unique}/data is attached to node n1"):
+        quiesce(cluster, [unique], plan=unique, run="1", timeout=8)
+    quiesce(cluster, [unique], plan=unique, run="1", timeout=8, wait_detached=False)
+
+    cluster.request("DELETE", f"/apis/storage.k8s.io/v1/volumeattachments/{unique}")
+    assert quiesce(cluster, [unique], plan=unique, run="1", timeout=30).finished
+
+
+@pytest.mark.parametrize(("file", "needed"), [("source", source_permissions), ("target", target_permissions)])
+def test_the_shipped_roles_grant_all_that_is_needed(
+    cluster: Cluster, unique: str, file: str, needed: Callable[[list[str]], list[Permission]]
+) -> None:
+    role = yaml.safe_load((Path(__file__).parents[3] / f"include/rbac/{file}.yaml").read_text())
+    role["metadata"]["name"] = unique
+    role_ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": unique}
+    subject = {"kind": "ServiceAccount", "name": "mover", "namespace": unique}
+    create(
+        cluster,
+        obj("Namespace", None, unique),
+        obj("ServiceAccount", unique, "mover"),
+        role,
+        obj("ClusterRoleBinding", None, unique, RBAC, roleRef=role_ref, subjects=[subject]),
+    )
+    account = as_account(cluster, unique, "mover")
+    results = check_permissions(account, needed([unique]))
+    assert [str(one.permission) for one in results if not one.allowed] == []
+    account.close()
+
+
 def test_apply_survives_a_restart(cluster: Cluster, unique: str, restart: Callable[[float], None]) -> None:
     seen = 0
 
@@ -175,91 +263,3 @@ def test_a_server_that_stays_away_is_named(own: LabCluster) -> None:
             impatient.version()
     finally:
         own.start("apiserver")
-
-
-def definition(group: str, kind: str, version: str) -> Manifest:
-    """A product's definition, without a schema."""
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    found = crd(group, kind)
-    served = {"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-    found["spec"]["versions"] = [served]
-    return found
-
-
-def test_gitops_and_autoscalers_of_other_products_rest_while_quiesced(cluster: Cluster, unique: str) -> None:
-    products = [
-        definition("argoproj.io", "Application", "v1alpha1"),
-        definition("kustomize.toolkit.fluxcd.io", "Kustomization", "v1"),
-        definition("helm.toolkit.fluxcd.io", "HelmRelease", "v2"),
-        definition("keda.sh", "ScaledObject", "v1alpha1"),
-    ]
-    apply(cluster, products, plan="products", run="1")
-    automated = {"automated": {"prune": True, "selfHeal": True}}
-    flux = "kustomize.toolkit.fluxcd.io/v1"
-    inventory = {"inventory": {"entries": [{"id": f"{unique}_web_apps_Deployment", "v": "v1"}]}}
-    elsewhere = {"destination": {"namespace": "elsewhere"}, "syncPolicy": automated}
-    gitops = [
-        obj("Application", unique, "shop", "argoproj.io/v1alpha1", spec={
-            "destination": {"namespace": unique}, "syncPolicy": automated}),
-        obj("Application", unique, "other", "argoproj.io/v1alpha1", spec=elsewhere),
-        obj("Kustomization", unique, "shop", flux, spec={"path": "./"}, status=inventory),
-        obj("HelmRelease", unique, "shop", "helm.toolkit.fluxcd.io/v2", spec={"targetNamespace": unique}),
-        obj("ScaledObject", unique, "web", "keda.sh/v1alpha1", spec={"scaleTargetRef": {"name": "web"}}),
-    ]  # fmt: skip
-    create(cluster, obj("Namespace", None, unique), deployment(unique, "web", replicas=0), *gitops)
-    names = [reference_of(one) for one in gitops]
-    before = {name: read(cluster, name) for name in names}
-
-    record = quiesce(cluster, [unique], plan=unique, run="1", timeout=60)
-
-    assert {one.object for one in record.workloads} == {name for name in names if not name.endswith("/other")}
-    during = {name: read(cluster, name) for name in names}
-    assert during[names[0]]["spec"]["syncPolicy"] == {}
-    assert during[names[1]]["spec"] == elsewhere
-    assert during[names[2]]["spec"]["suspend"] is True
-    assert during[names[3]]["spec"]["suspend"] is True
-    assert during[names[4]]["metadata"]["annotations"]["autoscaling.keda.sh/paused"] == "true"
-
-    assert resume(cluster, unique).complete
-    after = {name: read(cluster, name) for name in names}
-    assert after[names[0]]["spec"] == before[names[0]]["spec"]
-    assert after[names[2]]["spec"] == {"path": "./", "suspend": False}
-    assert after[names[4]]["metadata"].get("annotations", {}) == {}
-
-
-def test_quiesce_waits_until_volumes_are_detached(cluster: Cluster, unique: str) -> None:
-    web = deployment(unique, "web", claims=["data"])
-    data = claim(unique, "data", "alicloud-disk-essd")
-    create(cluster, obj("Namespace", None, unique), data, web)
-    assert wait_ready(cluster, [web, data], 90).ready
-    volume = read(cluster, f"v1/PersistentVolumeClaim/{unique}/data")["spec"]["volumeName"]
-    spec = {"attacher": "example.com", "nodeName": "n1", "source": {"persistentVolumeName": volume}}
-    create(cluster, obj("VolumeAttachment", None, unique, "storage.k8s.io/v1", spec=spec))
-
-    with pytest.raises(QuiesceTimeout, match=f"volume of {unique}/data is attached to node n1"):
-        quiesce(cluster, [unique], plan=unique, run="1", timeout=8)
-    quiesce(cluster, [unique], plan=unique, run="1", timeout=8, wait_detached=False)
-
-    cluster.request("DELETE", f"/apis/storage.k8s.io/v1/volumeattachments/{unique}")
-    assert quiesce(cluster, [unique], plan=unique, run="1", timeout=30).finished
-
-
-@pytest.mark.parametrize(("file", "needed"), [("source", source_permissions), ("target", target_permissions)])
-def test_the_shipped_roles_grant_all_that_is_needed(
-    cluster: Cluster, unique: str, file: str, needed: Callable[[list[str]], list[Permission]]
-) -> None:
-    role = yaml.safe_load((Path(__file__).parents[3] / f"include/rbac/{file}.yaml").read_text())
-    role["metadata"]["name"] = unique
-    role_ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": unique}
-    subject = {"kind": "ServiceAccount", "name": "mover", "namespace": unique}
-    create(
-        cluster,
-        obj("Namespace", None, unique),
-        obj("ServiceAccount", unique, "mover"),
-        role,
-        obj("ClusterRoleBinding", None, unique, RBAC, roleRef=role_ref, subjects=[subject]),
-    )
-    account = as_account(cluster, unique, "mover")
-    results = check_permissions(account, needed([unique]))
-    assert [str(one.permission) for one in results if not one.allowed] == []
-    account.close()
