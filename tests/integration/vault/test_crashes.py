@@ -25,7 +25,7 @@ from migration_ops.vault.snapshot import list_snapshots
 from migration_ops.vault.verifier import verify
 
 PASSWORD = "a password of the tests"
-KILLS = int(os.environ.get("VAULT_KILLS", "20"))
+LONG = bool(os.environ.get("MIGRATION_OPS_LONG_TESTS"))  # set by `make test-long`
 
 # Each instant is a call that a process dies before: the method's place, and which call of it.
 BACKUP_INSTANTS = [
@@ -153,11 +153,14 @@ def test_a_backup_that_dies_at_a_chosen_instant_harms_nothing(
     )
 
 
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kills", [160 if LONG else 12])
 def test_backups_killed_at_random_harm_nothing_and_go_on(
     repo: Repository,
     location: str,
     source: Path,
     tmp_path: Path,
+    kills: int,
     vault_command: Callable[..., subprocess.Popen[bytes]],
     checked_by_restic: Callable[[], None],
 ) -> None:
@@ -166,7 +169,7 @@ def test_backups_killed_at_random_harm_nothing_and_go_on(
     assert _wait(vault_command("backup", "--as-root", source))[0] == 0
     usual = time.monotonic() - started
     killed = 0
-    for number in range(KILLS):
+    for number in range(kills):
         (source / f"new {number}").write_bytes(rng.randbytes(2_500_000))
         process = vault_command("backup", "--as-root", source)
         time.sleep(rng.uniform(0.3, 1.0) * usual)
@@ -210,16 +213,19 @@ def _make_waste(repo: Repository, location: str, source: Path) -> None:
     path.write_bytes(orphan)
 
 
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kills", [20 if LONG else 4])
 def test_prunes_killed_at_random_lose_nothing(
     repo: Repository,
     location: str,
     source: Path,
     tmp_path: Path,
+    kills: int,
     vault_command: Callable[..., subprocess.Popen[bytes]],
     checked_by_restic: Callable[[], None],
 ) -> None:
     rng = random.Random(13)
-    for _ in range(max(3, KILLS // 5)):
+    for _ in range(kills):
         for number in range(6):
             (source / f"waste {number}").write_bytes(rng.randbytes(1_500_000))
         backup(open_repository(location, PASSWORD), [source], as_root=True)
@@ -233,11 +239,14 @@ def test_prunes_killed_at_random_lose_nothing(
     _assert_whole(location, source, tmp_path, checked_by_restic)
 
 
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kills", [20 if LONG else 4])
 def test_restores_killed_at_random_end_right_when_run_again(
     repo: Repository,
     location: str,
     source: Path,
     tmp_path: Path,
+    kills: int,
     vault_command: Callable[..., subprocess.Popen[bytes]],
 ) -> None:
     rng = random.Random(14)
@@ -247,7 +256,7 @@ def test_restores_killed_at_random_end_right_when_run_again(
             file.seek(rng.randrange(path.stat().st_size))
             file.write(rng.randbytes(50_000))
     second = backup(repo, [source], as_root=True).snapshot_id
-    for _ in range(max(4, KILLS // 4)):
+    for _ in range(kills):
         target = tmp_path / "target"
         shutil.rmtree(target, ignore_errors=True)
         restore(repo, first, target)
