@@ -21,6 +21,7 @@ from migration_ops.cluster import (
 )
 
 from .conftest import (
+    MOVER,
     PAUSE,
     Manifest,
     claim,
