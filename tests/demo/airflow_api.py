@@ -13,7 +13,6 @@ import tenacity
 from tests.demo.progress import Progress
 
 TERMINAL = {"success", "failed"}
-UNFINISHED_WELL = {"failed", "upstream_failed"}
 API = "/api/v2"
 # Nobody reads a question faster. An answer that comes before the scheduler has noticed that the task waits
 # makes Airflow 3.3 take the resumed task for one that was lost, and fail it.
