@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ _MOST_GAP_REMOTE = 1024 * 1024
 _MOST_RANGE = 8 * 1024 * 1024
 # Blobs that shrink so much when compressed may be zeros; only these are compared with the id of zeros.
 _ZERO_RATIO = 100
+_SMALL_BLOB = 64 * 1024
+# How many windows may be under way.
+WINDOWS = 4
 
 Place = tuple[RestoredFile, int]
 
@@ -75,8 +79,10 @@ class ContentWriter:
         remote = repo.backend.connections > 2
         self._most_gap = _MOST_GAP_REMOTE if remote else _MOST_GAP_LOCAL
         self._workers = max(os.cpu_count() or 2, repo.backend.connections if remote else 2)
+        self._is_remote = remote
         self._pool: ThreadPoolExecutor | None = None
-        self._running: list[Future[None]] = []
+        self._small_pool: ThreadPoolExecutor
+        self._windows: deque[list[Future[None]]] = deque()
 
     def __len__(self) -> int:
         return len(self._wanted) + len(self._ready) + len(self._compare)
@@ -137,31 +143,45 @@ class ContentWriter:
         wanted.targets.append((file, offset))
 
     def start(self) -> None:
-        """Begin to do all that was planned, after what was begun before is done; planning goes on meanwhile.
+        """Begin to do all that was planned; a few windows may be under way at once, planning goes on meanwhile.
+
+        Large blobs go to several threads. Small ones go to a single one beside them: the work on these is mostly
+        the interpreter's own, and more threads would only wait for each other.
 
         :raises Interrupted: if it was asked to stop.
         """
-        self.drain()
+        while len(self._windows) >= WINDOWS:
+            self._wait_for(self._windows.popleft())
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._workers, "restore")
+            self._small_pool = ThreadPoolExecutor(1, "restore-small")
         compare, self._compare = self._compare, []
         for _ in self._pool.map(self._compare_file, compare):
             self._stop.check()
         wanted, self._wanted = self._wanted, {}
         ready, self._ready = self._ready, []
-        self._running = [self._pool.submit(self._fetch, blobs) for blobs in self._ranges(wanted)]
+        window: list[Future[None]] = []
+        for blobs in self._ranges(wanted):
+            last = blobs[-1].place.blob
+            average = (last.offset + last.length - blobs[0].place.blob.offset) / len(blobs)
+            small = average < _SMALL_BLOB and not self._is_remote
+            window.append((self._small_pool if small else self._pool).submit(self._fetch, blobs))
         if ready:
-            self._running.append(self._pool.submit(self._finish_all, ready))
+            window.append(self._small_pool.submit(self._finish_all, ready))
+        self._windows.append(window)
+
+    def _wait_for(self, window: list[Future[None]]) -> None:
+        for future in window:
+            future.result()
+            self._stop.check()
 
     def drain(self) -> None:
         """Wait until all that was begun is done.
 
         :raises Interrupted: if it was asked to stop.
         """
-        running, self._running = self._running, []
-        for future in running:
-            future.result()
-            self._stop.check()
+        while self._windows:
+            self._wait_for(self._windows.popleft())
 
     def _finish_all(self, files: list[RestoredFile]) -> None:
         for file in files:
@@ -252,6 +272,11 @@ class ContentWriter:
                 file.fail(error)
             self._settle(wanted)
             return
+        if len(wanted.targets) == 1 and wanted.targets[0][0].write_whole(plaintext):
+            with self._lock:
+                self.counts.bytes_written += len(plaintext)
+            self._finished(wanted.targets[0][0])
+            return
         for file, offset in wanted.targets:
             try:
                 file.write(offset, plaintext)
@@ -269,4 +294,5 @@ class ContentWriter:
     def close(self) -> None:
         """End the threads."""
         if self._pool is not None:
+            self._small_pool.shutdown(cancel_futures=True)
             self._pool.shutdown(cancel_futures=True)

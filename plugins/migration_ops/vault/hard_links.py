@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 
+from migration_ops.vault.content_writer import WINDOWS
 from migration_ops.vault.node import Node
 from migration_ops.vault.restored_file import OpenFolder
 from migration_ops.vault.target_folder import open_path, remove
@@ -31,7 +33,7 @@ class HardLinks:
         # Inode on the disk -> the group that it now belongs to.
         self._taken: dict[int, tuple[int, int]] = {}
         self._planned: list[Link] = []
-        self._under_way: list[Link] = []
+        self._under_way: deque[list[Link]] = deque()
 
     def plan(self, folder: OpenFolder, node: Node) -> bool:
         """Plan a link to the name of the group that was met first.
@@ -69,11 +71,13 @@ class HardLinks:
     def next_window(self, *, last: bool) -> list[Link]:
         """The links whose first name is written by now.
 
-        That is so for what was planned before the window before this one began; at the end, for all.
+        That is so for what was planned so many windows ago as may be under way; at the end, for all.
         """
-        ready, self._under_way, self._planned = self._under_way, self._planned, []
-        if last:
-            ready, self._under_way = ready + self._under_way, []
+        self._under_way.append(self._planned)
+        self._planned = []
+        ready: list[Link] = []
+        while self._under_way and (last or len(self._under_way) > WINDOWS):
+            ready += self._under_way.popleft()
         return ready
 
     def make(self, link: Link) -> None:

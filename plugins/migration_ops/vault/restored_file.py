@@ -123,6 +123,26 @@ class RestoredFile:
         else:
             write_fully(descriptor, data, offset)
 
+    def write_whole(self, data: bytes | bytearray | memoryview) -> bool:
+        """Make a new file of one blob in one go, metadata included.
+
+        :returns: False if this is no such file; then nothing was done.
+        """
+        node = self.node
+        whole = self.fresh and self._outstanding == 1 and len(data) == node.size and not self.sparse
+        if not whole or not self.folder.plain:
+            return False
+        if self._descriptor >= 0 or self.error is not None:
+            return False
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._descriptor = os.open(self.node.name, flags, 0o600, dir_fd=self.folder.descriptor)
+            write_fully(self._descriptor, data, 0)
+        except OSError as error:
+            self.fail(error)
+        self._outstanding = 0
+        return True
+
     def write_zeros(self, offset: int, length: int) -> None:
         """Make a range a hole."""
         with self._lock:

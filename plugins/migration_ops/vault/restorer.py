@@ -32,7 +32,7 @@ from migration_ops.vault.target_folder import enter_folder, remove
 from migration_ops.vault.tree import decode_tree, pair_nodes
 
 _WINDOW_ITEMS = 3_000
-_WINDOW_FOLDERS = 200
+_WINDOW_FOLDERS = 100
 
 
 @dataclass
