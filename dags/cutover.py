@@ -67,7 +67,11 @@ def cutover(plan: Plan) -> DAG:
         )
         ready = WaitReadyOperator(task_id="ready", **what)
         verify = VerifyOperator(
-            task_id="verify", volumes=restore.output, trigger_rule=TriggerRule.NONE_FAILED, **what
+            task_id="verify",
+            volumes=restore.output,
+            ready=ready.output,
+            trigger_rule=TriggerRule.NONE_FAILED,
+            **what,
         )
         report = ReportCutoverOperator(
             task_id="report", volumes=restore.output, trigger_rule=TriggerRule.NONE_FAILED, **what

@@ -59,14 +59,22 @@ class Journal:
         self._host = host
 
     def write(
-        self, run: str, name: str, *, began: datetime | None = None, data: dict[str, Any] | None = None
+        self,
+        run: str,
+        name: str,
+        *,
+        began: datetime | None = None,
+        ended: datetime | None = None,
+        data: dict[str, Any] | None = None,
     ) -> Event:
         """Write one event.
 
         :param run: the run as a label value.
+        :param began: when it began; when it ended, if it took no time.
+        :param ended: when it ended; now, unless somebody else saw its end.
         """
-        now = datetime.now(UTC)
-        event = Event(plan=self._plan, run=run, name=name, began=began or now, ended=now, data=data or {})
+        end = ended or datetime.now(UTC)
+        event = Event(plan=self._plan, run=run, name=name, began=began or end, ended=end, data=data or {})
         tags = [f"plan={self._plan}", "content=journal", f"run={run}", f"event={name}"]
         save_documents(self._repository, {_FILE: event.model_dump(mode="json")}, tags, self._host)
         return event

@@ -134,7 +134,7 @@ class ApplyResourcesOperator(MigrationOperator):
 
 
 class WaitReadyOperator(MigrationOperator):
-    """Waits in the triggerer until the target's workloads are ready.
+    """Waits in the triggerer until the target's workloads are ready; returns when it began and ended.
 
     :param adapted: snapshot of the adapted objects.
     """
@@ -146,33 +146,28 @@ class WaitReadyOperator(MigrationOperator):
         self.adapted = adapted
 
     def execute(self, context: Context) -> None:
-        """Hand the workloads' names to the trigger."""
+        """Hand the workloads' names to the trigger, which ends the task when they are ready."""
         from migration_ops.migration.target import load_adapted, readiness_subjects
 
         timeout = self.the_plan.restore.ready_timeout
-        began = datetime.now(UTC).isoformat()
         self.defer(
             trigger=ReadinessTrigger(
                 conn_id=self.target_conn_id,
                 objects=readiness_subjects(load_adapted(self.repository, self.adapted)),
                 deadline=time.time() + timeout.total_seconds(),
+                began=datetime.now(UTC).isoformat(),
             ),
-            method_name="resume_with",
-            kwargs={"began": began},
+            method_name="give_up",
             timeout=timeout + timedelta(minutes=5),
         )
 
-    def resume_with(self, context: Context, event: dict[str, Any], began: str) -> dict[str, Any]:
-        """Go on when all is ready.
+    def give_up(self, context: Context, event: dict[str, Any]) -> None:
+        """Say what isn't ready in time.
 
-        :raises NotReadyError: if something isn't ready in time; names it with its reasons.
+        :raises NotReadyError: always, with the reasons of each object.
         """
         from migration_ops.migration.errors import NotReadyError
 
-        if not event["ready"]:
-            raise NotReadyError(
-                f"not ready after {self.the_plan.restore.ready_timeout}: " + "; ".join(event["reasons"])
-            )
-        done = self.journal.write(self.run_key(context), "ready", began=datetime.fromisoformat(began))
-        self.log.info("Everything is ready after %.1f s", done.seconds)
-        return {"seconds": done.seconds}
+        raise NotReadyError(
+            f"not ready after {self.the_plan.restore.ready_timeout}: " + "; ".join(event["reasons"])
+        )

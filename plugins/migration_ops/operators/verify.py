@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from migration_ops.operators.base import MigrationOperator, movers_results
+from migration_ops.operators.base import MigrationOperator, movers_result, movers_results
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -16,14 +16,16 @@ class VerifyOperator(MigrationOperator):
 
     :param adapted: snapshot of the adapted objects.
     :param volumes: what the restores returned.
+    :param ready: when the workloads became ready, for the journal.
     """
 
-    template_fields = ("adapted", "volumes")
+    template_fields = ("adapted", "volumes", "ready")
 
-    def __init__(self, *, adapted: Any, volumes: Any, **kwargs: Any) -> None:
+    def __init__(self, *, adapted: Any, volumes: Any, ready: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.adapted = adapted
         self.volumes = volumes
+        self.ready = ready
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check resources, volumes and probes; the downtime ends here.
@@ -41,8 +43,15 @@ class VerifyOperator(MigrationOperator):
         for line in outcome.lines():
             self.log.info("%s", line)
         outcome.raise_for_differences()
+        run, times = self.run_key(context), movers_result(self.ready)
+        verified = self.journal.write(run, "verified", began=began, data=outcome.model_dump(mode="json"))
+        self.log.info("Verified in %.1f s", verified.seconds)
+        # Written after the downtime's end, with the times that the trigger took.
         self.journal.write(
-            self.run_key(context), "verified", began=began, data=outcome.model_dump(mode="json")
+            run,
+            "ready",
+            began=datetime.fromisoformat(times["began"]),
+            ended=datetime.fromisoformat(times["ended"]),
         )
         return outcome.model_dump(mode="json")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from migration_ops.triggers.mover import NOTICE_SECONDS
 
@@ -15,15 +16,17 @@ _SLICE_SECONDS = 20.0  # how long one look may wait; a triggerer that stops wait
 
 
 class ReadinessTrigger(BaseTrigger):
-    """Fires when all objects are ready, or the deadline has passed.
+    """Ends its task when all objects are ready, and fires when the deadline has passed.
 
     :param conn_id: connection of the cluster.
     :param objects: kind, name and namespace of what has to be ready; no more of a manifest is needed.
     :param deadline: until when, as seconds since the epoch.
+    :param began: since when it is waited, in ISO 8601; handed back with the end.
     """
 
-    def __init__(self, *, conn_id: str, objects: list[dict[str, Any]], deadline: float) -> None:
+    def __init__(self, *, conn_id: str, objects: list[dict[str, Any]], deadline: float, began: str) -> None:
         super().__init__()
+        self.began = began
         self.conn_id = conn_id
         self.objects = objects
         self.deadline = deadline
@@ -34,6 +37,7 @@ class ReadinessTrigger(BaseTrigger):
             "conn_id": self.conn_id,
             "objects": self.objects,
             "deadline": self.deadline,
+            "began": self.began,
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -47,9 +51,14 @@ class ReadinessTrigger(BaseTrigger):
             except Exception as error:  # noqa: BLE001 - any failure to ask is treated alike: ask again, bounded
                 ready, reasons = False, [f"can't ask the cluster: {error}"]
                 await asyncio.sleep(3)
-            if ready or time.time() > self.deadline:
+            if ready:
+                ended = datetime.now(UTC).isoformat()
+                self.log.info("Everything is ready")
+                yield TaskSuccessEvent(xcoms={"return_value": {"began": self.began, "ended": ended}})
+                return
+            if time.time() > self.deadline:
                 await asyncio.sleep(began + NOTICE_SECONDS - time.time())
-                yield TriggerEvent({"ready": ready, "reasons": reasons})
+                yield TriggerEvent({"reasons": reasons})
                 return
             if reasons != told:
                 told = reasons

@@ -16,7 +16,8 @@ from airflow.plugins_manager import AirflowPlugin
 from airflow.serialization.serialized_objects import DagSerialization
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-EXPECTED = {"shop.connect", "shop.backup", "shop.stage", "shop.cutover", "shop.rollback"}
+VERBS = ("connect", "backup", "stage", "cutover", "rollback", "restore", "maintain")
+EXPECTED = {f"shop.{verb}" for verb in VERBS}
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +49,14 @@ def test_a_dag_documents_itself_runs_once_at_a_time_and_retries_its_steps(bag, d
 
 
 def test_nothing_destructive_runs_by_a_schedule(bag):
-    for dag_id in ("shop.cutover", "shop.rollback"):
+    for dag_id in ("shop.cutover", "shop.rollback", "shop.restore"):
         assert set(bag.dags[dag_id].allowed_run_types) == {"manual", "operator_triggered"}
 
 
-@pytest.mark.parametrize(("dag_id", "gate"), [("shop.cutover", "approve"), ("shop.rollback", "approve")])
+@pytest.mark.parametrize(
+    ("dag_id", "gate"),
+    [("shop.cutover", "approve"), ("shop.rollback", "approve"), ("shop.restore", "approve")],
+)
 def test_nothing_but_looking_comes_before_the_approval(bag, dag_id, gate):
     looking = {"prepare", "choose"}
     assert set(bag.dags[dag_id].task_dict[gate].get_flat_relative_ids(upstream=True)) <= looking
@@ -96,14 +100,18 @@ def test_a_plan_without_target_gets_no_cutover(tmp_path, monkeypatch):
     protected = "\n".join(line for line in text.splitlines() if not line.startswith("target:"))
     (tmp_path / "shop.yaml").write_text(protected, encoding="utf-8")
     monkeypatch.setenv("MIGRATION_OPS_PLANS", str(tmp_path))
-    assert set(DagBag(REPOSITORY / "dags").dags) == {"shop.connect", "shop.backup"}
+    assert set(DagBag(REPOSITORY / "dags").dags) == {
+        "shop.connect",
+        "shop.backup",
+        "shop.maintain",
+    }
 
 
 def test_a_broken_plan_is_an_import_error_with_line_and_field(tmp_path, monkeypatch):
     (tmp_path / "bad.yaml").write_text("apiVersion: migration-ops/v1\nname: Bad!\n", encoding="utf-8")
     monkeypatch.setenv("MIGRATION_OPS_PLANS", str(tmp_path))
     errors = DagBag(REPOSITORY / "dags").import_errors
-    assert len(errors) == 5
+    assert len(errors) == len(VERBS)
     assert all("bad.yaml:2: name: " in error for error in errors.values())
 
 
@@ -121,7 +129,7 @@ def test_fifty_plans_are_parsed_quickly_and_without_network(tmp_path, monkeypatc
     bag = DagBag(REPOSITORY / "dags")
     assert time.process_time() - began < 10
     assert bag.import_errors == {}
-    assert len(bag.dags) == 250
+    assert len(bag.dags) == 50 * len(VERBS)
 
 
 def test_a_dag_file_imports_no_client_of_cluster_or_store():

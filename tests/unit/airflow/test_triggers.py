@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.module_loading import import_string
+from airflow.triggers.base import TaskSuccessEvent
 
 from migration_ops.mover import Observation
 from migration_ops.triggers import mover as mover_module
@@ -57,7 +58,10 @@ def _no_waiting(monkeypatch):
 
 @pytest.mark.parametrize(
     "waiting",
-    [trigger(logged_until="t"), ReadinessTrigger(conn_id="c", objects=[{"kind": "Pod"}], deadline=1.5)],
+    [
+        trigger(logged_until="t"),
+        ReadinessTrigger(conn_id="c", objects=[{"kind": "Pod"}], deadline=1.5, began="t"),
+    ],
 )
 def test_another_triggerer_can_go_on(waiting):
     path, arguments = waiting.serialize()
@@ -173,18 +177,20 @@ def ready_event(monkeypatch, looks, deadline):
         return found
 
     async def first():
-        waiting = ReadinessTrigger(conn_id="c", objects=[], deadline=deadline)
+        waiting = ReadinessTrigger(conn_id="c", objects=[], deadline=deadline, began="t")
         waiting._look = look
-        return (await anext(waiting.run())).payload
+        return await anext(waiting.run())
 
     return asyncio.run(first())
 
 
 def test_readiness_is_waited_for(monkeypatch):
     looks = [(False, ["db: not scheduled"]), OSError("refused"), (True, [])]
-    assert ready_event(monkeypatch, looks, time.time() + 60) == {"ready": True, "reasons": []}
+    event = ready_event(monkeypatch, looks, time.time() + 60)
+    assert isinstance(event, TaskSuccessEvent)
+    assert set(event.xcoms["return_value"]) == {"began", "ended"}
 
 
 def test_what_is_not_ready_in_time_is_named(monkeypatch):
     event = ready_event(monkeypatch, [(False, ["db: image can't be pulled"])], 0.0)
-    assert event == {"ready": False, "reasons": ["db: image can't be pulled"]}
+    assert event.payload == {"reasons": ["db: image can't be pulled"]}

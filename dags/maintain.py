@@ -1,0 +1,40 @@
+"""Keep the vault small and sound: forget old restore points, prune, check.
+
+`forget` keeps what the plan's `retention` says, and everything while a cutover is under way. `prune` deletes
+data that no restore point needs, `check` looks at the vault's structure and reads a part of the data again;
+both are movers in the source. Run it off-peak: while it prunes, backups wait.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param, chain
+
+from migration_ops.migration import Plan, load_plans, plans_folder
+from migration_ops.operators.maintain import ForgetPointsOperator, VaultWorkOperator
+from migration_ops.operators.runbook import runbook
+
+PART = Param(
+    "5%",
+    type="string",
+    pattern=r"^(100|\d{1,2})%$",
+    title="Part of the data to read",
+    description_md="Read again and compared with its checksums; another part each time.",
+)
+
+
+def maintain(plan: Plan) -> DAG:
+    """The DAG `PLAN.maintain`."""
+    document = plan.document()
+    with DAG(**runbook(plan, "maintain", __doc__, params={"read": PART})) as dag:
+        forget = ForgetPointsOperator(task_id="forget", plan=document)
+        prune = VaultWorkOperator(task_id="prune", plan=document, command=["prune"])
+        part = "{{ params.read }}"
+        check = VaultWorkOperator(
+            task_id="check", plan=document, command=["check", "--read-data-subset", part]
+        )
+        chain(forget, prune, check)
+    return dag
+
+
+for each in load_plans(plans_folder(__file__)):
+    maintain(each)
