@@ -10,8 +10,9 @@ _RBAC = "rbac.authorization.k8s.io"
 _ADMISSION = "admissionregistration.k8s.io"
 
 # What later ones refer to comes first. Custom resources follow the workloads, since their operator may be
-# among those; admission webhooks and API services come last, since a webhook whose backend is not up yet
-# would block everything after it.
+# among those. Quotas come after what they count: the server would book every object on them, one by one.
+# Admission webhooks and API services come last, since a webhook whose backend is not up yet would block
+# everything after it.
 WAVES: tuple[tuple[str, frozenset[tuple[str, str]]], ...] = (
     ("namespaces and definitions", frozenset({
         ("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition"),
@@ -24,7 +25,7 @@ WAVES: tuple[tuple[str, frozenset[tuple[str, str]]], ...] = (
     ("identity", frozenset({("", "ServiceAccount"), (_RBAC, "ClusterRole"), (_RBAC, "Role")})),
     ("rights and configuration", frozenset({
         (_RBAC, "ClusterRoleBinding"), (_RBAC, "RoleBinding"), ("", "Secret"), ("", "ConfigMap"),
-        ("", "LimitRange"), ("", "ResourceQuota"),
+        ("", "LimitRange"),
     })),
     ("volumes", frozenset({("", "PersistentVolume"), ("", "PersistentVolumeClaim")})),
     ("network", frozenset({
@@ -38,7 +39,7 @@ WAVES: tuple[tuple[str, frozenset[tuple[str, str]]], ...] = (
     })),
     ("custom resources", frozenset()),
     ("what acts on workloads", frozenset({
-        ("autoscaling", "HorizontalPodAutoscaler"), ("batch", "CronJob"),
+        ("autoscaling", "HorizontalPodAutoscaler"), ("batch", "CronJob"), ("", "ResourceQuota"),
         ("networking.k8s.io", "Ingress"), ("extensions", "Ingress"),
     })),
     ("webhooks and API services", frozenset({

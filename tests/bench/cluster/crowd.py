@@ -61,7 +61,7 @@ BUILT_IN: dict[tuple[str, str], Callable[[str], Manifest]] = {
         "subsets": [{"addresses": [{"ip": "192.0.2.1"}], "ports": [{"port": 80}]}]
     },
     ("v1", "LimitRange"): lambda _: {"spec": {"limits": [{"type": "Container", "max": {"cpu": "4"}}]}},
-    ("v1", "ResourceQuota"): lambda _: {"spec": {"hard": {"count/secrets": "10000"}}},
+    ("v1", "ResourceQuota"): lambda _: {"spec": {"hard": {"pods": "1000"}}},
     ("v1", "PodTemplate"): lambda name: {"template": _template(name)},
     ("v1", "ReplicationController"): lambda name: {
         "spec": {"replicas": 0, "selector": {"app": name}, "template": _template(name)}
