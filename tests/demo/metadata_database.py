@@ -17,14 +17,17 @@ from tests.demo.workspace import Workspace
 NAME = "airflow-database"
 
 
-def free_port(preferred: int = 0) -> int:
-    """Return a port of the loopback address that nobody listens on, the preferred one if possible."""
+def free_port(preferred: int = 0, address: str = "127.0.0.1") -> int:
+    """Return a port that nobody listens on, the preferred one if possible.
+
+    :raises OSError: when the address isn't one of this machine
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", preferred))
+            probe.bind((address, preferred))
         except OSError:
-            probe.bind(("127.0.0.1", 0))
+            probe.bind((address, 0))
         return int(probe.getsockname()[1])
 
 

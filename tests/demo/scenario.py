@@ -105,29 +105,26 @@ class Scenario:
 
     def _start_ledger(self) -> str:
         self.workspace.ledger.unlink(missing_ok=True)
-        address, port = self.ground.host_address, free_port(8089)
-        command: list[str | Path] = [
-            sys.executable,
-            "-m",
-            "tests.demo.ledger",
-            self.workspace.ledger,
-            address,
-            str(port),
-        ]
+        address, listening = self.ground.host_address, self.ground.host_address
+        try:
+            port = free_port(8089, listening)
+        except OSError:  # pods reach this machine by an address that is translated on the way
+            listening = "0.0.0.0"
+            port = free_port(8089, listening)
+        command: list[str | Path] = [sys.executable, "-m", "tests.demo.ledger", self.workspace.ledger]
         ledger = Background("ledger", self.workspace)
-        ledger.start(command, os.environ, cwd=REPOSITORY)
-        url = f"http://{address}:{port}"
+        ledger.start([*command, listening, str(port)], os.environ, cwd=REPOSITORY)
 
         def answers() -> bool:
             if not ledger.running():
                 raise RuntimeError(f"the ledger ended:\n{ledger.last_lines()}")
             try:
-                return httpx.get(url, timeout=2).is_success
+                return httpx.get(f"http://{listening}:{port}", timeout=2).is_success
             except httpx.HTTPError:
                 return False
 
         self.progress.wait_for("ledger answers", answers, seconds=20)
-        return f"{url}/orders"
+        return f"http://{address}:{port}/orders"
 
     def connections(self) -> dict[str, dict[str, object]]:
         """Return Airflow's connections: two clusters and the vault."""
