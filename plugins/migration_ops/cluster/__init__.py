@@ -41,7 +41,7 @@ from migration_ops.cluster.permissions import (
 from migration_ops.cluster.quiesce_record import QuiescedWorkload, QuiesceRecord
 from migration_ops.cluster.quiescing import quiesce
 from migration_ops.cluster.reference import Manifest, ObjectReference, reference_of
-from migration_ops.cluster.resuming import ResumeResult, resume
+from migration_ops.cluster.resuming import ResumeResult, find_quiesced, resume
 from migration_ops.cluster.rollback import RollbackResult, roll_back
 from migration_ops.cluster.selection import Selection
 from migration_ops.cluster.storage import is_default_class, storage_classes
@@ -90,6 +90,7 @@ __all__ = [
     "check_permissions",
     "discover",
     "discovery",
+    "find_quiesced",
     "is_default_class",
     "label_value",
     "quiesce",

@@ -66,7 +66,7 @@ def resume(
     :raises ClusterError: when the cluster cannot be asked.
     """
     served = discovery(cluster)
-    entries = _noted(cluster, served, plan)
+    entries = {name: entry for name, (_, entry) in find_quiesced(cluster, plan).items()}
     problems: list[str] = []
     for lost in _lost_notes(record, entries):
         problems += _from_record(cluster, served, lost, entries)
@@ -92,20 +92,26 @@ def resume(
     return ResumeResult(tuple(resumed + pods), tuple(problems), tuple(not_ready))
 
 
-def _noted(cluster: Cluster, served: Discovery, plan: str) -> dict[str, QuiescedWorkload]:
-    """Find everything that carries this plan's note, in whatever namespace."""
+def find_quiesced(cluster: Cluster, plan: str | None = None) -> dict[str, tuple[str, QuiescedWorkload]]:
+    """Find everything that carries a note of ours, in whatever namespace.
+
+    :param cluster: the source.
+    :param plan: only what this plan stopped; what any plan stopped when not given.
+    :return: by reference: the plan that stopped it, and what it was.
+    :raises ClusterError: when the cluster cannot be asked.
+    """
+    served = discovery(cluster)
+    selector = f"{QUIESCED_BY}={label_value(plan)}" if plan else QUIESCED_BY
     resources = [one for kind in SUSPENSIONS if (one := served.find(*kind)) is not None]
-    listed = cluster.each(
-        lambda one: list_objects(cluster, one, label_selector=f"{QUIESCED_BY}={label_value(plan)}"), resources
-    )
-    entries: dict[str, QuiescedWorkload] = {}
-    for objects in listed:
+    found: dict[str, tuple[str, QuiescedWorkload]] = {}
+    for objects in cluster.each(lambda one: list_objects(cluster, one, label_selector=selector), resources):
         for manifest in objects:
             note = noted_state(manifest)
-            if note is not None and note.get("plan") == plan:
+            if note is not None and plan in {None, note.get("plan")}:
                 name = reference_of(manifest)
-                entries[name] = QuiescedWorkload(name, int(note.get("wave", 0)), note["was"])
-    return entries
+                entry = QuiescedWorkload(name, int(note.get("wave", 0)), note["was"])
+                found[name] = (str(note.get("plan", "")), entry)
+    return found
 
 
 def _lost_notes(

@@ -14,6 +14,7 @@ from migration_ops.cluster import (
     QuiesceTimeout,
     Selection,
     capture,
+    find_quiesced,
     quiesce,
     reference_of,
     resume,
@@ -176,6 +177,9 @@ def test_another_plans_quiesce_is_not_touched(source_cluster: Cluster, shop: str
     with pytest.raises(QuiesceError, match=f"quiesced by plan {shop}-a"):
         quiesce(source_cluster, [shop], plan=f"{shop}-b", run="1", timeout=60)
     assert resume(source_cluster, f"{shop}-b").resumed == ()
+    stopped = {name: plan for name, (plan, _) in find_quiesced(source_cluster).items() if f"/{shop}/" in name}
+    assert len(stopped) == 4
+    assert set(stopped.values()) == {f"{shop}-a"}
     assert resume(source_cluster, f"{shop}-a", timeout=60).complete
 
 
