@@ -143,10 +143,10 @@ class ContentWriter:
         wanted.targets.append((file, offset))
 
     def start(self) -> None:
-        """Begin to do all that was planned; a few windows may be under way at once, planning goes on meanwhile.
+        """Begin to do all that was planned; a few windows may be under way while planning goes on.
 
-        Large blobs go to several threads. Small ones go to a single one beside them: the work on these is mostly
-        the interpreter's own, and more threads would only wait for each other.
+        Large blobs go to several threads. Small ones go to a single one beside them: the work on these is
+        mostly the interpreter's own, and more threads would only wait for each other.
 
         :raises Interrupted: if it was asked to stop.
         """

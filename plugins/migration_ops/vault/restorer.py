@@ -29,7 +29,7 @@ from migration_ops.vault.restored_file import OpenFolder, RestoredFile
 from migration_ops.vault.special_files import is_same_kind, make
 from migration_ops.vault.stopping import StopRequest
 from migration_ops.vault.target_folder import enter_folder, remove
-from migration_ops.vault.tree import decode_tree, pair_nodes
+from migration_ops.vault.tree import decode_differences, decode_tree, pair_nodes
 
 _WINDOW_ITEMS = 3_000
 _WINDOW_FOLDERS = 100
@@ -99,17 +99,20 @@ class Restorer:
                     os.close(level.folder.descriptor)
 
     def _level(self, folder: OpenFolder, tree: bytes, base: bytes | None) -> _Level:
-        new = decode_tree(self._repo.load_tree(tree))
+        plaintext = self._repo.load_tree(tree)
+        if self._options.trust_base and base is not None and not folder.fresh:
+            # What is the same in both is there already. The folder is not even listed.
+            new, old, files, folders = decode_differences(plaintext, self._repo.load_tree(base))
+            self._counts.total_files += files
+            self._counts.files_unchanged += files
+            self._counts.subtrees_skipped += folders
+            return _Level(folder, pair_nodes(new, old), None)
         old = decode_tree(self._repo.load_tree(base)) if base is not None else iter(())
         extras = None
-        if not folder.fresh and not (self._options.trust_base and base is not None):
-            # Only here the folder is listed.
-            extras = (
-                {os.fsencode(name) for name in os.listdir(folder.descriptor)}
-                if folder.descriptor >= 0
-                else set()
-            )
-        return _Level(folder, pair_nodes(new, old), extras)
+        if not folder.fresh:
+            names = os.listdir(folder.descriptor) if folder.descriptor >= 0 else []
+            extras = {os.fsencode(name) for name in names}
+        return _Level(folder, pair_nodes(decode_tree(plaintext), old), extras)
 
     def _error(self, path: bytes, error: Exception) -> None:
         message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -87,6 +87,8 @@ def raw_nodes(plaintext: bytes) -> list[dict[str, Any]]:
             return []
         if not isinstance(nodes, list):
             raise TypeError("its nodes are no list")
+        if not all(isinstance(node, dict) for node in nodes):
+            raise TypeError("one of its nodes is no object")
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedError(f"a tree is damaged: {error}") from error
     return nodes
@@ -98,8 +100,35 @@ def decode_tree(plaintext: bytes) -> Iterator[Node]:
     :raises DamagedError: if a name is empty, ``.``, ``..`` or has a slash, or if names are not in strict
         order.
     """
+    yield from _decode(raw_nodes(plaintext))
+
+
+def decode_differences(new: bytes, old: bytes) -> tuple[Iterator[Node], Iterator[Node], int, int]:
+    """Read those nodes of two trees that are not the same in both.
+
+    In a large folder hardly any node differs, and comparing costs a tenth of decoding.
+
+    :returns: the nodes of the new and of the old tree, and how many files and folders are the same.
+    :raises DamagedError: as :func:`decode_tree`, for the nodes that are read.
+    """
+    before = {document.get("name"): document for document in raw_nodes(old)}
+    same: set[Any] = set()
+    files = folders = 0
+    differing = []
+    for document in raw_nodes(new):
+        name = document.get("name")
+        if before.get(name) == document:
+            same.add(name)
+            files += document.get("type") == "file"
+            folders += document.get("type") == "dir"
+        else:
+            differing.append(document)
+    return _decode(differing), _decode(d for name, d in before.items() if name not in same), files, folders
+
+
+def _decode(documents: Iterable[dict[str, Any]]) -> Iterator[Node]:
     last = b""
-    for document in raw_nodes(plaintext):
+    for document in documents:
         node = decode_node(document)
         name = node.name
         if not name or name in (b".", b"..") or b"/" in name or b"\0" in name:
