@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import resource
 import sys
 from typing import Any
 
@@ -66,3 +67,7 @@ def vault(context: click.Context) -> None:
     wrong password; 130 interrupted.
     """
     context.ensure_object(Session)
+    # A walk keeps every folder open on the way to where it is.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
