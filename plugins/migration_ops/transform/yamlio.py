@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 from yaml import CSafeDumper, CSafeLoader  # libyaml: ten times as fast
+from yaml.constructor import ConstructorError
 
 TIMESTAMP = "tag:yaml.org,2002:timestamp"
 # Anything else is quoted: YAML 1.1, YAML 1.2 and Go's readers disagree on y, on, 1e3, 0o17, 1:30, 1_000 …
@@ -16,8 +17,51 @@ QUANTITY = re.compile(r"^[0-9]+(?:\.[0-9]+)?(?:[KMGTPE]i|m)$")
 WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 
 
+MAXIMUM_VALUES = 200_000
+
+
 class Loader(CSafeLoader):
-    """Reads manifests and rule files; dates stay text."""
+    """Reads manifests and rule files; dates stay text, and aliases can't make a small file huge.
+
+    :param text: YAML or JSON.
+    :raises yaml.YAMLError: while it reads, for a document of too many values once aliases are expanded.
+    """
+
+    def __init__(self, text: str | bytes) -> None:
+        super().__init__(text)
+        self._may_have_aliases = ("&" if isinstance(text, str) else b"&") in text  # type: ignore[operator]
+
+    def get_node(self) -> yaml.Node | None:
+        """Compose the next document."""
+        return self._bounded(super().get_node())
+
+    def get_single_node(self) -> yaml.Node | None:
+        """Compose the only document."""
+        return self._bounded(super().get_single_node())
+
+    def _bounded(self, node: yaml.Node | None) -> yaml.Node | None:
+        if node is not None and self._may_have_aliases:
+            _count_values(node, {}, frozenset())
+        return node
+
+
+def _count_values(node: yaml.Node, counted: dict[int, int], above: frozenset[int]) -> int:
+    """Count a node's values as if each alias were written out; a node that is shared is visited once."""
+    if id(node) in counted:
+        return counted[id(node)]
+    if id(node) in above:
+        raise ConstructorError(None, None, "contains itself through an alias", node.start_mark)
+    inside = above | {id(node)}
+    total = 1
+    if isinstance(node, yaml.SequenceNode):
+        total += sum(_count_values(child, counted, inside) for child in node.value)
+    elif isinstance(node, yaml.MappingNode):
+        total += sum(_count_values(child, counted, inside) for pair in node.value for child in pair)
+    if total > MAXIMUM_VALUES:
+        message = f"has more than {MAXIMUM_VALUES} values once aliases are expanded"
+        raise ConstructorError(None, None, message, node.start_mark)
+    counted[id(node)] = total
+    return total
 
 
 Loader.yaml_implicit_resolvers = {
