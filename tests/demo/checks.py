@@ -167,7 +167,7 @@ def check_left_out(target: Kube) -> None:
 
 
 def check_untouched(before: Mapping[str, object], after: Mapping[str, object], cluster: str) -> None:
-    """Check that the unrelated application is the same objects in the same versions as before."""
+    """Check that the unrelated application is the same objects with the same content as before."""
     differing = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
     assert not differing, f"{cluster}: {BYSTANDER} was touched: {differing}"
 

@@ -6,6 +6,7 @@ It uses nothing of the product, because the demo's checks judge the product.
 from __future__ import annotations
 
 import contextlib
+import json
 import string
 import tempfile
 from collections.abc import Callable, Mapping
@@ -210,17 +211,28 @@ class Kube:
         return str(out)
 
     def identities(self, namespace: str) -> dict[str, tuple[str, str]]:
-        """Return uid and resourceVersion of what stands in a namespace, but for what changes by itself."""
-        found = {}
+        """Return uid and content of everything that stands in a namespace, by kind and name."""
         dynamic = self.dynamic()
+        found = {"Namespace": identity(self.read("v1", "Namespace", namespace) or {})}
         for api_version, kind in STANDING_KINDS:
             listed = dynamic.resources.get(api_version=api_version, kind=kind).get(namespace=namespace)
             for item in listed.items:
-                key = f"{kind}/{item.metadata.name}"
-                found[key] = (item.metadata.uid, item.metadata.resourceVersion)
-        namespace_object = self.core.read_namespace(namespace)
-        found["Namespace"] = (namespace_object.metadata.uid, namespace_object.metadata.resource_version)
+                found[f"{kind}/{item.metadata.name}"] = identity(item.to_dict())
         return found
+
+
+def identity(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """Return an object's uid, and what somebody wrote into it as text.
+
+    The status is left out, and with it the resource version: a missed heartbeat of a node changes
+    both without anybody having touched the object. Whose hands were on it shows in the field managers.
+    """
+    metadata = dict(manifest.get("metadata") or {})
+    managers = {entry.get("manager") for entry in metadata.pop("managedFields", None) or []}
+    metadata.pop("resourceVersion", None)
+    content = {**manifest, "metadata": metadata, "ours": "migration-ops" in managers}
+    content.pop("status", None)
+    return str(metadata.get("uid")), json.dumps(content, sort_keys=True, default=str)
 
 
 STANDING_KINDS = (

@@ -211,7 +211,7 @@ class Scenario:
         """The unrelated application is as it was, in both clusters."""
         for cluster in (self.ground.source, self.ground.target):
             checks.check_untouched(self.bystanders[cluster.name], cluster.identities(BYSTANDER), cluster.name)
-        return "same objects in the same versions"
+        return "same objects with the same content"
 
     def check_quiesced(self) -> str:
         """The source is quiesced and remembers what it was."""
