@@ -11,7 +11,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-MIRROR = "http://deb.debian.org/debian"
+from tests.lab.errors import LabError
+from tests.lab.packages import debian_mirror
+
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 PACKAGES = ("restic",)
 
@@ -43,7 +45,6 @@ def unpack_from_sid() -> Path:
             raise ProgramsMissingError("this is no Debian: put the newest restic on PATH as restic-newest")
         for folder in ("lists/partial", "archives/partial"):
             (cache / folder).mkdir(parents=True, exist_ok=True)
-        (cache / "sid.list").write_text(f"deb [signed-by={KEYRING}] {MIRROR} sid main\n")
         apt = [
             "apt-get", "-q",
             "-o", f"Dir::Etc::SourceList={cache / 'sid.list'}", "-o", "Dir::Etc::SourceParts=/dev/null",
@@ -51,13 +52,14 @@ def unpack_from_sid() -> Path:
             "-o", "APT::Sandbox::User=root",
         ]  # fmt: skip
         try:
+            (cache / "sid.list").write_text(f"deb [signed-by={KEYRING}] {debian_mirror()} sid main\n")
             subprocess.run([*apt, "update"], check=True, capture_output=True, cwd=cache, timeout=300)
             subprocess.run(
                 [*apt, "download", *PACKAGES], check=True, capture_output=True, cwd=cache, timeout=300
             )
             for package in cache.glob("*.deb"):
                 subprocess.run(["dpkg", "-x", str(package), str(root)], check=True, capture_output=True)
-        except (subprocess.SubprocessError, OSError) as error:
+        except (LabError, subprocess.SubprocessError, OSError) as error:
             detail = getattr(error, "stderr", b"") or b""
             raise ProgramsMissingError(
                 f"cannot get restic from Debian's sid: {error} {detail.decode()[-300:]}"
