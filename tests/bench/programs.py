@@ -1,4 +1,4 @@
-"""The newest restic that Debian has, unpacked from sid beside the system; and borg, if it is there.
+"""Debian's restic of this release and its newest one, unpacked beside the system; and borg, if it is there.
 
 It is kept under the cache folder. A machine that is not Debian, or has no network, has to bring it on PATH.
 """
@@ -23,18 +23,19 @@ class ProgramsMissingError(RuntimeError):
 
 
 def cache_folder() -> Path:
-    """Where it is kept."""
+    """Where programs are kept."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "migration-ops" / "sid"
+    return Path(base) / "migration-ops"
 
 
-def unpack_from_sid() -> Path:
+def unpack_restic(suite: str) -> Path:
     """Download and unpack the package, once.
 
+    :param suite: Debian's release.
     :returns: the folder that holds ``usr/bin/restic``.
     :raises ProgramsMissingError: if apt can't be used.
     """
-    cache = cache_folder()
+    cache = cache_folder() / suite
     root = cache / "root"
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
@@ -47,12 +48,12 @@ def unpack_from_sid() -> Path:
             (cache / folder).mkdir(parents=True, exist_ok=True)
         apt = [
             "apt-get", "-q",
-            "-o", f"Dir::Etc::SourceList={cache / 'sid.list'}", "-o", "Dir::Etc::SourceParts=/dev/null",
+            "-o", f"Dir::Etc::SourceList={cache / 'sources.list'}", "-o", "Dir::Etc::SourceParts=/dev/null",
             "-o", f"Dir::State::Lists={cache / 'lists'}", "-o", f"Dir::Cache={cache}",
             "-o", "APT::Sandbox::User=root",
         ]  # fmt: skip
         try:
-            (cache / "sid.list").write_text(f"deb [signed-by={KEYRING}] {debian_mirror()} sid main\n")
+            (cache / "sources.list").write_text(f"deb [signed-by={KEYRING}] {debian_mirror()} {suite} main\n")
             subprocess.run([*apt, "update"], check=True, capture_output=True, cwd=cache, timeout=300)
             subprocess.run(
                 [*apt, "download", *PACKAGES], check=True, capture_output=True, cwd=cache, timeout=300
@@ -62,7 +63,7 @@ def unpack_from_sid() -> Path:
         except (LabError, subprocess.SubprocessError, OSError) as error:
             detail = getattr(error, "stderr", b"") or b""
             raise ProgramsMissingError(
-                f"cannot get restic from Debian's sid: {error} {detail.decode()[-300:]}"
+                f"cannot get restic from Debian's {suite}: {error} {detail.decode()[-300:]}"
             ) from error
     return root
 
@@ -73,7 +74,15 @@ def newest_restic() -> Path:
     :raises ProgramsMissingError: if there is none to be had.
     """
     own = shutil.which("restic-newest")
-    return Path(own) if own else unpack_from_sid() / "usr/bin/restic"
+    return Path(own) if own else unpack_restic("sid") / "usr/bin/restic"
+
+
+def release_restic() -> Path:
+    """The restic of Debian 12, which is years older.
+
+    :raises ProgramsMissingError: if it can't be had.
+    """
+    return unpack_restic("bookworm") / "usr/bin/restic"
 
 
 def borg() -> str | None:

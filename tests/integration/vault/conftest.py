@@ -6,7 +6,6 @@ import ctypes
 import hashlib
 import os
 import random
-import shutil
 import socket
 import stat
 import subprocess
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from migration_ops.vault.repository import Repository, init_repository
-from tests.bench.programs import ProgramsMissingError, newest_restic
+from tests.bench.programs import ProgramsMissingError, newest_restic, release_restic
 
 PASSWORD = "a password of the tests"
 ODD_NAMES = [
@@ -251,19 +250,13 @@ class Restic:
 @pytest.fixture(params=["debian", "newest"])
 def restic(request: pytest.FixtureRequest, location: str, tmp_path: Path) -> Restic:
     """Debian's restic and the newest one, on this test's repository."""
-    if request.param == "debian":
-        found = shutil.which("restic")
-        if found is None:
-            pytest.skip("Debian's restic is not installed (apt-get install restic)")
-        program = Path(found)
-    else:
-        program = _newest()
+    program = _have(release_restic if request.param == "debian" else newest_restic)
     return Restic(program, location, tmp_path / "restic-cache")
 
 
-def _newest() -> Path:
+def _have(program: Callable[[], Path]) -> Path:
     try:
-        return newest_restic()
+        return program()
     except ProgramsMissingError as reason:
         pytest.skip(str(reason))
 
@@ -271,7 +264,7 @@ def _newest() -> Path:
 @pytest.fixture
 def checked_by_restic(location: str, tmp_path: Path) -> Callable[[], None]:
     """Let the newest restic read and check the whole repository."""
-    return Restic(_newest(), location, tmp_path / "restic-cache").check
+    return Restic(_have(newest_restic), location, tmp_path / "restic-cache").check
 
 
 @pytest.fixture
@@ -279,7 +272,7 @@ def make_restic(tmp_path: Path) -> Callable[..., Restic]:
     """The newest restic on any repository."""
 
     def make(location: str, environment: dict[str, str] | None = None) -> Restic:
-        return Restic(_newest(), location, tmp_path / "restic-cache", environment)
+        return Restic(_have(newest_restic), location, tmp_path / "restic-cache", environment)
 
     return make
 
