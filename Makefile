@@ -36,8 +36,11 @@ test-fast: env ## lint, types and the tests that need no server
 test-long: env ## all of `test`, with the long fault-injection runs
 	@$(PY) -m tests.phases long
 
-bench: env ## benchmarks against restic and borg, as a table with ratios
+bench: env ## benchmarks against restic, borg and kubectl, as tables with ratios (an hour; starts the lab)
 	@$(PY) -m tests.bench
+	@$(PY) -m tests.bench.transform
+	@$(PY) -m tests.lab up
+	@$(PY) -m tests.bench.cluster --kubeconfig "$$($(PY) -c 'from tests.lab import Lab; print(Lab().target.kubeconfig)')"
 
 lint: env ## ruff, import-linter
 	@$(PY) -m tests.phases lint
