@@ -36,7 +36,7 @@ test-fast: env ## lint, types and the tests that need no server
 test-long: env ## all of `test`, with the long fault-injection runs
 	@$(PY) -m tests.phases long
 
-bench: env ## benchmarks against restic, borg and kubectl, as tables with ratios (an hour; starts the lab)
+bench: env ## benchmarks against restic, borg and kubectl, as tables with ratios (long; starts the lab)
 	@$(PY) -m tests.bench
 	@$(PY) -m tests.bench.transform
 	@$(PY) -m tests.lab up

@@ -38,7 +38,8 @@ def restore_command(
     :param base: snapshot that the volume holds already; then only the difference is moved.
     :param verify: read everything again afterwards and compare.
     """
-    command = ["restore", snapshot, "--target", mount_path(namespace, claim), "--delete"]
+    # What is reported as restored must survive the node's power failing.
+    command = ["restore", snapshot, "--target", mount_path(namespace, claim), "--delete", "--sync"]
     if base:
         command += ["--base", base]
     if verify:
