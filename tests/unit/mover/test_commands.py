@@ -16,7 +16,8 @@ def test_an_increment_names_its_parent_and_a_full_backup_forces_a_reading():
 def test_a_restore_leaves_nothing_else_in_the_volume():
     command = restore_command("shop-prod", "data", "abc", base="before", verify=True)
     assert command == (
-        "restore", "abc", "--target", "/volumes/shop-prod/data", "--delete", "--sync", "--base", "before", "--verify",
+        "restore", "abc", "--target", "/volumes/shop-prod/data", "--delete", "--sync",
+        "--base", "before", "--verify",
     )  # fmt: skip
 
 
