@@ -8,8 +8,10 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -135,7 +137,19 @@ class LabS3:
 
     def make_bucket(self, name: str) -> None:
         """Make a bucket unless it is there."""
-        client = boto3.client(
+        with closing(self._client()) as client:
+            client.create_bucket(Bucket=name)
+
+    def remove_bucket(self, name: str) -> None:
+        """Delete a bucket with all that is in it."""
+        with closing(self._client()) as client:
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=name):
+                for item in page.get("Contents", ()):
+                    client.delete_object(Bucket=name, Key=item["Key"])
+            client.delete_bucket(Bucket=name)
+
+    def _client(self) -> Any:
+        return boto3.client(
             "s3",
             endpoint_url=self.endpoint,
             aws_access_key_id=self.access_key,
@@ -143,7 +157,3 @@ class LabS3:
             region_name="us-east-1",
             config=Config(s3={"addressing_style": "path"}),
         )
-        try:
-            client.create_bucket(Bucket=name)
-        finally:
-            client.close()
