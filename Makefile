@@ -7,7 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.locked
 
-.PHONY: help env lock demo demo-down test test-fast test-long bench lint types format docs lab-up lab-down lab-status clean
+.PHONY: help env lock demo demo-down test test-fast test-long bench lint types format lab-up lab-down lab-status clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'

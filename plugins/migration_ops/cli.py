@@ -12,7 +12,7 @@ import click
 GROUPS = {
     "vault": ("migration_ops.vault.cli", "vault", "Back up, restore and check volumes in a vault."),
     "transform": ("migration_ops.transform.cli", "transform", "Adapt manifests to the target by rules."),
-    "plan": ("migration_ops.migration.plan_cli", "plan", "Check, describe and write plans."),
+    "plan": ("migration_ops.migration.plan_cli", "plan", "Check and describe plans."),
     "resume": ("migration_ops.migration.resume_cli", "resume", "Bring a source's quiesced workloads back."),
 }
 
@@ -29,7 +29,15 @@ class LazyGroup(click.Group):
         if name not in GROUPS:
             return None
         module, attribute, _ = GROUPS[name]
-        command: click.Command = getattr(importlib.import_module(module), attribute)
+        try:
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as missing:
+            if (missing.name or "").startswith("migration_ops"):
+                raise
+            raise click.ClickException(
+                f"`{name}` needs {missing.name}, which a mover's image leaves out; "
+                "install migration-ops[control]"
+            ) from missing
         return command
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -24,11 +24,10 @@ def preflight() -> list[str]:
     missing = _system()
     if os.geteuid() != 0:
         missing.append("root: the lab makes network namespaces, mounts and control groups; run it with sudo")
-        return missing  # what follows would only repeat it
     missing += [
         f"the program {tool}: it comes with every Debian 12" for tool in TOOLS if not shutil.which(tool)
     ]
-    if not missing:
+    if not missing:  # without root or the tools, trying them would only say the same again
         missing += _kernel()
     return missing + _room()
 

@@ -98,7 +98,15 @@ class Cluster:
                     str(kubeconfig), context=context, client_configuration=settings, persist_config=False
                 )
                 where = str(kubeconfig)
-        except (config.ConfigException, OSError, ValueError) as error:
+        except (
+            config.ConfigException,
+            OSError,
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             message = (
                 f"kubeconfig {kubeconfig if not isinstance(kubeconfig, Mapping) else '(inline)'}: {error}"
             )

@@ -15,7 +15,7 @@ from migration_ops.migration.plan_file import load_plan
 
 @click.group()
 def plan() -> None:
-    """Check plans, print their schema, write one from a cluster."""
+    """Check plans, print their schema."""
 
 
 @plan.command()

@@ -72,8 +72,11 @@ def plan_files(folder: Path | str) -> list[Path]:
 
 
 def _read(path: Path) -> Any:
+    if path.exists() and not path.is_file():
+        raise PlanError(path, [PlanProblem(0, "", "is no file")])
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise PlanError(path, [PlanProblem(0, "", f"can't be read: {error.strerror}")]) from None
     if len(raw) > MAX_BYTES:
@@ -89,7 +92,7 @@ def _read(path: Path) -> Any:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
         raise PlanError(path, [PlanProblem(line, "", f"isn't valid YAML: {error.problem}")]) from None
-    except (YAMLError, RecursionError) as error:
+    except (YAMLError, RecursionError, ValueError, KeyError, OverflowError) as error:
         raise PlanError(path, [PlanProblem(0, "", f"isn't valid YAML: {error}")]) from None
     if not isinstance(document, CommentedMap):
         raise PlanError(

@@ -1,4 +1,4 @@
-"""The vault program's arguments for each thing that a mover does (see docs/reference/vault-cli.md)."""
+"""The vault program's arguments for each thing that a mover does (see docs/reference/vault-commands.md)."""
 
 from __future__ import annotations
 

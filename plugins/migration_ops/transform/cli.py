@@ -222,7 +222,7 @@ def _with_param(params: dict[str, Any], names: list[str], value: str) -> dict[st
 def _apis(path: Path | None) -> list[str] | None:
     if path is None:
         return None
-    content = path.read_text(encoding="utf-8")
+    content = _read_text(path)
     document = _read_yaml(path) if content.lstrip().startswith(("[", "-")) else content.split("\n")
     if not isinstance(document, list) or not all(isinstance(item, str) for item in document):
         raise ParameterError(f"{path} must list group/version or group/version/Kind, one a line or as YAML")
@@ -231,6 +231,13 @@ def _apis(path: Path | None) -> list[str] | None:
 
 def _read_yaml(path: Path) -> Any:
     try:
-        return next(iter(load_all(path.read_text(encoding="utf-8"))), None)
-    except yaml.YAMLError as error:
+        return next(iter(load_all(_read_text(path))), None)
+    except (yaml.YAMLError, ValueError) as error:
         raise ParameterError(f"{path} is no YAML: {error}") from error
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ParameterError(f"{path} is no UTF-8 text ({error.reason} at byte {error.start})") from error

@@ -91,7 +91,13 @@ def read_rule_set(path: Path) -> RuleSet:
     """
     if path.stat().st_size > MAXIMUM_BYTES:
         raise RuleSetError(str(path), [f": is larger than {MAXIMUM_BYTES // 1024 // 1024} MiB; split it"])
-    return parse_rule_set(path.read_text(encoding="utf-8"), source=str(path), name=path.stem)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RuleSetError(
+            str(path), [f": is no UTF-8 text ({error.reason} at byte {error.start})"]
+        ) from error
+    return parse_rule_set(text, source=str(path), name=path.stem)
 
 
 def parse_rule_set(text: str, *, source: str, name: str) -> RuleSet:
@@ -109,6 +115,8 @@ def parse_rule_set(text: str, *, source: str, name: str) -> RuleSet:
         document: Any = loader.construct_document(node) if node is not None else None
     except yaml.YAMLError as error:
         raise RuleSetError(source, [_yaml_problem(error)]) from error
+    except (ValueError, KeyError, OverflowError) as error:
+        raise RuleSetError(source, [f": has a value that can't be read: {error}"]) from error
     if is_velero(document):
         return read_velero(document, source=source, name=name, line_of=lambda place: _line(node, place))
     try:

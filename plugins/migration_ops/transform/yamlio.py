@@ -18,6 +18,9 @@ WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", 
 
 
 MAXIMUM_VALUES = 200_000
+MAXIMUM_DEPTH = 200
+BRACKETS = re.compile(r"[\[\]{}]")
+DEEP_BLOCK = re.compile(rf"^[ \-?:]{{{MAXIMUM_DEPTH},}}", re.MULTILINE)
 
 
 class Loader(CSafeLoader):
@@ -28,6 +31,7 @@ class Loader(CSafeLoader):
     """
 
     def __init__(self, text: str | bytes) -> None:
+        _refuse_depth(text)
         super().__init__(text)
         self._may_have_aliases = ("&" if isinstance(text, str) else b"&") in text  # type: ignore[operator]
 
@@ -43,6 +47,24 @@ class Loader(CSafeLoader):
         if node is not None and self._may_have_aliases:
             _count_values(node, {}, frozenset())
         return node
+
+
+def _refuse_depth(text: str | bytes) -> None:
+    """Refuse what is nested so deeply that the composer, which recurses in C, would run out of stack."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-16" if text[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8", "replace")
+    depth = deepest = 0
+    for bracket in BRACKETS.findall(text):
+        depth = depth + 1 if bracket in "[{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    if deepest <= MAXIMUM_DEPTH and not DEEP_BLOCK.search(text):
+        return
+    depth = 0  # it looks deep, but brackets may stand in quotes: count what the parser sees
+    for event in yaml.parse(text, Loader=CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAXIMUM_DEPTH:
+            mark: Any = event.start_mark
+            raise ConstructorError(None, None, f"is nested deeper than {MAXIMUM_DEPTH} levels", mark)
 
 
 def _count_values(node: yaml.Node, counted: dict[int, int], above: frozenset[int]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import resource
 import sys
 from typing import Any
@@ -53,6 +54,11 @@ class _Commands(click.Group):
         except VaultError as error:
             ctx.ensure_object(Session).fail(error)
             sys.exit(error.exit_code)
+        except OSError as error:
+            where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+            problem = VaultError(f"{where}{error.strerror or error}")
+            ctx.ensure_object(Session).fail(problem)
+            sys.exit(problem.exit_code)
         except KeyboardInterrupt:
             sys.exit(130)
 

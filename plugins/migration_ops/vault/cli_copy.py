@@ -33,7 +33,7 @@ def _parse_snapshot_time(text: str | None) -> int | None:
     "--ignore-ctime", is_flag=True, help="files with another ctime may be unchanged (clones of volumes)"
 )
 @click.option("--ignore-inode", is_flag=True, help="files with another inode number may be unchanged")
-@click.option("--limit-upload", type=float, metavar="KiB/s", help="average upload rate")
+@click.option("--limit-upload", type=click.FloatRange(min=1), metavar="KiB/s", help="average upload rate")
 @click.option("--as-root", is_flag=True, help="store PATH's content at the snapshot's root")
 @click.option(
     "--stop-at", metavar="TIME", help="stop cleanly at 06:00 or 2026-01-31T06:00:00+08:00; run again to go on"
