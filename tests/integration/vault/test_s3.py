@@ -43,12 +43,11 @@ PASSWORD = "a password of the tests"
 
 
 @pytest.fixture(scope="session")
-def bucket(s3: Any) -> Iterator[str]:
+def bucket(s3: Any) -> str:
     """A bucket of this test process."""
     name = f"vault-tests-{uuid.uuid4().hex[:10]}"
     s3.make_bucket(name)
-    yield name
-    s3.remove_bucket(name)
+    return name
 
 
 @pytest.fixture
