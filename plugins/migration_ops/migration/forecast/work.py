@@ -64,7 +64,9 @@ class WorkModel:
             to tell the fixed part from the rest.
         """
         slope = 1.0 / (bytes_per_second or ASSUMED_BYTES_PER_SECOND)
-        newest = [one for one in samples[-NEWEST:] if one.seconds > 0]
+        newest = [
+            Sample(one.bytes, max(one.seconds, _SHORTEST)) for one in samples[-NEWEST:] if one.seconds > 0
+        ]
         if not newest:
             return cls(ASSUMED_START_SECONDS, slope, _UNKNOWN, 0)
         slopes = [
@@ -77,7 +79,8 @@ class WorkModel:
             slope = max(0.0, median(slopes))
         start = median(one.seconds - slope * one.bytes for one in newest)
         if start < _SHORTEST:  # nothing can't take less than no time: a line through the origin then
-            start, slope = _SHORTEST, median(one.seconds / one.bytes for one in newest if one.bytes > 0)
+            rates = [one.seconds / one.bytes for one in newest if one.bytes > 0]
+            start, slope = _SHORTEST, median(rates) if rates else slope
         ratios = [one.seconds / (start + slope * one.bytes) for one in newest]
         return cls(start, slope, predict(ratios) or _UNKNOWN, len(newest))
 

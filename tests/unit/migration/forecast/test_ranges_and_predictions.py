@@ -14,7 +14,7 @@ from migration_ops.migration.forecast.prediction import predict, student_quantil
 from migration_ops.migration.forecast.ranges import Range, total
 from migration_ops.migration.forecast.work import Sample, WorkModel
 
-seconds = st.floats(min_value=0.01, max_value=1e6)
+seconds = st.floats(min_value=1e-4, max_value=1e6)
 amounts = st.floats(min_value=0, max_value=1e13)
 ranges = (
     st.tuples(seconds, seconds, seconds).map(sorted).map(lambda s: Range(low=s[0], point=s[1], high=s[2]))
@@ -111,3 +111,8 @@ def test_alike_samples_take_the_rate_from_the_probe():
 def test_without_samples_the_range_is_wide():
     guessed = WorkModel.fit([], 10e6).seconds(Range.exactly(1e9))
     assert guessed.high / guessed.low > 5
+
+
+def test_samples_that_moved_nothing_and_took_no_time_leave_the_rate_to_the_probe():
+    model = WorkModel.fit([Sample(0.0, 0.002), Sample(0.0, 0.004)], bytes_per_second=1e6)
+    assert model.seconds(Range.exactly(1e7)).point == pytest.approx(10.0, rel=0.1)
