@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from migration_ops.migration import Plan, load_plans, plans_folder
+from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.restore_point import ListVolumesOperator
 from migration_ops.operators.runbook import restore_points, runbook
 from migration_ops.operators.steps import commit_restore_point, move_volumes
@@ -34,5 +34,5 @@ def backup(plan: Plan) -> DAG:
     return dag
 
 
-for each in load_plans(plans_folder(__file__)):
+for each in usable_plans(plans_folder(__file__)):
     backup(each)

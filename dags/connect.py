@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from migration_ops.migration import Plan, load_plans, plans_folder
+from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.connect import CheckClusterOperator, ConnectReportOperator, InitVaultOperator
 from migration_ops.operators.mover import ProbeVaultOperator
 from migration_ops.operators.runbook import runbook
@@ -32,5 +32,5 @@ def connect(plan: Plan) -> DAG:
     return dag
 
 
-for each in load_plans(plans_folder(__file__)):
+for each in usable_plans(plans_folder(__file__)):
     connect(each)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, TaskGroup, TriggerRule, chain
 
-from migration_ops.migration import Plan, load_plans, plans_folder
+from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.cutover import PrepareCutoverOperator, QuiesceOperator
 from migration_ops.operators.gate import ApprovalGate
 from migration_ops.operators.restore import ApplyResourcesOperator, NoteStagedOperator, WaitReadyOperator
@@ -90,6 +90,6 @@ def cutover(plan: Plan) -> DAG:
     return dag
 
 
-for each in load_plans(plans_folder(__file__)):
+for each in usable_plans(plans_folder(__file__)):
     if each.target:
         cutover(each)

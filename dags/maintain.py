@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param, chain
 
-from migration_ops.migration import Plan, load_plans, plans_folder
+from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.maintain import ForgetPointsOperator, VaultWorkOperator
 from migration_ops.operators.runbook import runbook
 
@@ -36,5 +36,5 @@ def maintain(plan: Plan) -> DAG:
     return dag
 
 
-for each in load_plans(plans_folder(__file__)):
+for each in usable_plans(plans_folder(__file__)):
     maintain(each)

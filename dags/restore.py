@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param, TriggerRule, chain
 
-from migration_ops.migration import Plan, load_plans, plans_folder
+from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.gate import ApprovalGate
 from migration_ops.operators.restore import ApplyResourcesOperator, ChoosePointOperator, WaitReadyOperator
 from migration_ops.operators.runbook import runbook
@@ -57,6 +57,6 @@ def restore(plan: Plan) -> DAG:
     return dag
 
 
-for each in load_plans(plans_folder(__file__)):
+for each in usable_plans(plans_folder(__file__)):
     if each.target:
         restore(each)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param, chain
 
-from migration_ops.migration import Plan, load_plans, plans_folder
+from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.cutover import ResumeOperator
 from migration_ops.operators.gate import ApprovalGate
 from migration_ops.operators.rollback import ChooseRunOperator, UndoTargetOperator
@@ -42,6 +42,6 @@ def rollback(plan: Plan) -> DAG:
     return dag
 
 
-for each in load_plans(plans_folder(__file__)):
+for each in usable_plans(plans_folder(__file__)):
     if each.target:
         rollback(each)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, TriggerRule
 
-from migration_ops.migration import Plan, load_plans, plans_folder
+from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.restore import NoteStagedOperator
 from migration_ops.operators.runbook import restore_points, runbook
 from migration_ops.operators.steps import adapt_resources, move_volumes
@@ -29,6 +29,6 @@ def stage(plan: Plan) -> DAG:
     return dag
 
 
-for each in load_plans(plans_folder(__file__)):
+for each in usable_plans(plans_folder(__file__)):
     if each.target:
         stage(each)

@@ -44,16 +44,54 @@ def load_plans(folder: Path | str) -> list[Plan]:
 
     :raises PlanError: for the first file that isn't a valid plan, or when two plans have one name.
     """
+    plans, errors = read_plans(folder)
+    if errors:
+        raise errors[0]
+    return plans
+
+
+def usable_plans(folder: Path | str) -> list[Plan]:
+    """The folder's valid plans: one that can't be used must not take the others' DAGs away.
+
+    Whoever shows people what is wrong uses `check_plans`.
+    """
+    return read_plans(folder)[0]
+
+
+def check_plans(folder: Path | str) -> None:
+    """Refuse a folder with plans that can't be used.
+
+    :raises PlanError: naming every problem of the one file that has any.
+    :raises ExceptionGroup: of PlanErrors, if it is several files.
+    """
+    errors = read_plans(folder)[1]
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise ExceptionGroup(f"{len(errors)} plans can't be used", errors)
+
+
+def read_plans(folder: Path | str) -> tuple[list[Plan], list[PlanError]]:
+    """The folder's valid plans by file name, and what is wrong with the other files.
+
+    Of two plans of one name the first one stays.
+    """
     plans: list[Plan] = []
+    errors: list[PlanError] = []
     files: dict[str, Path] = {}
     for path in plan_files(folder):
-        plan = load_plan(path)
+        try:
+            plan = load_plan(path)
+        except PlanError as error:
+            errors.append(error)
+            continue
         if plan.name in files:
             message = f"the plan in {files[plan.name]} is also called {plan.name}; rename one of them"
-            raise PlanError(path, [PlanProblem(0, "name", message)])
+            errors.append(PlanError(path, [PlanProblem(0, "name", message)]))
+            continue
         files[plan.name] = path
         plans.append(plan)
-    return plans
+    return plans, errors
 
 
 def plans_folder(dags_file: str) -> Path:
