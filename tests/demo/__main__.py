@@ -20,7 +20,7 @@ from tests.demo.process import stop_all
 from tests.demo.progress import Progress
 from tests.demo.scenario import Scenario, Step
 from tests.demo.shop import deployment
-from tests.demo.workspace import Workspace, log_folder
+from tests.demo.workspace import Workspace, lab_name, log_folder
 from tests.lab import Lab
 
 
@@ -114,7 +114,7 @@ def down(workspace: Workspace, progress: Progress) -> None:
             ground.close()
     else:
         with progress.phase("stop the lab"):
-            Lab("main").down()
+            Lab(lab_name()).down()
     workspace.clear()
     print("DEMO REMOVED")
 
@@ -125,7 +125,7 @@ def _ground(workspace: Workspace, progress: Progress) -> Ground:
         workspace.remember(foreign=settings)  # for `down`, which may be typed in another shell
         return foreign_ground(settings)
     with progress.phase("lab: two Kubernetes clusters and an S3 server"):
-        return lab_ground(Lab.up())
+        return lab_ground(Lab.up(lab_name()))
 
 
 def _print_table(scenario: Scenario) -> None:

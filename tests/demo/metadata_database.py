@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.demo.process import Background
-from tests.demo.workspace import Workspace
+from tests.demo.workspace import Workspace, lab_name
 
 NAME = "airflow-database"
 
@@ -47,7 +47,7 @@ def server_user() -> str | None:
 
 def data_folder() -> Path:
     """Return the server's folder; outside of the workspace, which only its owner may enter."""
-    return Path(tempfile.gettempdir()) / f"migration-ops-demo-database-{os.geteuid()}"
+    return Path(tempfile.gettempdir()) / f"migration-ops-demo-database-{lab_name()}-{os.geteuid()}"
 
 
 def start(workspace: Workspace) -> str:

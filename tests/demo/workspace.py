@@ -14,10 +14,16 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
+def lab_name() -> str:
+    """Return the lab that the demo uses; two demos on one machine each need their own."""
+    return os.environ.get("MIGRATION_OPS_LAB") or "main"
+
+
 def default_folder() -> Path:
     """Return the demo's folder in the project's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "migration-ops" / "demo"
+    name = "demo" if lab_name() == "main" else f"demo-{lab_name()}"
+    return cache / "migration-ops" / name
 
 
 def log_folder() -> Path:

@@ -8,6 +8,7 @@ Modules are imported by the fixtures, not by this one: it is loaded by every tes
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def lab() -> Lab:
-    """The shared lab, up and whole."""
+    """The shared lab, or the one that MIGRATION_OPS_LAB names; up and whole."""
     from tests.lab import Lab, preflight
 
     missing = preflight()
     if missing:
         pytest.skip(f"the lab can't run here: {'; '.join(missing)}")
-    return Lab.up()
+    return Lab.up(os.environ.get("MIGRATION_OPS_LAB") or "main")
 
 
 def _cluster(name: str, request: pytest.FixtureRequest) -> AnyCluster:
