@@ -43,11 +43,12 @@ PASSWORD = "a password of the tests"
 
 
 @pytest.fixture(scope="session")
-def bucket(s3: Any) -> str:
-    """A bucket of this test process."""
+def bucket(s3: Any) -> Iterator[str]:
+    """A bucket of this test process; given back at its end."""
     name = f"vault-tests-{uuid.uuid4().hex[:10]}"
     s3.make_bucket(name)
-    return name
+    yield name
+    s3.remove_bucket(name)
 
 
 @pytest.fixture
