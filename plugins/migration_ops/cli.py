@@ -13,6 +13,7 @@ GROUPS = {
     "vault": ("migration_ops.vault.cli", "vault", "Back up, restore and check volumes in a vault."),
     "transform": ("migration_ops.transform.cli", "transform", "Adapt manifests to the target by rules."),
     "plan": ("migration_ops.migration.plan_cli", "plan", "Check and describe plans."),
+    "account": ("migration_ops.migration.account_cli", "account", "Make the account for a cluster."),
     "resume": ("migration_ops.migration.resume_cli", "resume", "Bring a source's quiesced workloads back."),
 }
 

@@ -139,6 +139,14 @@ class Kube:
         with contextlib.suppress(ApiException):
             definitions.delete_custom_resource_definition(name)
 
+    def delete_roles(self, names: list[str]) -> None:
+        """Delete ClusterRoles and the ClusterRoleBindings of the same names, where they are there."""
+        rights = client.RbacAuthorizationV1Api(self.api)
+        for name in names:
+            for delete in (rights.delete_cluster_role_binding, rights.delete_cluster_role):
+                with contextlib.suppress(ApiException):
+                    delete(name)
+
     def delete_namespace(self, name: str) -> None:
         """Begin to delete a namespace, if it is there; pods are not waited for."""
         try:

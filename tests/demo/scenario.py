@@ -80,6 +80,8 @@ class Scenario:
         clusters = (self.ground.source, self.ground.target)
         with self.progress.phase("remove what an earlier demo left in the clusters"):
             deployment.remove(clusters, self.progress)
+            for side in ("source", "target"):
+                (self.workspace.folder / f"{side}-account.kubeconfig").unlink(missing_ok=True)
             self.ground.store.make_empty()
         with self.progress.phase("images of the shop and the mover"):
             self.ground.provide_images(self.progress.say)
@@ -126,6 +128,25 @@ class Scenario:
         self.progress.wait_for("ledger answers", answers, seconds=20)
         return f"http://{address}:{port}/orders"
 
+    def account(self, side: str) -> Path:
+        """Return a kubeconfig of the account that works in a cluster, made as an operator makes it.
+
+        Everything that migrates has the rights of ``include/rbac`` and no others.
+
+        :raises RuntimeError: when the account could not be made
+        """
+        path = self.workspace.folder / f"{side}-account.kubeconfig"
+        if not path.exists():
+            admin = {"source": self.ground.source, "target": self.ground.target}[side].kubeconfig
+            command = [
+                str(Path(sys.executable).with_name("migration-ops")), "account", "kubeconfig", side,
+                "--kubeconfig", str(admin), "--hours", "24", "--output", str(path),
+            ]  # fmt: skip
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise RuntimeError(f"{' '.join(command[1:4])} failed: {done.stdout}{done.stderr}")
+        return path
+
     def connections(self) -> dict[str, dict[str, object]]:
         """Return Airflow's connections: two clusters and the vault."""
         store = self.ground.store
@@ -133,8 +154,8 @@ class Scenario:
         if store.ca_file:
             extra["ca"] = store.ca_file.read_text()
         return {
-            "shop_source": _cluster_connection(self.ground.source.kubeconfig),
-            "shop_target": _cluster_connection(self.ground.target.kubeconfig),
+            "shop_source": _cluster_connection(self.account("source")),
+            "shop_target": _cluster_connection(self.account("target")),
             "shop_vault": {
                 "conn_type": "migration_ops_vault",
                 "host": store.location,
@@ -243,7 +264,7 @@ class Scenario:
         store = self.ground.store
         command = [
             str(Path(sys.executable).with_name("migration-ops")), "resume",
-            "--plan", str(PLAN), "--kubeconfig", str(self.ground.source.kubeconfig),
+            "--plan", str(PLAN), "--kubeconfig", str(self.account("source")),
         ]  # fmt: skip
         environment = {
             **os.environ,

@@ -118,6 +118,11 @@ class Cluster:
         """The API server's address."""
         return self._host
 
+    def certificate_authority(self) -> bytes | None:
+        """Return what signs the server's certificate, as PEM; ``None`` if the system's authorities do."""
+        file = self._api_client.configuration.ssl_ca_cert
+        return Path(file).read_bytes() if file else None
+
     def request(
         self,
         method: str,

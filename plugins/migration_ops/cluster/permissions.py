@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from migration_ops.cluster.connection import Cluster
+from migration_ops.cluster.grants import BUILT_IN, Side, grants
+from migration_ops.cluster.kinds import discovery
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
@@ -47,6 +49,8 @@ class PermissionResult:
 def check_permissions(cluster: Cluster, needed: Iterable[Permission]) -> list[PermissionResult]:
     """Ask whether the connection's account has each of several rights.
 
+    Who may not do something with ``*`` may do it with every kind that there is: then each is asked for.
+
     :param cluster: the cluster.
     :param needed: the rights, e.g. `source_permissions`.
     :raises ClusterError: when the question itself is refused.
@@ -71,7 +75,19 @@ def check_permissions(cluster: Cluster, needed: Iterable[Permission]) -> list[Pe
         reason = status.get("reason") or status.get("evaluationError") or ""
         return PermissionResult(permission, bool(status.get("allowed")), reason)
 
-    return list(cluster.each(ask, needed))
+    def kind_by_kind(result: PermissionResult) -> PermissionResult:
+        wanted = result.permission
+        kinds = [one for one in discovery(cluster).resources if wanted.verb in one.verbs]
+        each = [Permission(wanted.verb, one.plural, one.group, wanted.namespace) for one in kinds]
+        refused = [str(one.permission) for one in cluster.each(ask, dict.fromkeys(each)) if not one.allowed]
+        more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
+        reason = f"not: {', '.join(refused[:5])}{more}" if refused else "kind by kind"
+        return PermissionResult(wanted, not refused, reason)
+
+    results = list(cluster.each(ask, needed))
+    return [
+        kind_by_kind(one) if one.permission.resource == "*" and not one.allowed else one for one in results
+    ]
 
 
 def source_permissions(namespaces: Sequence[str] = ("",)) -> list[Permission]:
@@ -81,13 +97,7 @@ def source_permissions(namespaces: Sequence[str] = ("",)) -> list[Permission]:
 
     :param namespaces: those of the plan; the empty name stands for all.
     """
-    rights = [Permission("list", "*", "*"), Permission("get", "*", "*")]
-    for namespace in namespaces:
-        rights += [Permission("patch", plural, group, namespace) for group, plural in _QUIESCED]
-        rights += [Permission(verb, "pods", "", namespace) for verb in ("create", "delete")]
-        rights += [Permission("patch", "secrets", "", namespace)]
-        rights += _mover_permissions(namespace)
-    return rights
+    return _permissions("source", namespaces)
 
 
 def target_permissions(namespaces: Sequence[str] = ("",)) -> list[Permission]:
@@ -97,41 +107,29 @@ def target_permissions(namespaces: Sequence[str] = ("",)) -> list[Permission]:
 
     :param namespaces: those of the target; the empty name stands for all.
     """
-    rights = [Permission(verb, "namespaces") for verb in ("get", "create", "patch", "delete")]
-    rights += [
-        Permission(verb, "customresourcedefinitions", "apiextensions.k8s.io")
+    cluster_wide = [
+        Permission(verb, plural, group)
+        for group, plural in (("", "namespaces"), ("apiextensions.k8s.io", "customresourcedefinitions"))
         for verb in ("get", "create", "patch", "delete")
     ]
-    for namespace in namespaces:
-        verbs = ("get", "list", "create", "patch", "update", "delete")
-        rights += [Permission(verb, "*", "*", namespace) for verb in verbs]
-        rights += [
-            Permission("escalate", "roles", "rbac.authorization.k8s.io", namespace),
-            Permission("bind", "roles", "rbac.authorization.k8s.io", namespace),
+    return cluster_wide + _permissions("target", namespaces)
+
+
+def _permissions(side: Side, namespaces: Sequence[str]) -> list[Permission]:
+    """Return every right of the table that can be asked for: of kinds that each cluster has."""
+    asked = []
+    for grant in grants(side):
+        groups = [group for group in grant.groups if group == "*" or group in BUILT_IN]
+        everywhere = [""] if side == "source" and grant.resources == ("*",) else namespaces
+        asked += [
+            Permission(verb, plural, group, namespace if _namespaced(plural) else "")
+            for namespace in everywhere
+            for group in groups
+            for plural in grant.resources
+            for verb in grant.verbs
         ]
-        rights += _mover_permissions(namespace)
-    return rights
+    return list(dict.fromkeys(asked))
 
 
-_QUIESCED = (
-    ("apps", "deployments"),
-    ("apps", "statefulsets"),
-    ("apps", "replicasets"),
-    ("apps", "daemonsets"),
-    ("", "replicationcontrollers"),
-    ("batch", "cronjobs"),
-    ("batch", "jobs"),
-    ("autoscaling", "horizontalpodautoscalers"),
-)
-
-
-def _mover_permissions(namespace: str) -> list[Permission]:
-    rights = [
-        Permission(verb, "jobs", "batch", namespace) for verb in ("get", "list", "create", "patch", "delete")
-    ]
-    rights += [Permission(verb, "secrets", "", namespace) for verb in ("create", "delete")]
-    rights += [
-        Permission(verb, "networkpolicies", "networking.k8s.io", namespace) for verb in ("create", "delete")
-    ]
-    rights += [Permission("get", "pods/log", "", namespace), Permission("create", "pods/exec", "", namespace)]
-    return rights
+def _namespaced(plural: str) -> bool:
+    return not plural.startswith("clusterrole")

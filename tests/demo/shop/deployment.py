@@ -11,6 +11,7 @@ from tests.demo.progress import Progress
 SOURCE_NAMESPACE = "shop"
 TARGET_NAMESPACE = "shop-prod"
 BYSTANDER = "bystander"
+ACCOUNT_NAMESPACE = "migration-ops"
 DEFINITION = "promotions.shop.example.com"
 PARTS = ("db", "writer", "web")
 SOURCE_REGISTRY = "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop"
@@ -27,9 +28,10 @@ def image_names(registry: str) -> list[str]:
 
 
 def remove(clusters: Sequence[Kube], progress: Progress) -> None:
-    """Take shop and neighbour out of the clusters and wait until they are gone."""
-    names = {SOURCE_NAMESPACE, TARGET_NAMESPACE, BYSTANDER}
+    """Take shop, neighbour and our account out of the clusters and wait until they are gone."""
+    names = {SOURCE_NAMESPACE, TARGET_NAMESPACE, BYSTANDER, ACCOUNT_NAMESPACE}
     for cluster in clusters:
+        cluster.delete_roles([f"{ACCOUNT_NAMESPACE}-source", f"{ACCOUNT_NAMESPACE}-target"])
         for name in names & cluster.namespaces():
             cluster.delete_namespace(name)
         cluster.delete_definition(DEFINITION)

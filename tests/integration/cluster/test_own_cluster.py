@@ -168,7 +168,8 @@ def test_quiesce_waits_until_volumes_are_detached(cluster: Cluster, unique: str)
 def test_the_shipped_roles_grant_all_that_is_needed(
     cluster: Cluster, unique: str, file: str, needed: Callable[[list[str]], list[Permission]]
 ) -> None:
-    role = yaml.safe_load((Path(__file__).parents[3] / f"include/rbac/{file}.yaml").read_text())
+    shipped = (Path(__file__).parents[3] / f"include/rbac/{file}.yaml").read_text()
+    role = next(one for one in yaml.safe_load_all(shipped) if one["kind"] == "ClusterRole")
     role["metadata"]["name"] = unique
     role_ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": unique}
     subject = {"kind": "ServiceAccount", "name": "mover", "namespace": unique}
