@@ -10,13 +10,13 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from migration_ops.migration.plan_schedule import Schedule
 from migration_ops.migration.plan_sections import (
     Approvals,
     Movers,
     Quiesce,
     Restore,
     Retention,
-    Schedule,
     Section,
     Select,
     Source,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from migration_ops.migration.quantities import BytesPerSecond, DnsLabel, Duration, TimeOfDay
+from migration_ops.migration.quantities import BytesPerSecond, DnsLabel, Duration
 
 NamePattern = Annotated[str, Field(min_length=1, examples=["shop", "team-*"])]
 KubernetesName = Annotated[str, Field(min_length=1, max_length=253)]
@@ -77,22 +77,6 @@ class Transform(Section):
     )
     image_registries: dict[str, str] = Field(default={}, description="Old to new image prefix; longest wins.")
     params: dict[str, Any] = Field(default={}, description="Parameters of the rules.")
-
-
-class Window(Section):
-    """Off-peak hours, in which backups may run."""
-
-    start: TimeOfDay
-    end: TimeOfDay
-    timezone: str = "UTC"
-
-
-class Schedule(Section):
-    """When restore points are made; without it only by hand."""
-
-    full: str | None = Field(default=None, description="Cron expression.", examples=["0 1 * * 6"])
-    incremental: str | None = Field(default=None, description="Cron expression.", examples=["0 2-5 * * *"])
-    window: Window | None = None
 
 
 class Parallelism(Section):

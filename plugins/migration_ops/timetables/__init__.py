@@ -1,0 +1,1 @@
+"""Airflow timetables: when runs begin by themselves."""
