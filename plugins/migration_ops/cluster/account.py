@@ -30,13 +30,13 @@ _PATHS = {
 _HEADS = {
     "source": """\
 # What migration-ops may do in a cluster that applications leave: read everything, stop and start workloads,
-# run movers. Written from the table in plugins/migration_ops/cluster/grants.py; `migration-ops account` makes a
-# narrower one for a given cluster, which names each kind that is read, and a kubeconfig for the account.
+# run movers. Written from the table in plugins/migration_ops/cluster/grants.py. `migration-ops account`
+# makes a narrower role for a given cluster, which names each kind that is read, and a kubeconfig.
 """,
     "target": """\
 # What migration-ops may do in a cluster that applications move to: make and change every kind, access
-# rights included. That is nearly everything: bind it for the time of the migration, and take it away afterwards.
-# Written from the table in plugins/migration_ops/cluster/grants.py; `migration-ops account` makes a kubeconfig.
+# rights included. That is nearly everything: bind it for the time of the migration, and take it away after.
+# Written from the table in plugins/migration_ops/cluster/grants.py.
 """,
 }
 
