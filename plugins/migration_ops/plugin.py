@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
+from migration_ops.ui.mount import FASTAPI_APP, NAVIGATION
+
 
 class MigrationOpsPlugin(AirflowPlugin):
     """Makes migration-ops known to Airflow."""
 
     name = "migration_ops"
+    fastapi_apps = [FASTAPI_APP]  # noqa: RUF012 - Airflow's own form
+    external_views = [NAVIGATION]  # noqa: RUF012 - the same

@@ -1,0 +1,75 @@
+// Three things that a page can't do by itself: follow Airflow's colours, open links in Airflow around its frame,
+// and look again now and then.
+"use strict";
+
+const framed = window.parent !== window;
+const outside = framed ? window.parent.document : null;
+document.documentElement.toggleAttribute("data-framed", framed);
+
+function followTheme() {
+  const dark = outside ? outside.documentElement.classList.contains("dark") : null;
+  const chosen = dark === null ? localStorage.getItem("theme") : dark ? "dark" : "light";
+  if (chosen === "dark" || chosen === "light") document.documentElement.dataset.theme = chosen;
+}
+followTheme();
+if (outside) {
+  new MutationObserver(followTheme).observe(outside.documentElement, { attributes: true, attributeFilter: ["class"] });
+}
+
+// The frame may not navigate the window around it, but a link that lies in that window may.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-airflow]");
+  if (!link || !outside || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  const twin = outside.createElement("a");
+  twin.href = link.href;
+  outside.body.append(twin);
+  twin.click();
+  twin.remove();
+});
+
+// Parts that change are fetched again: those that say so now and then, those that wait for an answer soon.
+async function lookAgain() {
+  const parts = [...document.querySelectorAll("[data-refresh][id]")];
+  if (!parts.length || document.hidden) return;
+  let text;
+  try {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
+    if (!answer.ok) return;
+    text = await answer.text();
+  } catch {
+    return; // the next look may do
+  }
+  const fresh = new DOMParser().parseFromString(text, "text/html");
+  for (const part of parts) {
+    const other = fresh.getElementById(part.id);
+    if (!other || other.innerHTML === part.innerHTML) continue;
+    const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    part.innerHTML = other.innerHTML;
+    part.dataset.refresh = other.dataset.refresh;
+    if (focused) part.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+  }
+}
+function schedule() {
+  const parts = [...document.querySelectorAll("[data-refresh][id]")];
+  if (!parts.length) return;
+  const waits = document.querySelector("[data-again]") ? [1] : parts.map((part) => Number(part.dataset.refresh) || 10);
+  setTimeout(async () => { await lookAgain(); schedule(); }, 1000 * Math.min(...waits));
+}
+schedule();
+
+// Search as one types; without this script the button does it.
+for (const field of document.querySelectorAll("form.search input[type=search]")) {
+  let timer;
+  field.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      const address = `${location.pathname}?${new URLSearchParams(new FormData(field.form))}`;
+      history.replaceState(null, "", address);
+      await lookAgain();
+    }, 250);
+  });
+}
+for (const choice of document.querySelectorAll("form.search select")) {
+  choice.addEventListener("change", () => choice.form.requestSubmit());
+}

@@ -1,0 +1,227 @@
+"""The state of each plan, as the list shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from migration_ops.ui.airflow_api import segment
+from migration_ops.ui.trouble import Trouble
+
+if TYPE_CHECKING:
+    from migration_ops.migration import Plan
+    from migration_ops.ui.vault_index import PlanSlips, PointSlips
+
+_NEWEST = 10
+
+
+class Record(BaseModel):
+    """What pages and JSON routes show."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class PointLine(Record):
+    """A restore point in a list.
+
+    :param added_bytes: what it added to the vault, as stored.
+    :param seconds: from its beginning to its commit.
+    """
+
+    id: str
+    kind: str
+    began: datetime
+    committed: datetime
+    volumes: int
+    files: int
+    bytes: int
+    added_bytes: int
+    seconds: float
+
+    @property
+    def saved_share(self) -> float | None:
+        """The part of its content that the vault had already, or that compression saved."""
+        return 1 - self.added_bytes / self.bytes if self.bytes else None
+
+
+class Approval(Record):
+    """A question that waits for an answer.
+
+    :param url: where it is answered in Airflow.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    subject: str
+    asked: datetime | None = None
+    url: str
+
+
+class ActiveRun(Record):
+    """A run of one of the plan's DAGs that isn't over."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    started: datetime | None = None
+    url: str
+
+
+class Downtime(Record):
+    """The forecast downtime in seconds: expected, and the range that four runs of five keep."""
+
+    expected: float
+    low: float
+    high: float
+    runs: int
+
+
+class PlanLine(Record):
+    """A plan in the list.
+
+    :param staged: whether the target's volumes hold the newest restore point; none without a target.
+    :param change_rate: bytes per second that the applications change, as stored.
+    :param open_approvals: questions that wait.
+    :param troubles: what couldn't be asked.
+    """
+
+    name: str
+    description: str = ""
+    source: str
+    target: str | None = None
+    vault: str
+    points: int = 0
+    last: PointLine | None = None
+    staged: bool | None = None
+    staged_point: str | None = None
+    change_rate: float | None = None
+    downtime: Downtime | None = None
+    open_approvals: list[Approval] = []
+    active_runs: list[ActiveRun] = []
+    troubles: list[Trouble] = []
+
+    @property
+    def age_seconds(self) -> float | None:
+        """How old the newest restore point is."""
+        return (datetime.now(UTC) - self.last.began).total_seconds() if self.last else None
+
+
+class PlanList(Record):
+    """All plans that the user may read.
+
+    :param folder: where plan files are looked for.
+    :param problems: what is wrong with files that can't be used.
+    """
+
+    folder: str
+    plans: list[PlanLine]
+    problems: list[str] = []
+    troubles: list[Trouble] = []
+
+
+def point_line(point: PointSlips) -> PointLine:
+    """A restore point as its snapshots tell it."""
+    return PointLine(
+        id=point.id,
+        kind=point.kind,
+        began=point.began,
+        committed=point.resources.time,
+        volumes=len(point.volumes),
+        files=sum(one.files for one in point.volumes),
+        bytes=point.bytes,
+        added_bytes=point.added_bytes,
+        seconds=max(0.0, (point.resources.time - point.began).total_seconds()),
+    )
+
+
+def change_rate(points: Sequence[PointSlips]) -> float | None:
+    """Bytes per second that were added between restore points: the median of the newest increments."""
+    rates = []
+    for before, point in pairwise(points):
+        seconds = (point.began - before.began).total_seconds()
+        if point.kind != "full" and seconds > 0:
+            rates.append(point.added_bytes / seconds)
+    return median(rates[-_NEWEST:]) if rates else None
+
+
+def plan_line(plan: Plan, slips: PlanSlips | None, **more: Any) -> PlanLine:
+    """A plan with what the vault says of it.
+
+    :param slips: nothing if the vault couldn't be asked.
+    :param more: what others say.
+    """
+    line = PlanLine(
+        name=plan.name,
+        description=plan.description,
+        source=plan.source.conn_id,
+        target=plan.target.conn_id if plan.target else None,
+        vault=plan.vault.conn_id,
+        **more,
+    )
+    if slips is None or not slips.points:
+        return line
+    newest, staged = slips.points[-1], slips.staged_point
+    return line.model_copy(
+        update={
+            "points": len(slips.points),
+            "last": point_line(newest),
+            "staged": staged == newest.id if plan.target else None,
+            "staged_point": staged,
+            "change_rate": change_rate(slips.points),
+        }
+    )
+
+
+def approvals_of(plan: str, details: Sequence[Mapping[str, Any]], airflow: str) -> list[Approval]:
+    """The open questions of one plan.
+
+    :param details: as Airflow's API lists them.
+    :param airflow: where Airflow's UI begins.
+    """
+    found = []
+    for one in details:
+        task = one["task_instance"]
+        if not task["dag_id"].startswith(f"{plan}."):
+            continue
+        run = _run_url(airflow, task["dag_id"], task["dag_run_id"])
+        url = f"{run}/tasks/{segment(task['task_id'])}/required_actions"
+        found.append(
+            Approval(
+                dag_id=task["dag_id"],
+                run_id=task["dag_run_id"],
+                task_id=task["task_id"],
+                subject=one["subject"],
+                asked=one.get("created_at"),
+                url=url,
+            )
+        )
+    return found
+
+
+def active_runs_of(plan: str, runs: Sequence[Mapping[str, Any]], airflow: str) -> list[ActiveRun]:
+    """The runs of one plan that aren't over.
+
+    :param runs: as Airflow's API lists them.
+    :param airflow: where Airflow's UI begins.
+    """
+    return [
+        ActiveRun(
+            dag_id=run["dag_id"],
+            run_id=run["dag_run_id"],
+            state=run["state"],
+            started=run.get("start_date"),
+            url=_run_url(airflow, run["dag_id"], run["dag_run_id"]),
+        )
+        for run in runs
+        if run["dag_id"].startswith(f"{plan}.")
+    ]
+
+
+def _run_url(airflow: str, dag_id: str, run_id: str) -> str:
+    return f"{airflow}/dags/{segment(dag_id)}/runs/{segment(run_id)}"

@@ -1,0 +1,97 @@
+"""Renders pages: templates that escape everything, numbers and times for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from migration_ops.migration.forecast import seconds_text
+from migration_ops.mover import size_text
+from migration_ops.ui.mount import PREFIX
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+CONTENT_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+)
+"""Everything a page needs comes from the same place, and only Airflow may frame it."""
+
+
+def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """One page.
+
+    :param template: its file's name.
+    """
+    base, airflow = roots(request)
+    text = (
+        _environment()
+        .get_template(template)
+        .render(base=base, airflow=airflow, here=request.url.path, **values)
+    )
+    return HTMLResponse(text, status, headers={"Content-Security-Policy": CONTENT_POLICY})
+
+
+def roots(request: Request) -> tuple[str, str]:
+    """Where our pages begin and where Airflow's do, as paths without a slash at the end."""
+    base = str(request.scope.get("root_path") or "").rstrip("/")
+    return base, base.removesuffix(PREFIX)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("migration_ops.ui"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        size=size_text,
+        seconds=seconds_text,
+        when=when,
+        ago=ago,
+        percent=percent,
+        segment=segment,
+        query=query,
+    )
+    return environment
+
+
+def when(time: datetime | None) -> str:
+    """A time for people."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if time else "-"
+
+
+def ago(time: datetime | None) -> str:
+    """How long ago that is."""
+    if time is None:
+        return "-"
+    seconds = max(0.0, (datetime.now(UTC) - time).total_seconds())
+    days = seconds / 86400
+    return f"{days:.0f} days ago" if days >= 2 else f"{seconds_text(seconds)} ago"
+
+
+def percent(part: float | None) -> str:
+    """A part of a whole."""
+    return "-" if part is None else f"{100 * part:.1f} %" if 0 < part < 1 else f"{100 * part:.0f} %"
+
+
+def segment(text: str) -> str:
+    """A text as one segment of a path."""
+    return quote(str(text), safe="")
+
+
+def query(values: Mapping[str, Any]) -> str:
+    """The query of an address; what is empty is left out."""
+    return "&".join(f"{quote(name)}={quote(str(value), safe='')}" for name, value in values.items() if value)

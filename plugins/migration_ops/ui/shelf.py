@@ -1,0 +1,132 @@
+"""Answers that are kept for seconds: bounded, made once for all who ask, and never waited for too long.
+
+Vaults and clusters answer slowly or not at all, and the API server has one event loop for everybody. So each
+place is asked in a few threads of its own; who asks waits in the event loop, up to a limit, and the answer
+lands on the shelf even if nobody waits for it any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
+
+_THREADS = 3
+_ERROR_SECONDS = 5.0
+_MOST_PLACES = 200
+
+
+class StillReadingError(Exception):
+    """The answer isn't there yet; somebody is at it."""
+
+
+@dataclass
+class _Entry:
+    made: float
+    weight: int
+    value: Any = None
+    error: Exception | None = None
+
+
+class Shelf:
+    """Keeps answers by key.
+
+    :param most_weight: the least recently used answers go when more than this is kept.
+    """
+
+    def __init__(self, most_weight: int = 400_000) -> None:
+        self._most_weight = most_weight
+        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._under_way: dict[Hashable, Future[Any]] = {}
+        self._pools: OrderedDict[str, ThreadPoolExecutor] = OrderedDict()
+        self._lock = threading.Lock()
+
+    async def get(
+        self,
+        place: str,
+        key: Hashable,
+        make: Callable[[], T],
+        *,
+        fresh: float,
+        keep: float = 0.0,
+        wait: float = 5.0,
+        weight: Callable[[T], int] = lambda _: 1,
+    ) -> T:
+        """The answer of that key, as old as allowed.
+
+        :param place: who is asked; places don't wait for each other.
+        :param make: asks, in a thread.
+        :param fresh: an answer of up to so many seconds is given as it is.
+        :param keep: an older one is still given up to this age, while a new one is being made.
+        :param wait: how long to wait for a new one.
+        :param weight: how much of the shelf the answer takes.
+        :raises StillReadingError: when the wait is over.
+        """
+        with self._lock:
+            entry, now = self._entries.get(key), time.monotonic()
+            if entry is not None:
+                self._entries.move_to_end(key)
+                age = now - entry.made
+                if entry.error is not None and age < _ERROR_SECONDS:
+                    raise entry.error
+                if entry.error is None and age < fresh:
+                    return cast("T", entry.value)
+            future = self._under_way.get(key)
+            if future is None:
+                future = self._pool(place).submit(self._make, key, make, weight)
+                self._under_way[key] = future
+                future.add_done_callback(lambda _: self._under_way.pop(key, None))
+        if entry is not None and entry.error is None and now - entry.made < keep:
+            return cast("T", entry.value)
+        waited = asyncio.wrap_future(future)
+        waited.add_done_callback(_take_error)
+        done, _ = await asyncio.wait([waited], timeout=wait)
+        if not done:
+            raise StillReadingError(f"{place} has not answered within {wait:.1f} s; it is still being asked")
+        return cast("T", waited.result())
+
+    def _make(self, key: Hashable, make: Callable[[], T], weight: Callable[[T], int]) -> T:
+        try:
+            value = make()
+        except Exception as error:
+            with self._lock:
+                self._put(key, _Entry(time.monotonic(), 1, error=error))
+            raise
+        with self._lock:
+            self._put(key, _Entry(time.monotonic(), weight(value), value))
+        return value
+
+    def _put(self, key: Hashable, entry: _Entry) -> None:
+        self._entries[key] = entry
+        self._entries.move_to_end(key)
+        total = sum(one.weight for one in self._entries.values())
+        while total > self._most_weight and len(self._entries) > 1:
+            _, oldest = self._entries.popitem(last=False)
+            total -= oldest.weight
+
+    def _pool(self, place: str) -> ThreadPoolExecutor:
+        pool = self._pools.get(place)
+        if pool is None:
+            if len(self._pools) >= _MOST_PLACES:
+                self._pools.popitem(last=False)[1].shutdown(wait=False)
+            pool = self._pools[place] = ThreadPoolExecutor(_THREADS, f"ui-{place}")
+        self._pools.move_to_end(place)
+        return pool
+
+    def close(self) -> None:
+        """Give back the threads; what is under way ends by itself."""
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _take_error(future: asyncio.Future[Any]) -> None:
+    """Nobody may wait for it any more: asyncio would complain of an error that nobody took."""
+    if not future.cancelled():
+        future.exception()
