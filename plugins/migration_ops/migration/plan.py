@@ -15,6 +15,7 @@ from migration_ops.migration.plan_sections import (
     Approvals,
     Movers,
     Quiesce,
+    Rehearsal,
     Restore,
     Retention,
     Section,
@@ -50,6 +51,7 @@ class Plan(Section):
     quiesce: Quiesce = Quiesce()
     restore: Restore = Restore()
     verify: Verify = Verify()
+    rehearsal: Rehearsal = Rehearsal()
     approvals: Approvals = Approvals()
     retention: Retention = Retention()
 

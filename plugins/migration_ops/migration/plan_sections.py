@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, model_validator
 
 from migration_ops.migration.quantities import BytesPerSecond, DnsLabel, Duration
 
@@ -194,6 +194,23 @@ class Verify(Section):
 
     data: Literal["full", "sample", "metadata"] = "full"
     probes: list[Probe] = []
+
+
+class Rehearsal(Section):
+    """The trial run into scratch namespaces of the target."""
+
+    isolation: Literal["required", "attempted"] = Field(
+        default="required",
+        description="`required`: no workload starts before a pod has proven that network policies hold it; "
+        "`attempted`: policies are made, and their lack of effect is only reported.",
+    )
+    stopped: list[str] = Field(
+        default=[],
+        description="Workloads (`deployment/mailer`, `NAMESPACE/cronjob/*`, globs) that must not run twice.",
+    )
+    egress: list[IPvAnyNetwork] = Field(default=[], description="Address ranges that its pods may reach.")
+    ingress: list[IPvAnyNetwork] = Field(default=[], description="Address ranges that may reach its pods.")
+    probes: bool = Field(default=True, description="Ask `verify.probes` there too.")
 
 
 class Approvals(Section):

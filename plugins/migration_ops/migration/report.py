@@ -64,6 +64,26 @@ def finish_text(report: RunReport) -> str:
     return "\n\n".join(parts)
 
 
+def run_text(report: RunReport) -> str:
+    """What came of a run without a downtime, for the log of its last step.
+
+    :param report: of a rehearsal or a restore.
+    """
+    rows = [[span.name, seconds_text(span.seconds), span.detail] for span in report.timeline]
+    head = f"{report.kind.capitalize()} of **{report.plan}** in {report.target}: **{report.outcome}**."
+    parts = [head, table(["step", "took", ""], rows)]
+    if report.verification:
+        found = report.verification
+        passed = sum(1 for probe in found.probes if probe.passed)
+        parts.append(
+            f"{found.objects} objects and {found.volumes} volumes ({size_text(found.bytes)}) compared, "
+            f"{passed} of {len(found.probes)} probes passed."
+        )
+    if report.resources.stayed:
+        parts.append(f"{len(report.resources.stayed)} objects stayed behind; the report names each.")
+    return "\n\n".join(parts)
+
+
 def point_text(point: RestorePoint, plan: Plan) -> str:
     """A restore point for the approval of its restore."""
     rows = [

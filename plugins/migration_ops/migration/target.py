@@ -7,7 +7,7 @@ empty volume.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,12 +31,14 @@ from migration_ops.migration.volumes import RestoreTask, restore_tasks
 if TYPE_CHECKING:
     from migration_ops.cluster import Cluster, ObjectResult
     from migration_ops.migration.plan import Plan
+    from migration_ops.migration.restore_choice import Choice
     from migration_ops.migration.restore_point import RestorePoint
     from migration_ops.transform import Finding
     from migration_ops.vault import Repository
 
 Manifest = dict[str, Any]
 Part = Literal["claims", "resources"]
+Shape = Callable[[list[Manifest], dict[str, Any]], tuple[list[Manifest], dict[str, Any]]]
 
 _OBJECTS_FILE, _REPORT_FILE = "objects.json", "report.json"
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "Service", "Ingress"})
@@ -70,26 +72,41 @@ class AdaptedPoint:
 
 
 def adapt_restore_point(
-    plan: Plan, repository: Repository, point_id: str, target: Cluster, run: str
+    plan: Plan,
+    repository: Repository,
+    point_id: str,
+    target: Cluster,
+    run: str,
+    *,
+    chosen: Choice | None = None,
+    shape: Shape | None = None,
 ) -> AdaptedPoint:
     """Run the rules over a restore point's objects, and keep result and report in the vault.
 
     Names are held back from ExternalDNS until the migration is finished.
 
+    :param chosen: which part of the point is wanted; all of it if left out.
+    :param shape: changes the adapted objects and the rules' report further (rehearsals do).
     :raises BlockerError: if the rules found what people must solve.
+    :raises RestorePointError: if nothing in the point is chosen.
     """
     point = get_restore_point(repository, plan.name, point_id)
+    captured = captured_objects(repository, point)
+    if chosen is not None:
+        point, captured = chosen.of(point, captured)
     result = adapt(
         plan,
         # What quiesce stopped was captured stopped; the target gets it as it was before.
-        [as_before(item) for item in captured_objects(repository, point)],
+        [as_before(item) for item in captured],
         target_version=target.version(),
         target_apis=discovery(target).api_names(),
     )
     raise_for_blockers(result.findings)
-    objects = hold_back(with_namespaces(result.objects))
+    objects, report = hold_back(with_namespaces(result.objects)), result.report()
+    if shape is not None:
+        objects, report = shape(objects, report)
     tags = [f"plan={plan.name}", f"point={point.id}", "content=adapted", f"run={run}"]
-    documents = {_OBJECTS_FILE: objects, _REPORT_FILE: result.report()}
+    documents = {_OBJECTS_FILE: objects, _REPORT_FILE: report}
     snapshot = save_documents(repository, documents, tags, point.cluster.name)
     return AdaptedPoint(snapshot, point, objects, result.findings, len(result.changes))
 

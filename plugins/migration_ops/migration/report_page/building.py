@@ -41,6 +41,10 @@ _NAMES = {
     VERIFIED: "verify",
     "rolled-back": "roll back",
     "resumed": "resume",
+    "rehearsal-begun": "close and adapt",
+    "restore-begun": "adapt",
+    "staged": "restore",
+    "torn-down": "tear down",
 }
 _MOST_CHANGES = 2000
 # Places whose values are names of things; anything else may hold a secret.
@@ -169,6 +173,9 @@ def _detail(event: Event) -> str:
         APPLIED: ", ".join(f"{amount} {action}" for action, amount in counts),
         VERIFIED: f"{_number(data.get('objects'))} objects, {_number(data.get('volumes'))} volumes",
         "resumed": f"{_number(data.get('workloads'))} workloads",
+        "staged": f"{_number(data.get('volumes'))} volumes",
+        "rehearsal-begun": ", ".join(data.get("namespaces") or []),
+        "torn-down": ", ".join(data.get("namespaces") or []),
     }
     return said.get(event.name, "")
 
