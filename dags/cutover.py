@@ -6,14 +6,20 @@
    application still runs; what remains for the downtime is what changes from here on.
 4. `quiesce` stops the source's workloads; what they were is written on them and in the vault. **From here
    on the application is down.**
-5. `final` makes the last restore point, `adapt` runs the plan's rules over it, `restore` brings the claims
-   up to it, `resources` applies the rest, `ready` waits for workloads.
+5. `final` makes the last restore point and runs the plan's rules over it, `restore` brings the claims up to
+   it, `resources` applies the rest, `ready` waits for workloads.
 6. `verify` compares resources, volumes and the application's own answers. **Here the downtime ends.**
-7. `report` puts forecast and measurement next to each other, `finish` asks once more, and `finished` lets
-   the names go to the target.
+7. `report` puts forecast and measurement next to each other, `finish` asks how it ends: *Finish* lets the
+   names go to the target (`finished`), *Roll back* goes back to the source.
 
-Every step can be retried or cleared: it goes on where it was. If one fails for good, or the answer to
-`finish` is no, run the plan's `rollback`: the source comes back exactly as it was.
+**When a step after the stop fails**, it is tried some times, and then it asks (*Required actions*), with the
+server's own words and the state of both clusters:
+
+* *Retry*: the step goes on where it was, and the run after it. Mend the cause first.
+* *Roll back*: the tasks of `rollback` delete what the run made in the target and start the source again as
+  it was.
+* *Leave as it is*, also when nobody answers in time: the run ends as failed, nothing more is changed. Clear
+  the failed task to go on later, or run the plan's `rollback`.
 """
 
 from __future__ import annotations
@@ -21,12 +27,19 @@ from __future__ import annotations
 from airflow.sdk import DAG, TaskGroup, TriggerRule, chain
 
 from migration_ops.migration import Plan, plans_folder, usable_plans
-from migration_ops.operators.cutover import PrepareCutoverOperator, QuiesceOperator
-from migration_ops.operators.gate import ApprovalGate
+from migration_ops.operators.cutover import FinalDeltaOperator, PrepareCutoverOperator, QuiesceOperator
+from migration_ops.operators.decision import CUTOVER_ANSWERS
+from migration_ops.operators.gate import ApprovalGate, FinishGate
+from migration_ops.operators.moving import RestoreVolumesOperator
 from migration_ops.operators.restore import ApplyResourcesOperator, NoteStagedOperator, WaitReadyOperator
 from migration_ops.operators.restore_point import ListVolumesOperator
 from migration_ops.operators.runbook import runbook
-from migration_ops.operators.steps import adapt_resources, commit_restore_point, move_volumes
+from migration_ops.operators.steps import (
+    adapt_resources,
+    commit_restore_point,
+    move_volumes,
+    roll_back_when_asked,
+)
 from migration_ops.operators.verify import FinishOperator, ReportCutoverOperator, VerifyOperator
 
 
@@ -42,6 +55,7 @@ def cutover(plan: Plan) -> DAG:
             approvers=plan.approvals.cutover,
             response_timeout=plan.approvals.timeout,
             refused="Nothing has been changed.",
+            plan=document,
         )
         with TaskGroup("fresh") as fresh:
             chosen = ListVolumesOperator(task_id="list_volumes", plan=document, kind="incremental")
@@ -55,38 +69,29 @@ def cutover(plan: Plan) -> DAG:
                 volumes=staged.output,
                 trigger_rule=TriggerRule.NONE_FAILED,
             )
-        quiesce = QuiesceOperator(task_id="quiesce", plan=document)
-        with TaskGroup("final") as final:
-            saved = move_volumes(plan, "volume", quiesce.output, into="vault")
-            point = commit_restore_point(plan, quiesce, saved)
-        adapt = adapt_resources(plan, point.output["point"])
-        restore = move_volumes(plan, "restore", adapt.output, into="target")
-        what = {"plan": document, "adapted": adapt.output["adapted"]}
-        resources = ApplyResourcesOperator(
-            task_id="resources", volumes=restore.output, trigger_rule=TriggerRule.NONE_FAILED, **what
+        step = {"plan": document, "answers": CUTOVER_ANSWERS}
+        quiesce = QuiesceOperator(task_id="quiesce", **step)
+        final = FinalDeltaOperator(
+            task_id="final", volumes=quiesce.output, point=quiesce.output["point"], **step
         )
-        ready = WaitReadyOperator(task_id="ready", **what)
-        verify = VerifyOperator(
-            task_id="verify",
-            volumes=restore.output,
-            ready=ready.output,
-            trigger_rule=TriggerRule.NONE_FAILED,
-            **what,
-        )
-        report = ReportCutoverOperator(
-            task_id="report", volumes=restore.output, trigger_rule=TriggerRule.NONE_FAILED, **what
-        )
-        finish = ApprovalGate(
+        restore = RestoreVolumesOperator(task_id="restore", volumes=final.output, **step)
+        step["adapted"] = final.output["adapted"]
+        resources = ApplyResourcesOperator(task_id="resources", volumes=restore.output, **step)
+        ready = WaitReadyOperator(task_id="ready", **step)
+        verify = VerifyOperator(task_id="verify", volumes=restore.output, ready=ready.output, **step)
+        report = ReportCutoverOperator(task_id="report", volumes=restore.output, **step)
+        finish = FinishGate(
             task_id="finish",
             subject=f"Finish the migration of {plan.name}?",
             body="{{ ti.xcom_pull(task_ids='report', key='facts') }}",
             approvers=plan.approvals.finish,
             response_timeout=plan.approvals.timeout,
-            refused=f"The source is still stopped: run {plan.name}.rollback to bring it back.",
+            plan=document,
         )
-        finished = FinishOperator(task_id="finished", answer=finish.output, **what)
-        chain(prepare, approve, fresh, quiesce, final, adapt, restore, resources, ready, verify, report)
-        chain(report, finish, finished)
+        finished = FinishOperator(task_id="finished", answer=finish.output, **step)
+        stopped = [quiesce, final, restore, resources, ready, verify, report, finish]
+        chain(prepare, approve, fresh, *stopped, finished)
+        roll_back_when_asked(plan, stopped)
     return dag
 
 

@@ -1,7 +1,12 @@
 """Take a cutover back: undo what it did in the target, start the source again as it was.
 
 Asks first. Objects that carry the cutover's own labels are deleted, others that it changed are put back; the
-vault keeps every restore point. Can be run again if a step fails.
+vault keeps every restore point. *What stays in the target* may be its claims, so that nothing has to be
+staged anew, or everything: then only the source is started.
+
+What was stopped is known from the source's objects and from the journal in the vault, so this also works
+in a fresh Airflow that knows nothing but the plan, and after half a stop. A step that fails for good asks
+whether to try again; the whole runbook can be run again as well.
 """
 
 from __future__ import annotations
@@ -10,6 +15,7 @@ from airflow.sdk import DAG, Param, chain
 
 from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.cutover import ResumeOperator
+from migration_ops.operators.decision import ROLLBACK_ANSWERS
 from migration_ops.operators.gate import ApprovalGate
 from migration_ops.operators.rollback import ChooseRunOperator, UndoTargetOperator
 from migration_ops.operators.runbook import runbook
@@ -20,12 +26,23 @@ RUN = Param(
     title="Run of the cutover",
     description_md="Its run id; empty for the last cutover that stopped the source.",
 )
+KEEP = Param(
+    "nothing",
+    type="string",
+    enum=["nothing", "claims", "everything"],
+    values_display={
+        "nothing": "nothing of the cutover",
+        "claims": "claims with their data",
+        "everything": "everything: only start the source",
+    },
+    title="What stays in the target",
+)
 
 
 def rollback(plan: Plan) -> DAG:
     """The DAG `PLAN.rollback`."""
     document = plan.document()
-    options = {"params": {"run": RUN}, "allowed_run_types": ["manual", "operator_triggered"]}
+    options = {"params": {"run": RUN, "keep": KEEP}, "allowed_run_types": ["manual", "operator_triggered"]}
     with DAG(**runbook(plan, "rollback", __doc__, **options)) as dag:
         choose = ChooseRunOperator(task_id="choose", plan=document, run="{{ params.run or '' }}")
         approve = ApprovalGate(
@@ -35,9 +52,11 @@ def rollback(plan: Plan) -> DAG:
             approvers=plan.approvals.cutover,
             response_timeout=plan.approvals.timeout,
             refused="Nothing has been changed.",
+            plan=document,
         )
-        undo = UndoTargetOperator(task_id="undo_target", plan=document, run=choose.output["run"])
-        resume = ResumeOperator(task_id="resume", plan=document)
+        step = {"plan": document, "run": choose.output["run"], "answers": ROLLBACK_ANSWERS}
+        undo = UndoTargetOperator(task_id="undo_target", keep="{{ params.keep }}", **step)
+        resume = ResumeOperator(task_id="resume", **step)
         chain(choose, approve, undo, resume)
     return dag
 

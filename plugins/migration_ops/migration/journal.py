@@ -9,8 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from migration_ops.migration.events import QUIESCE_BEGUN, QUIESCED, Event
 from migration_ops.migration.restore_point import tag_values
 from migration_ops.migration.vault_records import read_document, save_documents
 from migration_ops.vault import list_snapshots
@@ -18,32 +17,9 @@ from migration_ops.vault import list_snapshots
 if TYPE_CHECKING:
     from migration_ops.vault import Repository
 
-QUIESCE_BEGUN, QUIESCED = "quiesce-begun", "quiesced"
+__all__ = ["QUIESCED", "QUIESCE_BEGUN", "Event", "Journal"]
 
 _FILE = "event.json"
-
-
-class Event(BaseModel):
-    """One thing that happened.
-
-    :param name: `quiesced`, `final-delta`, `applied`, `verified`, `finished`, `rolled-back`, ...
-    :param began: when it began; the same as `ended` for what takes no time.
-    :param data: what has to be remembered, for example what quiesced workloads were.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    plan: str
-    run: str
-    name: str
-    began: datetime
-    ended: datetime = Field(default_factory=lambda: datetime.now(UTC))
-    data: dict[str, Any] = {}
-
-    @property
-    def seconds(self) -> float:
-        """How long it took."""
-        return (self.ended - self.began).total_seconds()
 
 
 class Journal:

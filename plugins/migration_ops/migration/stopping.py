@@ -96,14 +96,21 @@ def resume_source(
     return result
 
 
-def undo_run(plan: Plan, target: Cluster, run: str, say: Callable[[str], None]) -> RollbackResult:
+def undo_run(
+    plan: Plan, target: Cluster, run: str, say: Callable[[str], None], *, keep_claims: bool = False
+) -> RollbackResult:
     """Delete what a run made in the target and put back what it changed there.
 
     :param say: told of each object.
+    :param keep_claims: leave claims and their namespaces, so that nothing has to be staged anew.
     :raises MigrationError: if something could not be undone; what was undone stays so.
     """
     result = roll_back(
-        target, plan=plan.name, run=run, on_object=lambda reference, action: say(f"{action}: {reference}")
+        target,
+        plan=plan.name,
+        run=run,
+        keep_claims=keep_claims,
+        on_object=lambda reference, action: say(f"{action}: {reference}"),
     )
     for reference, reason in result.kept:
         say(f"kept: {reference} ({reason})")

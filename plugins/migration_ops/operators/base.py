@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,16 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from migration_ops.migration import Plan
 from migration_ops.mover import run_key
+from migration_ops.operators.decision import (
+    ATTEMPTS,
+    TRIES,
+    AskedToRetryError,
+    guard,
+    is_hopeless,
+    take_answer,
+    tries_since_answer,
+)
+from migration_ops.operators.run_params import as_this_run_wants
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -20,6 +32,7 @@ if TYPE_CHECKING:
     from migration_ops.hooks.cluster import ClusterHook
     from migration_ops.hooks.vault import VaultHook
     from migration_ops.migration.journal import Journal
+    from migration_ops.migration.recovery import Answer
     from migration_ops.vault import Repository
 
 
@@ -33,9 +46,14 @@ class RetryUnlessHopeless(RetryPolicy):
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
         """Look at the error's own word; an error in a program or a value stays one."""
-        lasting = isinstance(exception, (TypeError, ValueError, LookupError, AttributeError, NameError))
-        if getattr(exception, "retryable", not lasting) is False:
+        if isinstance(exception, AskedToRetryError):
+            return RetryDecision.retry(timedelta(seconds=1), str(exception))
+        if is_hopeless(exception):
             return RetryDecision.fail(f"{type(exception).__name__} doesn't go away by itself")
+        if max_tries >= TRIES and context is not None:
+            # Airflow's own pauses grow with all tries, those before the last answer included.
+            tries = min(tries_since_answer(context), ATTEMPTS)
+            return RetryDecision.retry(timedelta(seconds=3 * 2 ** (tries - 1)), type(exception).__name__)
         return RetryDecision.default()
 
     def serialize(self) -> dict[str, Any]:
@@ -52,17 +70,32 @@ class MigrationOperator(BaseOperator):
     """One step of a plan's runbook.
 
     :param plan: the plan as `Plan.document()` gives it; plain data, since Airflow keeps it with the DAG.
+    :param answers: what people may answer when the step fails for good; without any it simply fails.
     """
 
-    def __init__(self, *, plan: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, plan: dict[str, Any], answers: Sequence[Answer] = (), **kwargs: Any) -> None:
         kwargs.setdefault("retry_policy", RetryUnlessHopeless())
+        if answers:
+            kwargs.setdefault("retries", TRIES)
         super().__init__(**kwargs)
         self.plan = plan
+        self.answers = tuple(answers)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a wait; what fails then is treated as a failure of `execute` is."""
+        if next_method == "decided":
+            return super().resume_execution(next_method, next_kwargs, context)
+        go_on = super().resume_execution
+        return guard(self, context, lambda: go_on(next_method, next_kwargs, context))
+
+    def decided(self, context: Context, event: dict[str, Any]) -> Any:
+        """Do what was answered to the question that a failure raised."""
+        take_answer(self, context, event)
 
     @cached_property
     def the_plan(self) -> Plan:
-        """The plan, validated."""
-        return Plan.model_validate(self.plan)
+        """The plan, validated, with what was said when the run was started."""
+        return as_this_run_wants(Plan.model_validate(self.plan))
 
     @property
     def target_conn_id(self) -> str:
@@ -123,6 +156,10 @@ class MigrationOperator(BaseOperator):
         except AirflowNotFoundException:
             host = self.the_plan.source.conn_id
         return Journal(self.repository, self.the_plan.name, host)
+
+    def cutover_run(self, context: Context) -> str:
+        """The run whose journal the step writes; a rollback by hand works on that of an earlier one."""
+        return self.run_key(context)
 
     def run_key(self, context: Context) -> str:
         """The run's identity, as objects made by it are labelled."""

@@ -6,7 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from migration_ops.operators.base import MigrationOperator
-from migration_ops.operators.restore_point import RestorePointOperator
+from migration_ops.operators.decision import asks_when_it_fails
+from migration_ops.operators.moving import SaveVolumesOperator
+from migration_ops.operators.restore import adapt_with_claims
+from migration_ops.operators.restore_point import RestorePointOperator, commit
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -53,9 +56,10 @@ class QuiesceOperator(RestorePointOperator):
     and `stopped`.
     """
 
+    @asks_when_it_fails
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Stop them wave by wave, until no pod mounts a volume."""
-        from migration_ops.migration.journal import QUIESCE_BEGUN, QUIESCED
+        from migration_ops.migration.events import QUIESCE_BEGUN, QUIESCED
         from migration_ops.migration.stopping import stop_source
 
         run = self.run_key(context)
@@ -81,17 +85,66 @@ class QuiesceOperator(RestorePointOperator):
         return self.begin_restore_point(context, "final", claims)
 
 
-class ResumeOperator(MigrationOperator):
-    """Brings the source's quiesced workloads back to what they were."""
+class FinalDeltaOperator(SaveVolumesOperator):
+    """Backs up what changed since the last restore point, commits the final one, and adapts its objects.
 
+    Pushes `adapted` (snapshot of the adapted objects) and `findings`; returns a `RestoreTask` for each
+    volume. All of it is one task, since the application is down meanwhile.
+
+    :param point: what `QuiesceOperator` pushed under that name.
+    """
+
+    template_fields = ("volumes", "point")
+
+    def __init__(self, *, point: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.point = point
+
+    def conclude(self, context: Context, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Commit and adapt.
+
+        :raises BlockerError: if the rules found blockers.
+        :raises ApplyError: if the target refused a claim.
+        """
+        from migration_ops.migration.events import ADAPTED, FINAL_DELTA
+
+        run = self.run_key(context)
+        point = commit(self, self.point, results)
+        data = {key: point[key] for key in ("point", "bytes", "added_bytes")}
+        self.journal.write(run, FINAL_DELTA, began=datetime.fromisoformat(self.point["started"]), data=data)
+        began = datetime.now(UTC)
+        tasks = adapt_with_claims(self, context, point["point"])
+        self.journal.write(run, ADAPTED, began=began, data={"point": point["point"]})
+        return tasks
+
+
+class ResumeOperator(MigrationOperator):
+    """Brings the source's quiesced workloads back to what they were.
+
+    :param run: the cutover that is rolled back, as a label value; this run if it is empty.
+    """
+
+    template_fields = ("run",)
+
+    def __init__(self, *, run: Any = "", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.run = run
+
+    def cutover_run(self, context: Context) -> str:
+        """The rolled back cutover: the whole story is in one journal."""
+        return self.run or self.run_key(context)
+
+    @asks_when_it_fails
     def execute(self, context: Context) -> dict[str, Any]:
         """Start them in reverse order; does nothing to a workload that runs."""
+        from migration_ops.migration.events import RESUMED
         from migration_ops.migration.stopping import resume_source
 
+        began = datetime.now(UTC)
         result = resume_source(
             self.the_plan, self.source, self.source_hook.api_client, journal=self.journal, say=self.log.info
         )
         resumed = list(result.resumed)
-        self.journal.write(self.run_key(context), "resumed", data={"workloads": resumed})
+        self.journal.write(self.cutover_run(context), RESUMED, began=began, data={"workloads": resumed})
         self.log.info("Resumed %s", ", ".join(resumed) or "nothing: no workload was quiesced")
         return {"workloads": resumed}

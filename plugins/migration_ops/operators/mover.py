@@ -12,14 +12,13 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from migration_ops.migration.mover_specs import backup_spec, restore_spec
 from migration_ops.migration.volumes import BackupTask, RestoreTask, outcome
 from migration_ops.mover import (
     MoverFailedError,
     MoverNotStartedError,
     MoverSpec,
-    backup_command,
     probe_command,
-    restore_command,
     summary_text,
 )
 from migration_ops.operators.base import MigrationOperator, remember
@@ -217,31 +216,6 @@ class VolumeOperator(MoverOperator):
         super().__init__(map_index_template=map_index_template, **kwargs)
         self.volume = volume
 
-    def volume_spec(
-        self,
-        context: Context,
-        task: BackupTask | RestoreTask,
-        action: str,
-        command: tuple[str, ...],
-        **options: Any,
-    ) -> MoverSpec:
-        """A mover that mounts the volume."""
-        movers = self.the_plan.movers
-        return MoverSpec(
-            plan=self.the_plan.name,
-            run=self.run_key(context),
-            action=action,
-            namespace=task.namespace,
-            claim=task.claim,
-            command=command,
-            image=movers.image,
-            block=task.volume_mode == "Block",
-            requests=movers.requests,
-            limits=movers.limits,
-            timeout_seconds=int(movers.timeout.total_seconds()),
-            **options,
-        )
-
 
 class BackupVolumeOperator(VolumeOperator):
     """Backs up one volume of the source into the vault and returns its record for the restore point."""
@@ -258,15 +232,7 @@ class BackupVolumeOperator(VolumeOperator):
 
     def spec(self, context: Context) -> MoverSpec:
         """Read-only, and on the node that holds the volume when it can't be mounted elsewhere."""
-        command = backup_command(
-            self.task.namespace,
-            self.task.claim,
-            host=self.source_hook.cluster_name,
-            tags=self.task.tags(self.the_plan.name),
-            parent=self.task.parent,
-            limit_upload_bytes=self.the_plan.movers.limit_upload,
-        )
-        return self.volume_spec(context, self.task, self.task.action, command, node=self.task.node)
+        return backup_spec(self.the_plan, self.task, self.run_key(context), self.source_hook.cluster_name)
 
     @property
     def finish(self) -> dict[str, Any]:
@@ -306,14 +272,7 @@ class RestoreVolumeOperator(VolumeOperator):
 
     def spec(self, context: Context) -> MoverSpec:
         """Writes into the claim, the difference alone if it is known what it holds."""
-        command = restore_command(
-            self.task.namespace,
-            self.task.claim,
-            self.task.snapshot_id,
-            base=self.task.base,
-            verify=self.task.verify,
-        )
-        return self.volume_spec(context, self.task, self.action, command, writable=True)
+        return restore_spec(self.the_plan, self.task, self.run_key(context), self.action)
 
     @property
     def finish(self) -> dict[str, Any]:

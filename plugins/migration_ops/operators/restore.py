@@ -7,10 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from migration_ops.operators.base import MigrationOperator, movers_results
+from migration_ops.operators.decision import asks_when_it_fails
 from migration_ops.triggers.readiness import ReadinessTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+_PATIENCE_SECONDS = 20.0
+"""How long a worker waits itself: handing over to the triggerer and back takes about 5 s."""
 
 
 class AdaptResourcesOperator(MigrationOperator):
@@ -34,20 +38,25 @@ class AdaptResourcesOperator(MigrationOperator):
         :raises BlockerError: if the rules found blockers.
         :raises ApplyError: if the target refused a claim.
         """
-        from migration_ops.migration.target import adapt_restore_point, apply_part, volumes_to_restore
+        return adapt_with_claims(self, context, self.point)
 
-        run = self.run_key(context)
-        adapted = adapt_restore_point(self.the_plan, self.repository, self.point, self.target, run)
-        for line in adapted.lines():
-            self.log.info("%s", line)
-        outcome = apply_part(self.the_plan, self.target, adapted.objects, run, part="claims")
-        for line in outcome.lines():
-            self.log.info("%s", line)
-        outcome.raise_for_failures()
-        context["ti"].xcom_push(key="adapted", value=adapted.snapshot)
-        context["ti"].xcom_push(key="findings", value=adapted.findings_by_severity)
-        tasks = volumes_to_restore(self.the_plan, self.target, adapted)
-        return [task.model_dump(mode="json") for task in tasks]
+
+def adapt_with_claims(step: MigrationOperator, context: Context, point: str) -> list[dict[str, Any]]:
+    """Adapt, make namespaces and claims, look what the claims hold already; see `AdaptResourcesOperator`."""
+    from migration_ops.migration.target import adapt_restore_point, apply_part, volumes_to_restore
+
+    run = step.run_key(context)
+    adapted = adapt_restore_point(step.the_plan, step.repository, point, step.target, run)
+    for line in adapted.lines():
+        step.log.info("%s", line)
+    outcome = apply_part(step.the_plan, step.target, adapted.objects, run, part="claims")
+    for line in outcome.lines():
+        step.log.info("%s", line)
+    outcome.raise_for_failures()
+    context["ti"].xcom_push(key="adapted", value=adapted.snapshot)
+    context["ti"].xcom_push(key="findings", value=adapted.findings_by_severity)
+    tasks = volumes_to_restore(step.the_plan, step.target, adapted)
+    return [task.model_dump(mode="json") for task in tasks]
 
 
 class ChoosePointOperator(MigrationOperator):
@@ -114,6 +123,7 @@ class ApplyResourcesOperator(MigrationOperator):
         self.adapted = adapted
         self.volumes = volumes
 
+    @asks_when_it_fails
     def execute(self, context: Context) -> dict[str, Any]:
         """Apply, object by object reported; what an earlier try did is found unchanged.
 
@@ -134,7 +144,7 @@ class ApplyResourcesOperator(MigrationOperator):
 
 
 class WaitReadyOperator(MigrationOperator):
-    """Waits in the triggerer until the target's workloads are ready; returns when it began and ended.
+    """Waits until the target's workloads are ready, soon in the triggerer; returns when it began and ended.
 
     :param adapted: snapshot of the adapted objects.
     """
@@ -145,21 +155,26 @@ class WaitReadyOperator(MigrationOperator):
         super().__init__(**kwargs)
         self.adapted = adapted
 
-    def execute(self, context: Context) -> None:
-        """Hand the workloads' names to the trigger, which ends the task when they are ready."""
+    @asks_when_it_fails
+    def execute(self, context: Context) -> dict[str, str]:
+        """Look for a short while, then hand the workloads' names to the trigger, which ends the task."""
+        from migration_ops.cluster import wait_ready
         from migration_ops.migration.target import load_adapted, readiness_subjects
 
         timeout = self.the_plan.restore.ready_timeout
-        self.defer(
-            trigger=ReadinessTrigger(
-                conn_id=self.target_conn_id,
-                objects=readiness_subjects(load_adapted(self.repository, self.adapted)),
-                deadline=time.time() + timeout.total_seconds(),
-                began=datetime.now(UTC).isoformat(),
-            ),
-            method_name="give_up",
-            timeout=timeout + timedelta(minutes=5),
-        )
+        began, deadline = datetime.now(UTC).isoformat(), time.time() + timeout.total_seconds()
+        subjects = readiness_subjects(load_adapted(self.repository, self.adapted))
+        found = wait_ready(self.target, subjects, min(_PATIENCE_SECONDS, timeout.total_seconds()))
+        if not found.ready:
+            self.log.info("Not ready yet: %s", "; ".join(map(str, found.not_ready)))
+            self.defer(
+                trigger=ReadinessTrigger(
+                    conn_id=self.target_conn_id, objects=subjects, deadline=deadline, began=began
+                ),
+                method_name="give_up",
+                timeout=timeout + timedelta(minutes=5),
+            )
+        return {"began": began, "ended": datetime.now(UTC).isoformat()}
 
     def give_up(self, context: Context, event: dict[str, Any]) -> None:
         """Say what isn't ready in time.

@@ -76,7 +76,7 @@ class CommitRestorePointOperator(MigrationOperator):
     :param volumes: the volumes' records.
     """
 
-    template_fields = ("point", "volumes")
+    template_fields: Sequence[str] = ("point", "volumes")
     template_fields_renderers: ClassVar[dict[str, str]] = {"point": "json", "volumes": "json"}
 
     def __init__(self, *, point: Any, volumes: Any, **kwargs: Any) -> None:
@@ -86,54 +86,62 @@ class CommitRestorePointOperator(MigrationOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Capture, write, and only then does the restore point exist."""
-        from migration_ops.cluster import capture
-        from migration_ops.migration.adaptation import selection
-        from migration_ops.migration.restore_point import (
-            LeftOutRecord,
-            RestorePoint,
-            SourceCluster,
-            VolumeRecord,
-        )
-        from migration_ops.migration.vault_records import commit_restore_point
-        from migration_ops.mover import size_text
+        return commit(self, self.point, movers_results(self.volumes))
 
-        found = capture(self.source, selection(self.the_plan))
-        point = RestorePoint(
-            id=self.point["id"],
-            plan=self.the_plan.name,
-            kind=self.point["kind"],
-            parent=self.point["parent"],
-            started=datetime.fromisoformat(self.point["started"]),
-            finished=datetime.now(UTC),
-            cluster=SourceCluster(
-                name=self.source.name, identity=self.source.identity(), version=self.source.version()
-            ),
-            volumes=[VolumeRecord.model_validate(record) for record in movers_results(self.volumes)],
-            objects=found.counts_by_kind,
-            left_out=[LeftOutRecord(object=one.object, reason=one.reason) for one in found.left_out],
-            warnings=[f"{one.object} could not be read: {one.reason}" for one in found.unreadable],
-        )
-        snapshot = commit_restore_point(self.repository, point, found)
-        for warning in point.warnings:
-            self.log.warning("%s", warning)
-        self.log.info(
-            "Restore point %s committed: %d volumes with %s, %s added, %d objects",
-            point.id,
-            len(point.volumes),
-            size_text(point.total_bytes),
-            size_text(point.added_bytes),
-            sum(point.objects.values()),
-        )
-        if point.kind == "final":
-            data = {"point": point.id, "bytes": point.total_bytes, "added_bytes": point.added_bytes}
-            self.journal.write(self.run_key(context), "final-delta", began=point.started, data=data)
-        return {
-            "point": point.id,
-            "kind": point.kind,
-            "snapshot": snapshot,
-            "volumes": [volume.model_dump(mode="json") for volume in point.volumes],
-            "objects": sum(point.objects.values()),
-            "bytes": point.total_bytes,
-            "added_bytes": point.added_bytes,
-            "seconds": (point.finished - point.started).total_seconds(),
-        }
+
+def commit(step: MigrationOperator, begun: dict[str, Any], volumes: Sequence[Any]) -> dict[str, Any]:
+    """Capture the resources, write them with the point's record, and say what the point holds.
+
+    :param step: for its plan, clusters and vault.
+    :param begun: id, kind, parent and start of the point, as `RestorePointOperator` pushed them.
+    :param volumes: the volumes' records.
+    """
+    from migration_ops.cluster import capture
+    from migration_ops.migration.adaptation import selection
+    from migration_ops.migration.restore_point import (
+        LeftOutRecord,
+        RestorePoint,
+        SourceCluster,
+        VolumeRecord,
+    )
+    from migration_ops.migration.vault_records import commit_restore_point
+    from migration_ops.mover import size_text
+
+    found = capture(step.source, selection(step.the_plan))
+    point = RestorePoint(
+        id=begun["id"],
+        plan=step.the_plan.name,
+        kind=begun["kind"],
+        parent=begun["parent"],
+        started=datetime.fromisoformat(begun["started"]),
+        finished=datetime.now(UTC),
+        partial=bool(begun.get("partial")),
+        cluster=SourceCluster(
+            name=step.source.name, identity=step.source.identity(), version=step.source.version()
+        ),
+        volumes=[VolumeRecord.model_validate(record) for record in volumes],
+        objects=found.counts_by_kind,
+        left_out=[LeftOutRecord(object=one.object, reason=one.reason) for one in found.left_out],
+        warnings=[f"{one.object} could not be read: {one.reason}" for one in found.unreadable],
+    )
+    snapshot = commit_restore_point(step.repository, point, found)
+    for warning in point.warnings:
+        step.log.warning("%s", warning)
+    step.log.info(
+        "Restore point %s committed: %d volumes with %s, %s added, %d objects",
+        point.id,
+        len(point.volumes),
+        size_text(point.total_bytes),
+        size_text(point.added_bytes),
+        sum(point.objects.values()),
+    )
+    return {
+        "point": point.id,
+        "kind": point.kind,
+        "snapshot": snapshot,
+        "volumes": [volume.model_dump(mode="json") for volume in point.volumes],
+        "objects": sum(point.objects.values()),
+        "bytes": point.total_bytes,
+        "added_bytes": point.added_bytes,
+        "seconds": (point.finished - point.started).total_seconds(),
+    }

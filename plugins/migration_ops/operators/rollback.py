@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from migration_ops.migration.recovery import LEAVE, ROLL_BACK
 from migration_ops.operators.base import MigrationOperator
+from migration_ops.operators.decision import DECISION, answered_by, ask, asks_when_it_fails, note
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.sdk import Context
 
 
@@ -38,23 +43,83 @@ class ChooseRunOperator(MigrationOperator):
 class UndoTargetOperator(MigrationOperator):
     """Deletes what a run made in the target and puts back what it changed, known by its labels.
 
-    :param run: the run as a label value.
+    :param run: the run as a label value; this run if it is empty.
+    :param keep: `nothing`, `claims`, or `everything`, which only notes that the target stays as it is.
     """
 
-    template_fields = ("run",)
+    template_fields = ("run", "keep")
 
-    def __init__(self, *, run: Any, **kwargs: Any) -> None:
+    def __init__(self, *, run: Any = "", keep: str = "nothing", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.run = run
+        self.keep = keep
 
+    def cutover_run(self, context: Context) -> str:
+        """The rolled back cutover: the whole story is in one journal."""
+        return self.run or self.run_key(context)
+
+    @asks_when_it_fails
     def execute(self, context: Context) -> dict[str, Any]:
         """Undo, workloads first.
 
         :raises MigrationError: if something could not be undone.
         """
+        from migration_ops.migration.events import ROLLED_BACK
         from migration_ops.migration.stopping import undo_run
 
-        result = undo_run(self.the_plan, self.target, self.run, self.log.info)
+        if self.keep == "everything":
+            self.log.info("The target stays as it is; only the source is started again")
+            return {"deleted": [], "restored": []}
+        run, began = self.cutover_run(context), datetime.now(UTC)
+        result = undo_run(self.the_plan, self.target, run, self.log.info, keep_claims=self.keep == "claims")
         counts = {"deleted": len(result.deleted), "restored": len(result.restored), "kept": len(result.kept)}
-        self.journal.write(self.run, "rolled-back", data=counts)
+        self.journal.write(run, ROLLED_BACK, began=began, data=counts)
         return {"deleted": list(result.deleted), "restored": list(result.restored)}
+
+
+class RollBackOperator(MigrationOperator):
+    """Begins the rollback within a cutover's run, if that was answered to the question of a failed step.
+
+    Skips what comes after it when the answer was another one, or when nothing had been stopped. A step that
+    failed without asking (somebody marked it as failed, or it was lost too often) is asked about here.
+
+    :param steps: ids of the tasks that may have failed.
+    """
+
+    def __init__(self, *, steps: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.steps = list(steps)
+
+    def execute(self, context: Context) -> str:
+        """Look for the answer.
+
+        :raises AirflowSkipException: if there is nothing to roll back, or nobody wants it.
+        """
+        from airflow.sdk.exceptions import AirflowSkipException
+
+        from migration_ops.migration.events import QUIESCE_BEGUN
+
+        answers = [one for one in context["ti"].xcom_pull(task_ids=self.steps, key=DECISION) or [] if one]
+        if answers:
+            if answers[-1]["answer"] != ROLL_BACK:
+                raise AirflowSkipException(f"{answers[-1]['by']} answered: {answers[-1]['answer']}")
+            return str(answers[-1]["by"])
+        run = self.cutover_run(context)
+        if self.journal.last(QUIESCE_BEGUN, run) is None:
+            raise AirflowSkipException("nothing was stopped: there is nothing to roll back")
+        reason = f"one of {', '.join(self.steps)} failed without a question of its own; see its log"
+        ask(self, context, reason, 1)
+        return ""
+
+    def decided(self, context: Context, event: dict[str, Any]) -> str:
+        """Go on if the answer to this task's own question was to roll back.
+
+        :raises AirflowSkipException: if it was another one.
+        """
+        from airflow.sdk.exceptions import AirflowSkipException
+
+        chosen, who = (event.get("chosen_options") or [LEAVE])[0], answered_by(event)
+        note(self, context, "answered", {"question": self.task_id, "answer": chosen, "by": who})
+        if chosen != ROLL_BACK:
+            raise AirflowSkipException(f"{who} answered: {chosen}")
+        return who

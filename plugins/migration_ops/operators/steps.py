@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.sdk import TriggerRule
+from airflow.sdk import TaskGroup, TriggerRule, chain
 
+from migration_ops.operators.cutover import ResumeOperator
+from migration_ops.operators.decision import BEGIN_ANSWERS, ROLLBACK_ANSWERS
 from migration_ops.operators.mover import VOLUME_LABEL, BackupVolumeOperator, RestoreVolumeOperator
 from migration_ops.operators.restore import AdaptResourcesOperator
 from migration_ops.operators.restore_point import CommitRestorePointOperator
+from migration_ops.operators.rollback import RollBackOperator, UndoTargetOperator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import BaseOperator
+
     from migration_ops.migration import Plan
 
 
@@ -54,3 +61,23 @@ def adapt_resources(plan: Plan, point: Any = "") -> AdaptResourcesOperator:
     :param point: its id; the newest one's if it is empty.
     """
     return AdaptResourcesOperator(task_id="adapt", plan=plan.document(), point=point)
+
+
+def roll_back_when_asked(plan: Plan, steps: Sequence[BaseOperator]) -> None:
+    """The rollback within a cutover's own run; it begins when a step failed and somebody answered so.
+
+    :param steps: those that may fail while the source is stopped.
+    """
+    document = plan.document()
+    with TaskGroup("rollback"):
+        begin = RollBackOperator(
+            task_id="begin",
+            plan=document,
+            steps=[step.task_id for step in steps],
+            answers=BEGIN_ANSWERS,
+            trigger_rule=TriggerRule.ONE_FAILED,
+        )
+        undo = UndoTargetOperator(task_id="undo_target", plan=document, answers=ROLLBACK_ANSWERS)
+        resume = ResumeOperator(task_id="resume", plan=document, answers=ROLLBACK_ANSWERS)
+        chain(list(steps), begin)
+        chain(begin, undo, resume)

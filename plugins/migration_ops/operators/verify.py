@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from migration_ops.operators.base import MigrationOperator, movers_result, movers_results
+from migration_ops.operators.decision import asks_when_it_fails
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -27,6 +28,7 @@ class VerifyOperator(MigrationOperator):
         self.volumes = volumes
         self.ready = ready
 
+    @asks_when_it_fails
     def execute(self, context: Context) -> dict[str, Any]:
         """Check resources, volumes and probes; the downtime ends here.
 
@@ -72,6 +74,7 @@ class ReportCutoverOperator(MigrationOperator):
         self.adapted = adapted
         self.volumes = volumes
 
+    @asks_when_it_fails
     def execute(self, context: Context) -> dict[str, Any]:
         """Read journal, vault and target."""
         from migration_ops.migration.cutover import report_cutover
@@ -110,6 +113,7 @@ class FinishOperator(MigrationOperator):
         self.adapted = adapted
         self.answer = answer
 
+    @asks_when_it_fails
     def execute(self, context: Context) -> dict[str, Any]:
         """Release the names."""
         from migration_ops.migration.target import load_adapted, release_names

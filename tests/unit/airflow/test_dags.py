@@ -69,9 +69,20 @@ def test_nothing_but_looking_comes_before_the_approval(bag, dag_id, gate):
 def test_pods_find_their_data(bag):
     """Volumes are filled after their claims exist and before any workload does."""
     cutover = bag.dags["shop.cutover"].task_dict
-    assert "adapt" in cutover["restore"].get_flat_relative_ids(upstream=True)
+    assert "final" in cutover["restore"].get_flat_relative_ids(upstream=True)
     assert "restore" in cutover["resources"].get_flat_relative_ids(upstream=True)
-    assert "final.commit" in cutover["adapt"].get_flat_relative_ids(upstream=True)
+
+
+def test_whatever_fails_after_the_stop_can_be_answered_by_retry_or_rollback(bag):
+    cutover = bag.dags["shop.cutover"].task_dict
+    stopped = cutover["quiesce"].get_flat_relative_ids(upstream=False) | {"quiesce"}
+    steps = stopped - {"finish", "finished", "rollback.begin", "rollback.undo_target", "rollback.resume"}
+    assert steps == {"quiesce", "final", "restore", "resources", "ready", "verify", "report"}
+    for step in steps:
+        assert {"Retry", "Roll back", "Leave as it is"} == set(cutover[step].answers), step
+    assert set(cutover["finish"].options) == {"Finish", "Roll back", "Leave as it is"}
+    assert cutover["rollback.begin"].upstream_task_ids == steps | {"finish"}
+    assert cutover["rollback.begin"].trigger_rule == "one_failed"
 
 
 def test_the_target_is_filled_before_the_source_is_stopped(bag):
@@ -87,7 +98,9 @@ def test_a_new_restore_point_starts_staging(bag):
 
 def test_movers_are_bounded_in_each_cluster(bag):
     assert bag.dags["shop.backup"].task_dict["volume"].max_active_tis_per_dagrun == 4
-    assert bag.dags["shop.cutover"].task_dict["restore"].max_active_tis_per_dagrun == 4
+    assert bag.dags["shop.restore"].task_dict["restore"].max_active_tis_per_dagrun == 4
+    assert bag.dags["shop.cutover"].task_dict["restore"].parallelism == 4
+    assert bag.dags["shop.cutover"].task_dict["final"].parallelism == 4
 
 
 def test_an_approval_waits_as_long_as_the_plan_says(bag):

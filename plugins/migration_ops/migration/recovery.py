@@ -1,0 +1,104 @@
+"""What people must know when a step of a cutover has failed: what, why, and where everything stands.
+
+Pure: it reads the run's journal, which the steps wrote. Whoever asks and answers is Airflow's affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from migration_ops.migration.events import (
+    ADAPTED,
+    APPLIED,
+    FINAL_DELTA,
+    FINISHED,
+    QUIESCE_BEGUN,
+    QUIESCED,
+    RESTORED,
+    RESUMED,
+    ROLLED_BACK,
+    VERIFIED,
+)
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from migration_ops.migration.events import Event
+
+Answer = Literal["Retry", "Roll back", "Leave as it is"]
+
+RETRY: Answer = "Retry"
+ROLL_BACK: Answer = "Roll back"
+LEAVE: Answer = "Leave as it is"
+
+_MEANING: dict[Answer, str] = {
+    RETRY: "the step is done again; it goes on where it was, and the cutover after it",
+    ROLL_BACK: "what this cutover made in the target is deleted, what it changed there is put back, and the "
+    "source is started again as it was",
+    LEAVE: "nothing more happens: the run ends as failed, the source stays as it is now. Clear the failed "
+    "task to go on later, or run `{plan}.rollback`",
+}
+_MOST_REASON = 4000
+
+
+def source_state(events: Iterable[Event]) -> str:
+    """In what state the run left the source, in a sentence.
+
+    :param events: the run's journal.
+    """
+    last = {event.name: event for event in events}
+    if RESUMED in last:
+        return f"runs again since {last[RESUMED].ended:%H:%M:%S} UTC"
+    if QUIESCED in last:
+        count = len(last[QUIESCED].data.get("workloads") or [])
+        return f"**stopped** since {last[QUIESCED].ended:%H:%M:%S} UTC ({count} workloads, all remembered)"
+    if QUIESCE_BEGUN in last:
+        since = f"{last[QUIESCE_BEGUN].began:%H:%M:%S}"
+        return f"**being stopped** since {since} UTC: some workloads may still run, all are remembered"
+    return "runs: nothing was stopped"
+
+
+def target_state(events: Iterable[Event]) -> str:
+    """In what state the run left the target, in a sentence.
+
+    :param events: the run's journal.
+    """
+    names = {event.name for event in events}
+    if ROLLED_BACK in names:
+        return "nothing of this run is left"
+    said = [
+        (FINISHED, "the application runs and its names are released"),
+        (VERIFIED, "the application runs and is verified; its names are held back"),
+        (APPLIED, "all resources are applied, the application may be running; its names are held back"),
+        (RESTORED, "volumes hold the final delta, resources are being applied"),
+        (ADAPTED, "claims are being brought up to the final delta; no workload runs"),
+        (FINAL_DELTA, "claims hold the delta staged before the stop; no workload runs"),
+    ]
+    return next((text for name, text in said if name in names), "claims are staged; no workload runs")
+
+
+def question(
+    plan: str,
+    step: str,
+    *,
+    reason: str,
+    tries: int,
+    events: Sequence[Event] | None,
+    answers: Sequence[Answer],
+    timeout: timedelta,
+) -> str:
+    """The text of the question, in Markdown.
+
+    :param reason: the error's own words.
+    :param tries: how often the step was tried since the last answer.
+    :param events: the run's journal; none if the vault can't be read.
+    """
+    quoted = "\n".join(f"> {line}" for line in (reason.strip() or "no message")[:_MOST_REASON].splitlines())
+    lines = [f"Step **{step}** of {plan} failed{f' {tries} times' if tries > 1 else ''}:", "", quoted, ""]
+    if events is None:
+        lines += ["The vault's journal can't be read just now, so it isn't known where the run stands.", ""]
+    else:
+        lines += [f"- Source: {source_state(events)}", f"- Target: {target_state(events)}", ""]
+    lines += [f"- **{answer}**: {_MEANING[answer].format(plan=plan)}" for answer in answers]
+    return "\n".join([*lines, "", f"Without an answer in {timeout} it is left as it is."])
