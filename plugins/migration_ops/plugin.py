@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
+from migration_ops.timetables.off_peak import OffPeakTimetable
 from migration_ops.ui.mount import FASTAPI_APP, NAVIGATION
 
 
@@ -17,3 +18,4 @@ class MigrationOpsPlugin(AirflowPlugin):
     name = "migration_ops"
     fastapi_apps = [FASTAPI_APP]  # noqa: RUF012 - Airflow's own form
     external_views = [NAVIGATION]  # noqa: RUF012 - the same
+    timetables = [OffPeakTimetable]  # noqa: RUF012 - the same

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from migration_ops.migration.plan_notify import Notify
 from migration_ops.migration.plan_schedule import Schedule
 from migration_ops.migration.plan_sections import (
     Approvals,
@@ -54,6 +55,7 @@ class Plan(Section):
     rehearsal: Rehearsal = Rehearsal()
     approvals: Approvals = Approvals()
     retention: Retention = Retention()
+    notify: list[Notify] = Field(default=[], max_length=50, description="Who is told of what.")
 
     @model_validator(mode="after")
     def _sends_no_two_namespaces_to_one(self) -> Self:

@@ -86,6 +86,13 @@ class Parallelism(Section):
     target: int = Field(default=4, ge=1, le=1000)
 
 
+class Pools(Section):
+    """Airflow pools, shared by all plans that name them; `migration-ops plan pools` writes them."""
+
+    source: str | None = Field(default=None, min_length=1, max_length=256, description="Of its movers.")
+    target: str | None = Field(default=None, min_length=1, max_length=256, description="Of its movers.")
+
+
 class Movers(Section):
     """The Jobs that move volumes' data."""
 
@@ -94,6 +101,7 @@ class Movers(Section):
         default="default", description="Where movers without a volume run (vault probe)."
     )
     parallelism: Parallelism = Parallelism()
+    pools: Pools = Pools()
     requests: dict[str, str] = Field(default={"cpu": "100m", "memory": "128Mi"}, description="Per mover.")
     limits: dict[str, str] = Field(default={"cpu": "2", "memory": "1Gi"}, description="Per mover.")
     limit_upload: BytesPerSecond | None = Field(default=None, description="Per mover, for example `50MiB/s`.")

@@ -69,6 +69,7 @@ class RestorePoint(_Record):
 
     :param id: sorts by time: `20261122T181700Z-full-1a2b3c`.
     :param parent: the point before, whose snapshots the volumes were compared with.
+    :param partial: whether it holds some of the plan's namespaces only, because its run was told so.
     :param objects: number of objects by `apiVersion/Kind`.
     """
 
@@ -78,6 +79,7 @@ class RestorePoint(_Record):
     parent: str | None = None
     started: datetime
     finished: datetime
+    partial: bool = False
     cluster: SourceCluster
     volumes: list[VolumeRecord] = []
     objects: dict[str, int] = {}

@@ -21,6 +21,9 @@ from migration_ops.migration.restore_point import (
 )
 from migration_ops.vault import backup, list_snapshots, read_file, restore
 
+PARTIAL = "partial=true"
+"""Tag of restore points of some namespaces only: no increment compares with them, nothing is staged."""
+
 if TYPE_CHECKING:
     from migration_ops.cluster import Capture
     from migration_ops.vault import Repository, Snapshot
@@ -37,7 +40,10 @@ def commit_restore_point(repository: Repository, point: RestorePoint, capture: C
         folder = Path(name)
         (folder / POINT_FILE).write_text(point.model_dump_json(indent=1), encoding="utf-8")
         write_capture(capture, folder)
-        return _save(repository, folder, snapshot_tags(point.plan, point.id, "resources"), point.cluster.name)
+        tags = snapshot_tags(point.plan, point.id, "resources")
+        if point.partial:
+            tags.append(PARTIAL)
+        return _save(repository, folder, tags, point.cluster.name)
 
 
 def find_restore_points(repository: Repository, plan: str) -> list[RestorePoint]:
@@ -50,9 +56,19 @@ def find_restore_points(repository: Repository, plan: str) -> list[RestorePoint]
 
 
 def latest_restore_point(repository: Repository, plan: str) -> RestorePoint | None:
-    """The newest restore point of a plan, if there is one."""
-    newest = max(_point_snapshots(repository, plan), key=lambda snapshot: snapshot.time, default=None)
+    """The newest restore point of all that a plan selects, if there is one."""
+    whole = (snapshot for snapshot in _point_snapshots(repository, plan) if PARTIAL not in snapshot.tags)
+    newest = max(whole, key=lambda snapshot: snapshot.time, default=None)
     return _read_point(repository, newest) if newest else None
+
+
+def whole_points(repository: Repository, plan: str) -> list[str]:
+    """Ids of a plan's restore points, but for those of some namespaces only; reads nothing but tags."""
+    return sorted(
+        tag_values(snapshot.tags)["point"]
+        for snapshot in _point_snapshots(repository, plan)
+        if PARTIAL not in snapshot.tags
+    )
 
 
 def get_restore_point(repository: Repository, plan: str, point: str) -> RestorePoint:

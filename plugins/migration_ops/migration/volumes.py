@@ -40,12 +40,14 @@ class BackupTask(_Task):
     :param point: the restore point that it will belong to.
     :param parent: snapshot to compare with; none reads everything.
     :param node: the node that must do it, because the claim is mounted there and can't be elsewhere.
+    :param off_peak: whether it may only work in the plan's windows.
     """
 
     point: str
     consistency: Consistency
     parent: str | None = None
     node: str | None = None
+    off_peak: bool = False
 
     @property
     def action(self) -> str:

@@ -5,10 +5,28 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AsyncCallback, DeadlineAlert, DeadlineReference
+
+from migration_ops.notifiers.plan_notifier import PlanNotifier
+from migration_ops.operators.run_params import params_of
 
 if TYPE_CHECKING:
     from migration_ops.migration import Plan
+    from migration_ops.timetables.off_peak import OffPeakTimetable
+
+# Where pools are short, a cutover's steps go before everything that can wait for it.
+_PRIORITIES = {"cutover": 100, "rollback": 100, "restore": 50, "rehearse": 20, "backup": 10, "stage": 5}
+
+_WHEN_IT_FAILS = {
+    "connect": "Mend what the report names (a right, a StorageClass, a connection) and run it again.",
+    "backup": "Nothing is half done: without its commit the restore point doesn't exist. Clear the "
+    "failed rows; finished volumes stay finished. The next run makes up for a full backup that is owed.",
+    "stage": "The next restore point stages again; the source isn't touched.",
+    "cutover": "Clear the failed step to go on where it was, or run `{name}.rollback`: the source returns.",
+    "rollback": "Run it again: what is undone stays undone. Without Airflow: `migration-ops resume`.",
+    "restore": "Clear the failed step to go on where it was; nothing of the source is needed.",
+    "maintain": "The vault stays valid. `migration-ops vault unlock` removes a lock that a lost mover left.",
+}
 
 
 def restore_points(plan: Plan) -> Asset:
@@ -23,11 +41,11 @@ def runbook(plan: Plan, verb: str, doc: str | None, **options: Any) -> dict[str,
     :param doc: the DAG file's docstring.
     :param options: whatever else this DAG needs.
     """
-    target = plan.target.conn_id if plan.target else "nowhere"
-    head = f"Plan **{plan.name}**: {plan.source.conn_id} → {target}, vault {plan.vault.conn_id}."
+    told = {event for entry in plan.notify for event in entry.on}
     return {
         "dag_id": f"{plan.name}.{verb}",
-        "doc_md": "\n\n".join(part for part in (doc, head, plan.description) if part),
+        "doc_md": _documentation(plan, verb, doc),
+        "on_failure_callback": [PlanNotifier(plan, "failure")] if "failure" in told else None,
         "schedule": None,
         "catchup": False,
         "max_active_runs": 1,
@@ -40,6 +58,50 @@ def runbook(plan: Plan, verb: str, doc: str | None, **options: Any) -> dict[str,
             "retry_delay": timedelta(seconds=3),
             "retry_exponential_backoff": 2.0,
             "max_retry_delay": timedelta(minutes=1),
+            "priority_weight": _PRIORITIES.get(verb, 1),
+            "weight_rule": "absolute",
+            # Taken by what asks questions, and by nothing else.
+            "notifiers": [PlanNotifier(plan, "approval")] if "approval" in told else [],
         },
         **options,
+        "params": {**params_of(verb), **options.get("params", {})},
     }
+
+
+def backup_schedule(plan: Plan) -> dict[str, Any]:
+    """When backups begin by themselves, and when they are late: further arguments of `runbook`."""
+    deadline = plan.schedule.deadline
+    alert = deadline and DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=deadline,
+        callback=AsyncCallback(
+            "migration_ops.notifiers.plan_notifier.tell_late",
+            kwargs={
+                "plan": plan.name,
+                "notify": [entry.model_dump(mode="json") for entry in plan.notify],
+                "deadline": str(deadline),
+            },
+        ),
+        name=f"{plan.name}.backup is late",
+    )
+    return {"schedule": _timetable(plan), "deadline": alert}
+
+
+def _timetable(plan: Plan) -> OffPeakTimetable | None:
+    if not plan.schedule.is_automatic:
+        return None
+    from migration_ops.timetables.off_peak import OffPeakTimetable
+
+    return OffPeakTimetable(plan.schedule.model_dump(mode="json", exclude_defaults=True))
+
+
+def _documentation(plan: Plan, verb: str, doc: str | None) -> str:
+    target = plan.target.conn_id if plan.target else "nowhere, it only protects"
+    head = f"Plan **{plan.name}**: {plan.source.conn_id} → {target}, vault {plan.vault.conn_id}."
+    parts = [doc, head, plan.description]
+    if verb == "backup":
+        timetable = _timetable(plan)
+        parts.append(f"**When:** {timetable.description if timetable else 'started by hand'}.")
+    if fails := _WHEN_IT_FAILS.get(verb):
+        parts.append(f"**If it fails:** {fails.format(name=plan.name)}")
+    return "\n\n".join(part for part in parts if part)

@@ -1,0 +1,64 @@
+"""What a backup that begins by itself shall be, told by what the vault holds and what the journal says.
+
+A full backup is owed until there is one, however often runs failed, were missed or skipped since its moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from migration_ops.migration.off_peak import Calendar
+from migration_ops.migration.restore_point import PointKind
+from migration_ops.migration.retention import open_cutover
+from migration_ops.migration.vault_records import whole_points
+
+if TYPE_CHECKING:
+    from migration_ops.migration.journal import Event
+    from migration_ops.migration.plan_schedule import Schedule
+    from migration_ops.vault import Repository
+
+_TAKEN_BACK = frozenset({"rolled-back", "resumed"})
+
+
+def kind_due(
+    schedule: Schedule, repository: Repository, plan: str, moment: datetime
+) -> tuple[PointKind, str]:
+    """The kind of a run, and why.
+
+    :param plan: its name.
+    :param moment: when the run was to begin.
+    """
+    points = whole_points(repository, plan)
+    if not points:
+        return "full", "the vault has no restore point yet"
+    due = Calendar(schedule).full_due(moment)
+    if due is None:
+        return "incremental", "no full one is scheduled"
+    fulls = [began for point in points if (began := _full_since(point)) is not None]
+    if not any(began >= due for began in fulls):
+        return "full", f"one is due since {due:%Y-%m-%d %H:%M} UTC"
+    return "incremental", f"the full one of {due:%Y-%m-%d %H:%M} UTC is there"
+
+
+def reason_to_skip(events: Sequence[Event]) -> str | None:
+    """Why no backup should begin by itself: the source stands still for a cutover, or for good.
+
+    :param events: the plan's journal, of all runs.
+    """
+    if run := open_cutover(events):
+        return f"cutover {run} has stopped the source"
+    finished = [event for event in events if event.name == "finished"]
+    if finished and not any(
+        event.name in _TAKEN_BACK and event.ended > finished[-1].ended for event in events
+    ):
+        return f"the migration was finished by {finished[-1].run}: the source is stopped; pause this DAG"
+    return None
+
+
+def _full_since(point: str) -> datetime | None:
+    time, _, rest = point.partition("-")
+    if not rest.startswith("full-"):
+        return None
+    return datetime.strptime(time, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)

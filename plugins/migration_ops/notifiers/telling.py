@@ -1,0 +1,77 @@
+"""What operators tell: one function for each occasion that only a running step knows of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from migration_ops.notifiers.delivery import deliver
+from migration_ops.notifiers.message import Message, run_url
+
+if TYPE_CHECKING:
+    from migration_ops.migration import Plan
+
+_SHOWN = 20
+
+
+def tell_overrun(plan: Plan, context: Mapping[str, Any], goes_on: datetime | None) -> int:
+    """A window ended before the backup did.
+
+    :param goes_on: when the next window begins.
+    """
+    local = goes_on.astimezone(plan.schedule.zone) if goes_on else None
+    then = f"It goes on at {local:%Y-%m-%d %H:%M} ({plan.schedule.zone.key})" if local else "It doesn't go on"
+    body = (
+        f"The window ended before the backup of plan {plan.name} was done. {then}, where it was: what is "
+        "stored isn't sent again. If that happens often, widen schedule.windows, raise limit_upload or "
+        "movers.parallelism, or split the plan."
+    )
+    return _tell(plan, context, "overrun", f"{plan.name}.backup did not fit into its window", body)
+
+
+def tell_warnings(plan: Plan, context: Mapping[str, Any], done: Mapping[str, Any]) -> int:
+    """A restore point that lacks something; says nothing if it doesn't.
+
+    :param done: what the commit returned.
+    """
+    lines = [
+        f"{volume['namespace']}/{volume['claim']}: {warning}"
+        for volume in done.get("volumes", [])
+        for warning in volume.get("warnings", [])
+    ]
+    if not lines:
+        return 0
+    body = f"Restore point {done['point']} is complete but for:\n" + _some(lines)
+    return _tell(plan, context, "finding", f"{plan.name}: {len(lines)} warnings in a backup", body)
+
+
+def tell_findings(plan: Plan, context: Mapping[str, Any], counts: Mapping[str, int], lines: list[str]) -> int:
+    """What the checks or the rules found; says nothing unless somebody has to decide or to mend.
+
+    :param counts: number of findings by severity.
+    :param lines: the findings, a line each.
+    """
+    serious = sum(counts.get(severity, 0) for severity in ("blocker", "decision"))
+    if not serious:
+        return 0
+    body = f"{', '.join(f'{count} {severity}' for severity, count in counts.items())}:\n{_some(lines)}"
+    return _tell(plan, context, "finding", f"{plan.name}: {serious} findings need you", body)
+
+
+def tell_finished(plan: Plan, context: Mapping[str, Any], facts: str, downtime_seconds: float | None) -> int:
+    """A cutover that is done.
+
+    :param facts: its figures, as Markdown.
+    """
+    took = f" after {downtime_seconds:.0f} s of downtime" if downtime_seconds is not None else ""
+    return _tell(plan, context, "finished", f"{plan.name} runs in the target{took}", facts)
+
+
+def _tell(plan: Plan, context: Mapping[str, Any], occasion: Any, title: str, body: str) -> int:
+    return deliver(plan.notify, Message(occasion, plan.name, title, body, run_url(context)), context)
+
+
+def _some(lines: list[str]) -> str:
+    more = [f"… and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return "\n".join([*lines[:_SHOWN], *more])

@@ -1,0 +1,116 @@
+"""What may be said when a run is started: the fields of the trigger forms, and what they change in the plan.
+
+The plan stays what it is; a run may narrow it, or say more. Scheduled runs have the defaults.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Param, get_current_context
+
+if TYPE_CHECKING:
+    from migration_ops.migration import Plan
+
+KIND = Param(
+    "auto",
+    type="string",
+    enum=["auto", "full", "incremental"],
+    values_display={
+        "auto": "As due: full if the schedule owes one or none exists yet, else incremental",
+        "full": "Full: read everything",
+        "incremental": "Incremental: what changed",
+    },
+    title="Kind",
+    description_md="A full backup also finds changes that a file's time and size don't show.",
+)
+WINDOW = Param(
+    "auto",
+    type="string",
+    enum=["auto", "keep", "ignore"],
+    values_display={
+        "auto": "As usual: scheduled runs keep to them, runs by hand don't",
+        "keep": "Keep to them: wait for the next one, stop at its end, go on in the one after",
+        "ignore": "Ignore them: work now, until it is done",
+    },
+    title="Off-peak windows",
+    description_md="Whether movers work only in the windows of the plan's `schedule`.",
+)
+NAMESPACES = Param(
+    [],
+    type="array",
+    items={"type": "string", "minLength": 1, "maxLength": 63, "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"},
+    title="Only these namespaces",
+    description_md="One a line; empty for all that the plan selects. The restore point is marked as partial: "
+    "no increment compares with it, and it isn't staged; `restore` takes it by its id.",
+)
+VERIFICATION = Param(
+    "plan",
+    type="string",
+    enum=["plan", "full", "sample", "metadata"],
+    values_display={
+        "plan": "As the plan says",
+        "full": "Full: every byte is read again",
+        "sample": "Sample: what was staged isn't read again during the downtime",
+        "metadata": "Metadata: no second reading",
+    },
+    title="Verification of data",
+    description_md="How thoroughly restored volumes are compared with their snapshots, in place of "
+    "`verify.data`.",
+)
+RULE_PARAMS = Param(
+    {},
+    type="object",
+    maxProperties=50,
+    title="Parameters of the rules",
+    description_md='Added to the plan\'s `transform.params`, for example `{"region": "cn-shanghai"}`; of two '
+    "with one name this one counts.",
+    section="More",
+)
+
+_OF_VERB: dict[str, dict[str, Param]] = {
+    "backup": {"kind": KIND, "window": WINDOW, "namespaces": NAMESPACES},
+    "stage": {"verification": VERIFICATION, "rule_params": RULE_PARAMS},
+    "restore": {"verification": VERIFICATION, "rule_params": RULE_PARAMS},
+    "rehearse": {"verification": VERIFICATION, "rule_params": RULE_PARAMS},
+    "cutover": {"verification": VERIFICATION, "rule_params": RULE_PARAMS},
+}
+
+
+def params_of(verb: str) -> dict[str, Param]:
+    """The fields of the trigger form that follow from what a runbook does."""
+    return dict(_OF_VERB.get(verb, {}))
+
+
+def as_this_run_wants(plan: Plan) -> Plan:
+    """The plan with what the run's trigger form says; the plan itself outside of a running task."""
+    try:
+        params = dict(get_current_context()["params"])
+    except (RuntimeError, KeyError):
+        return plan
+    return with_run_params(plan, params)
+
+
+def with_run_params(plan: Plan, params: dict[str, Any]) -> Plan:
+    """The plan with what a run's parameters say.
+
+    :raises ValueError: if a namespace isn't one that the plan selects.
+    """
+    changes: dict[str, Any] = {}
+    if namespaces := params.get("namespaces"):
+        chosen = plan.select.namespaces
+        for name in namespaces:
+            if not any(fnmatchcase(name, pattern) for pattern in chosen.include):
+                raise ValueError(
+                    f"namespace {name} isn't selected by plan {plan.name} "
+                    f"(select.namespaces.include: {', '.join(chosen.include)})"
+                )
+        only = chosen.model_copy(update={"include": list(namespaces)})
+        changes["select"] = plan.select.model_copy(update={"namespaces": only})
+    if rule_params := params.get("rule_params"):
+        merged = {**plan.transform.params, **rule_params}
+        changes["transform"] = plan.transform.model_copy(update={"params": merged})
+    if (depth := params.get("verification", "plan")) != "plan":
+        changes["verify"] = plan.verify.model_copy(update={"data": depth})
+    return plan.model_copy(update=changes) if changes else plan
