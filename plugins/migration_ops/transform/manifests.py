@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from migration_ops.transform.yamlio import dump, load_all
 
 SUFFIXES = (".yaml", ".yml", ".json")
 STREAM = "-"
+FILES_AT_ONCE = 4
 INDEX = ".migration-ops-transform.json"
 
 
@@ -32,14 +34,22 @@ def read_manifests(location: str) -> list[Manifest]:
     path = Path(location)
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES and file.name != INDEX)
-        return [item for file in files if file.is_file() for item in _file(file)]
+        with ThreadPoolExecutor(FILES_AT_ONCE) as pool:  # a disk that is slow to open is waited for once
+            contents = pool.map(_content, files)
+            return [
+                item for file, content in zip(files, contents, strict=True) for item in _parsed(file, content)
+            ]
     if not path.is_file():
         raise ManifestError(f"{location}: there is no such file or folder")
-    return list(_file(path))
+    return list(_parsed(path, path.read_bytes()))
 
 
-def _file(path: Path) -> Iterator[Manifest]:
-    return _objects(path.read_bytes(), str(path), is_json=path.suffix == ".json")
+def _content(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
+
+
+def _parsed(path: Path, content: bytes) -> Iterator[Manifest]:
+    return _objects(content, str(path), is_json=path.suffix == ".json")
 
 
 def _objects(content: bytes, source: str, *, is_json: bool) -> Iterator[Manifest]:
@@ -121,14 +131,18 @@ def _write_folder(manifests: Sequence[Manifest], folder: Path) -> None:
     former = set(orjson.loads(index.read_bytes())["files"]) if index.is_file() else set()
     written: set[str] = set()
     made: set[Path] = set()
-    for manifest in manifests:
-        name = file_name(manifest, written)
-        path = folder / name
-        if path.parent not in made:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            made.add(path.parent)
-        path.write_text(dump(manifest), encoding="utf-8")
-        written.add(name)
+    with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+        writing = []
+        for manifest in manifests:
+            name = file_name(manifest, written)
+            path = folder / name
+            if path.parent not in made:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                made.add(path.parent)
+            writing.append(pool.submit(path.write_bytes, dump(manifest).encode()))
+            written.add(name)
+        for one in writing:
+            one.result()
     for name in sorted(former - written):
         if not Path(name).is_absolute() and ".." not in Path(name).parts:
             (folder / name).unlink(missing_ok=True)

@@ -54,10 +54,14 @@ class Path:
         except jsonpath.JSONPathError as error:
             raise ValueError(f"{text!r} isn't JSONPath: {error}") from error
         self._steps = _simple_steps(self._query)
+        self._parts = self._one_place()
 
     @property
     def parts(self) -> Parts | None:
         """The single place that the path names, whether or not it exists; None if it can name several."""
+        return self._parts
+
+    def _one_place(self) -> Parts | None:
         if self._steps is None or any(isinstance(step, _Wildcard) for step in self._steps):
             return None
         return tuple(step for step in self._steps if not isinstance(step, _Wildcard))
@@ -67,9 +71,23 @@ class Path:
 
         :param document: what to search.
         """
+        if self._parts is not None:
+            return self._find_one(document, self._parts)
         if self._steps is not None:
             return list(_walk(document, self._steps, 0, ()))
         return [(match.parts, match.obj) for match in self._query.finditer(document)]
+
+    @staticmethod
+    def _find_one(document: Any, parts: Parts) -> list[tuple[Parts, Any]]:
+        found: Any = document
+        for part in parts:
+            if not isinstance(found, dict if isinstance(part, str) else list):
+                return []
+            try:
+                found = found[part]
+            except (KeyError, IndexError):
+                return []
+        return [(parts, found)]
 
 
 def _simple_steps(query: Any) -> tuple[Part | _Wildcard, ...] | None:

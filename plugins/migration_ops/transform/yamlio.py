@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import yaml
 from yaml import CSafeDumper, CSafeLoader  # libyaml: ten times as fast
 from yaml.constructor import ConstructorError
 
-TIMESTAMP = "tag:yaml.org,2002:timestamp"
+CORE = "tag:yaml.org,2002:"
+TIMESTAMP, TEXT, MAPPING, SEQUENCE = f"{CORE}timestamp", f"{CORE}str", f"{CORE}map", f"{CORE}seq"
 # Anything else is quoted: YAML 1.1, YAML 1.2 and Go's readers disagree on y, on, 1e3, 0o17, 1:30, 1_000 …
 PLAIN = re.compile(r"^[A-Za-z/][A-Za-z0-9_./@+-]*(?::[A-Za-z0-9_./@+-]+)*$")
 QUANTITY = re.compile(r"^[0-9]+(?:\.[0-9]+)?(?:[KMGTPE]i|m)$")
@@ -43,10 +45,65 @@ class Loader(CSafeLoader):
         """Compose the only document."""
         return self._bounded(super().get_single_node())
 
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        """Give a node's tag; manifests repeat the same words, so that their tags are remembered."""
+        if kind is yaml.ScalarNode:
+            return _plain_tag(value) if implicit[0] else TEXT
+        return MAPPING if kind is yaml.MappingNode else SEQUENCE
+
+    def construct_document(self, node: yaml.Node) -> Any:
+        """Make the value of a document: nearly all of it is text, mappings and lists."""
+        return self._value(node)
+
+    def _value(self, node: yaml.Node) -> Any:
+        tag = node.tag
+        if tag == TEXT and isinstance(node, yaml.ScalarNode):
+            return node.value
+        if tag == MAPPING and isinstance(node, yaml.MappingNode):
+            return self._mapping(node)
+        if tag == SEQUENCE and isinstance(node, yaml.SequenceNode):
+            return [self._value(item) for item in node.value]
+        if tag in _SCALARS and isinstance(node, yaml.ScalarNode):
+            return _SCALARS[tag](self, node)
+        return super().construct_document(node)
+
+    def _mapping(self, node: yaml.MappingNode) -> dict[Any, Any]:
+        if any(key.tag == f"{CORE}merge" for key, _ in node.value):
+            self.flatten_mapping(node)
+        made = {}
+        for key_node, value_node in node.value:
+            key = self._value(key_node)
+            if isinstance(key, dict | list):
+                raise ConstructorError(None, None, "found unhashable key", key_node.start_mark)
+            made[key] = self._value(value_node)
+        return made
+
     def _bounded(self, node: yaml.Node | None) -> yaml.Node | None:
         if node is not None and self._may_have_aliases:
             _count_values(node, {}, frozenset())
         return node
+
+
+_SCALARS: dict[str, Callable[[Any, yaml.ScalarNode], Any]] = {
+    f"{CORE}null": CSafeLoader.construct_yaml_null,
+    f"{CORE}bool": CSafeLoader.construct_yaml_bool,
+    f"{CORE}int": CSafeLoader.construct_yaml_int,
+    f"{CORE}float": CSafeLoader.construct_yaml_float,
+}
+
+
+@lru_cache(maxsize=50_000)
+def _plain_tag(value: str) -> str:
+    return _first_match(Loader.yaml_implicit_resolvers, value)
+
+
+@lru_cache(maxsize=50_000)
+def _tag_for_any_reader(value: str) -> str:
+    return _first_match(CSafeLoader.yaml_implicit_resolvers, value)
+
+
+def _first_match(resolvers: dict[str, Any], value: str) -> str:
+    return next((str(tag) for tag, form in resolvers.get(value[:1], ()) if form.match(value)), TEXT)
 
 
 def _refuse_depth(text: str | bytes) -> None:
@@ -99,18 +156,30 @@ class Dumper(CSafeDumper):
         """Write repeated values out: people read and edit the files."""
         return True
 
+    def represent_data(self, data: Any) -> yaml.Node:
+        """Make the node of a value; text, mappings and lists are nearly all that manifests hold."""
+        if isinstance(data, str):
+            return yaml.ScalarNode(TEXT, data, style=_style(data))
+        if isinstance(data, dict):
+            pairs = [(self.represent_data(key), self.represent_data(value)) for key, value in data.items()]
+            return yaml.MappingNode(MAPPING, pairs, flow_style=False)
+        if isinstance(data, list):
+            return yaml.SequenceNode(SEQUENCE, [self.represent_data(item) for item in data], flow_style=False)
+        node: yaml.Node = super().represent_data(data)
+        return node
 
-def _represent_text(dumper: Any, text: str) -> yaml.ScalarNode:
-    style = None
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        """Give the tag that a reader would see; text says by its quotes what it is."""
+        if kind is yaml.ScalarNode:
+            return _tag_for_any_reader(value) if implicit[0] else TEXT
+        return MAPPING if kind is yaml.MappingNode else SEQUENCE
+
+
+@lru_cache(maxsize=50_000)
+def _style(text: str) -> str | None:
     if "\n" in text:
-        style = "|"
-    elif not (PLAIN.match(text) or QUANTITY.match(text)) or text.lower() in WORDS:
-        style = "'"
-    scalar: yaml.ScalarNode = dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-    return scalar
-
-
-Dumper.add_representer(str, _represent_text)
+        return "|"
+    return "'" if not (PLAIN.match(text) or QUANTITY.match(text)) or text.lower() in WORDS else None
 
 
 def dump(document: Any) -> str:
