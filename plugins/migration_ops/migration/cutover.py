@@ -13,6 +13,7 @@ from migration_ops.migration.readiness_report import (
     ReadinessFinding,
     ReadinessReport,
     gather,
+    last_probed,
     readiness_report,
 )
 from migration_ops.migration.report_page import Facts, RunReport, build_report
@@ -105,11 +106,17 @@ def prepare(
             "what changes from then on moves during the cutover"
         )
     latest = points[-1]
-    situation = gather(plan, source, target, run=run, latest=latest)
+    probed = last_probed(journal)
+    situation = gather(plan, source, target, run=run, latest=latest, probes=probed.vault, pulls=probed.pulls)
     history = read_history(journal.events(), points)
     claims = [(plan.target_namespace(volume.namespace), volume.claim) for volume in latest.volumes]
     volumes = outlook(latest, history, latest.started + _FRESHNESS, plan.namespaces, staged=claims)
-    lanes = Lanes(plan.movers.parallelism.source, plan.movers.parallelism.target)
+    lanes = Lanes(
+        plan.movers.parallelism.source,
+        plan.movers.parallelism.target,
+        upload=probed.rate("source", "write_seconds"),
+        download=probed.rate("target", "read_seconds"),
+    )
     return Preparation(
         plan=plan,
         latest=latest,

@@ -19,9 +19,11 @@ from migration_ops.migration.readiness_report.image_probing import (
     StartedProbe,
     is_settled,
     look_at_probes,
+    look_until_settled,
     remove_probes,
     start_probes,
 )
+from migration_ops.migration.readiness_report.image_rounds import start_round
 from migration_ops.migration.readiness_report.images import (
     ImagePull,
     check_images,
@@ -30,12 +32,15 @@ from migration_ops.migration.readiness_report.images import (
     read_image_probe,
 )
 from migration_ops.migration.readiness_report.pods import PodDemand, pod_demands
+from migration_ops.migration.readiness_report.probed import CONNECTED, Probed, last_probed
 from migration_ops.migration.readiness_report.report import Situation, readiness_report
 
 __all__ = [
+    "CONNECTED",
     "ImageProbe",
     "ImagePull",
     "PodDemand",
+    "Probed",
     "ReadinessFinding",
     "ReadinessReport",
     "Situation",
@@ -48,11 +53,14 @@ __all__ = [
     "image_probes",
     "image_uses",
     "is_settled",
+    "last_probed",
     "look_at_probes",
+    "look_until_settled",
     "pod_demands",
     "read_image_probe",
     "readiness_report",
     "remove_probes",
     "split_probes",
     "start_probes",
+    "start_round",
 ]

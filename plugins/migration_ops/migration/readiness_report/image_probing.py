@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from migration_ops.cluster import AlreadyExists, Cluster, Manifest, NotFound
@@ -32,6 +33,18 @@ class StartedProbe:
     probe: ImageProbe
     job: str
 
+    def data(self) -> dict[str, Any]:
+        """As JSON data, for whoever waits somewhere else."""
+        return {"probe": asdict(self.probe), "job": self.job}
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> StartedProbe:
+        """Back from `data`."""
+        probe = dict(data["probe"])
+        for name in ("images", "pull_secrets"):
+            probe[name] = tuple(probe[name])
+        return cls(ImageProbe(**probe), str(data["job"]))
+
 
 def start_probes(
     target: Cluster,
@@ -41,15 +54,22 @@ def start_probes(
     plan: str,
     run: str,
     always: bool = False,
+    nodes: Sequence[str] = (),
 ) -> list[StartedProbe]:
     """Start every probe; those that an earlier try started are found again.
 
     :param objects: the adapted objects: pull secrets are copied from them where the namespace is missing.
     :param run: the run as a label value.
     :param always: ask the registry also for what a node has already.
+    :param nodes: pull on each of these; without any the scheduler chooses one for each probe.
     :raises ClusterError: if a Job is refused.
     """
-    return [_start(target, probe, objects, plan=plan, run=run, always=always) for probe in probes]
+    jobs = [
+        (probe, build_image_probe(probe, plan=plan, run=run, node=node, always=always))
+        for node in (nodes or (None,))
+        for probe in probes
+    ]
+    return [_start(target, probe, job, objects) for probe, job in jobs]
 
 
 def look_at_probes(target: Cluster, started: Iterable[StartedProbe]) -> list[ImagePull]:
@@ -64,6 +84,19 @@ def look_at_probes(target: Cluster, started: Iterable[StartedProbe]) -> list[Ima
         pods = target.get(path, query=query, what=f"look at image probe {one.job}")["items"]
         pulls += read_image_probe(one.probe, pods)
     return pulls
+
+
+def look_until_settled(
+    target: Cluster, *, started: Iterable[Mapping[str, Any]], since: float
+) -> list[dict[str, Any]] | None:
+    """What is known of every image once waiting longer would tell nothing new; nothing before that.
+
+    :param started: as `StartedProbe.data` gives them.
+    :param since: when they were started, as seconds since the epoch.
+    :raises ClusterError: if the API server can't be reached.
+    """
+    pulls = look_at_probes(target, [StartedProbe.of(one) for one in started])
+    return [asdict(pull) for pull in pulls] if is_settled(pulls, time.time() - since) else None
 
 
 def is_settled(pulls: Iterable[ImagePull], elapsed_seconds: float) -> bool:
@@ -90,10 +123,7 @@ def remove_probes(target: Cluster, started: Iterable[StartedProbe]) -> None:
             )
 
 
-def _start(
-    target: Cluster, probe: ImageProbe, objects: Sequence[Manifest], *, plan: str, run: str, always: bool
-) -> StartedProbe:
-    job = build_image_probe(probe, plan=plan, run=run, always=always)
+def _start(target: Cluster, probe: ImageProbe, job: Manifest, objects: Sequence[Manifest]) -> StartedProbe:
     name, jobs = str(job["metadata"]["name"]), _JOBS.format(probe.namespace)
     what = f"start image probe {name}"
     try:

@@ -107,7 +107,7 @@ def read_image_probe(probe: ImageProbe, pods: Iterable[Manifest]) -> list[ImageP
     ]
 
 
-def check_images(pulls: Iterable[ImagePull], uses: Mapping[str, Sequence[str]]) -> list[ReadinessFinding]:
+def check_images(pulls: Sequence[ImagePull], uses: Mapping[str, Sequence[str]]) -> list[ReadinessFinding]:
     """Name the images that the target can't pull.
 
     :param pulls: of all probes, after their time.
@@ -126,6 +126,10 @@ def check_images(pulls: Iterable[ImagePull], uses: Mapping[str, Sequence[str]]) 
             told = f": {pull.reason}" if pull.reason else ""
             reason = f"wasn't pulled in time{where}{told}{used}"
             findings.append(finding(CHECK, "warning", pull.image, reason, "probe again, or pre-pull it"))
+    findings += [
+        finding(CHECK, "warning", image, "wasn't probed: it came after the last probe", "run connect again")
+        for image in sorted(set(uses) - {pull.image for pull in pulls})
+    ]
     return findings
 
 

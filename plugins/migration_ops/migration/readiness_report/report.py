@@ -214,6 +214,8 @@ def _optional_checks(at: Situation) -> dict[str, Check]:
     if probes is not None:
         total = int(sum(quantity(claim.capacity) for claim in at.capture.claims))
         checks["vault"] = lambda: vault_access.check_vault(probes, total)
+    if probes is None or pulls is None:
+        checks["probes"] = lambda: vault_access.check_probed(probes is not None, pulls is not None)
     if pulls is not None:
         checks["images"] = lambda: images.check_images(pulls, images.image_uses(at.demands))
     return checks

@@ -45,6 +45,22 @@ def check_vault(probes: Mapping[str, Mapping[str, Any] | None], total_bytes: int
     return findings
 
 
+def check_probed(vault: bool, images: bool) -> list[ReadinessFinding]:
+    """Say what nobody has tried: what isn't known is no good news.
+
+    :param vault: whether the vault was probed from both sides.
+    :param images: whether the images were probed in the target.
+    """
+    missing = [
+        *([] if vault else ["the vault's reach and speed"]),
+        *([] if images else ["the images' pulls"]),
+    ]
+    if not missing:
+        return []
+    remedy = "run the plan's connect: it probes both, and what it finds is used from then on"
+    return [finding("probes", "warning", "target", f"nobody has tried {' and '.join(missing)}", remedy)]
+
+
 def rates(summary: Mapping[str, Any] | None) -> tuple[float, float] | None:
     """Bytes per second up and down that a probe measured; nothing if it didn't.
 

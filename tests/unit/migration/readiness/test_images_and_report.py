@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from typing import ClassVar
 
 import pytest
 from pydantic import ValidationError
@@ -12,9 +14,11 @@ from migration_ops.migration.errors import ReadinessError
 from migration_ops.migration.readiness_report import (
     ImageProbe,
     ImagePull,
+    Probed,
     ReadinessFinding,
     ReadinessReport,
     Situation,
+    StartedProbe,
     build_image_probe,
     build_pre_pulls,
     build_pull_secrets,
@@ -22,11 +26,13 @@ from migration_ops.migration.readiness_report import (
     image_probes,
     image_uses,
     is_settled,
+    look_until_settled,
     pod_demands,
     read_image_probe,
     readiness_report,
     split_probes,
 )
+from migration_ops.migration.readiness_report.image_rounds import nodes_of
 from migration_ops.migration.readiness_report.pod_security import violations
 from migration_ops.transform import Dropped, Finding, ImageCopy, TransformResult
 
@@ -211,7 +217,7 @@ def situation(make_plan, make_facts, make_capture, make_deployment, make_node):
 
 def test_every_check_runs_over_one_reading(situation):
     report = readiness_report(situation)
-    assert len(report.checked) == 33
+    assert len(report.checked) == 34
     assert report.blockers == []
     said = {(one.check, one.severity) for one in report.findings}
     assert {("rules", "decision"), ("rules", "info"), ("images", "info"), ("plan", "warning")} <= said
@@ -224,6 +230,56 @@ def test_checks_without_their_facts_are_not_said_to_have_run(situation):
     again = readiness_report(more)
     assert {"dry run", "existing objects", "vault", "images"} <= set(again.checked)
     assert [one.object for one in again.blockers] == ["source"]
+
+
+def test_what_nobody_has_tried_is_told_until_connect_has(situation):
+    (told,) = [one for one in readiness_report(situation).findings if one.check == "probes"]
+    assert told.severity == "warning"
+    assert "the vault's reach and speed and the images' pulls" in told.reason
+    assert "connect" in told.suggestion
+    tried = dataclasses.replace(situation, probes={"source": None}, pulls=[])
+    assert "probes" not in {one.check for one in readiness_report(tried).findings}
+
+
+def test_an_image_that_came_after_the_last_probe_is_told(situation):
+    (told,) = check_images([ImagePull("old:1", "pulled")], {"old:1": ["a"], "new:1": ["b"]})
+    assert (told.severity, told.object) == ("warning", "new:1")
+
+
+def test_probes_go_through_a_trigger_and_come_back_the_same():
+    started = StartedProbe(ImageProbe("shop", ("web:1", "db:1"), ("pull",), "default", "shop-prod"), "job-1")
+    assert StartedProbe.of(json.loads(json.dumps(started.data()))) == started
+
+
+def test_a_question_about_images_is_answered_when_all_is_settled():
+    class Target:
+        state: ClassVar[dict] = {"waiting": {"reason": "ContainerCreating"}}
+
+        def get(self, _path, **_options):
+            status = {"name": "image-0", "state": self.state}
+            return {"items": [{"spec": {"nodeName": "n"}, "status": {"containerStatuses": [status]}}]}
+
+    started = [StartedProbe(ImageProbe("shop", ("web:1",)), "job-1").data()]
+    assert look_until_settled(Target(), started=started, since=0.0) is None
+    Target.state = {"terminated": {"exitCode": 128}}
+    (pull,) = look_until_settled(Target(), started=started, since=0.0)
+    assert (pull["image"], pull["state"]) == ("web:1", "pulled")
+
+
+def test_every_node_that_takes_pods_pre_pulls():
+    cordoned = {"metadata": {"name": "b"}, "spec": {"unschedulable": True}}
+    assert nodes_of([{"metadata": {"name": "c"}}, cordoned, {"metadata": {"name": "a"}, "spec": {}}]) == [
+        "a",
+        "c",
+    ]
+
+
+def test_what_connect_tried_is_kept_with_its_speeds():
+    summary = {"bytes": 1000, "write_seconds": 2.0, "read_seconds": 0.5}
+    probed = Probed({"source": summary, "target": None}, [ImagePull("web:1", "pulled")])
+    assert probed.rate("source", "write_seconds") == 500
+    assert probed.rate("target", "read_seconds") is None
+    assert [ImagePull(**one) for one in probed.data()["pulls"]] == probed.pulls
 
 
 def test_no_finding_quotes_a_secret(situation):
