@@ -26,11 +26,15 @@ class AirflowStack:
 
     :param workspace: keeps home, logs and process records
     :param progress: told of each step
+    :param settings: further variables of its processes
     """
 
-    def __init__(self, workspace: Workspace, progress: Progress) -> None:
+    def __init__(
+        self, workspace: Workspace, progress: Progress, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.workspace = workspace
         self.progress = progress
+        self.settings = dict(settings or {})
 
     @property
     def address(self) -> str:
@@ -123,7 +127,7 @@ class AirflowStack:
             for name, value in os.environ.items()
             if not name.startswith(("AIRFLOW", "KUBECONFIG", "PYTEST_"))
         }
-        return {**inherited, **{name: str(value) for name, value in own.items()}}
+        return {**inherited, **{name: str(value) for name, value in own.items()}, **self.settings}
 
     def _fernet_key(self) -> str:
         return base64.urlsafe_b64encode(self.workspace.secret("airflow-fernet").encode()[:32]).decode()
