@@ -21,6 +21,11 @@ GRACE = timedelta(minutes=5)
 """How old the first run's moment may be: a DAG that is parsed just after it doesn't skip it."""
 
 
+def present() -> datetime:
+    """What the clock says."""
+    return datetime.now(UTC)
+
+
 class OffPeakTimetable(Timetable):
     """Full and incremental backups of one plan, in one DAG.
 
@@ -66,7 +71,7 @@ class OffPeakTimetable(Timetable):
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
         """The next run, or the one that is late."""
-        now = datetime.now(UTC)
+        now = present()
         last = last_automated_data_interval.end if last_automated_data_interval else None
         missed = self._calendar.missed_slot(now)
         if missed and missed > (last or now - GRACE):
