@@ -29,6 +29,8 @@ def make_application(sources: Sources) -> FastAPI:
     """
     from migration_ops.ui.assets import router as assets
     from migration_ops.ui.plan_pages import router as plan_pages
+    from migration_ops.ui.point_pages import router as point_pages
+    from migration_ops.ui.run_pages import router as run_pages
 
     app = FastAPI(
         title="Migrations",
@@ -42,6 +44,6 @@ def make_application(sources: Sources) -> FastAPI:
         redoc_url=None,
     )
     app.state.sources = sources
-    for router in (plan_pages, assets):
+    for router in (plan_pages, point_pages, run_pages, assets):
         app.include_router(router)
     return app

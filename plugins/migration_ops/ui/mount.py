@@ -43,7 +43,6 @@ NAVIGATION = {
     "name": "Migrations",
     "href": f"{PREFIX}/",
     "destination": "nav",
-    "category": "browse",
     "url_route": "migrations",
     "nav_top_level": True,
     "icon": f"{PREFIX}/assets/icon.svg",

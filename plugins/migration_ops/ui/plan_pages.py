@@ -1,27 +1,45 @@
-"""The list of plans, as a page and as JSON."""
+"""The list of plans and the page of one, as pages and as JSON."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse
 
-from migration_ops.ui.access import Readable
-from migration_ops.ui.airflow_api import AirflowApi, AirflowAwayError, airflow_api
-from migration_ops.ui.plan_state import PlanLine, PlanList, active_runs_of, approvals_of, plan_line
+from migration_ops.migration.report_page.timeline import draw
+from migration_ops.ui.access import MAY_READ_PLAN, Readable
+from migration_ops.ui.airflow_api import AirflowApi, AirflowAwayError
+from migration_ops.ui.asking import MISSING, Airflow, View, missing, sources_of
+from migration_ops.ui.charts import draw_sizes
+from migration_ops.ui.movers import movers_of
+from migration_ops.ui.paging import Page, PageNumber, cut
+from migration_ops.ui.plan_detail import PlanDetail
+from migration_ops.ui.plan_state import (
+    PlanLine,
+    PlanList,
+    PointLine,
+    active_runs_of,
+    approvals_of,
+    plan_line,
+    point_line,
+)
+from migration_ops.ui.plan_view import PlanView, run_urls, runs_in_airflow
 from migration_ops.ui.rendering import page, roots
+from migration_ops.ui.runs import run_lines, run_report
 from migration_ops.ui.trouble import Trouble, trouble
+from migration_ops.ui.volumes_now import VolumeHistory, history_of, volume_rows
 
 if TYPE_CHECKING:
-    from migration_ops.migration import Plan
-    from migration_ops.ui.sources import Sources
+    from migration_ops.migration.report_page.model import RunReport
 
 router = APIRouter()
-Airflow = Annotated[AirflowApi, Depends(airflow_api)]
+Namespace = Annotated[str, Path(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+Claim = Annotated[str, Path(pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$", max_length=253)]
 
 _MOST = 200
+_CHART, _SHOWN_POINTS, _SHOWN_RUNS, _SHOWN_FINDINGS = 90, 15, 10, 200
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -33,10 +51,143 @@ async def plans_page(request: Request, airflow: Airflow, readable: Readable) -> 
 @router.get("/api/plans")
 async def plan_list(request: Request, airflow: Airflow, readable: Readable) -> PlanList:
     """The list of plans as JSON."""
-    sources: Sources = request.app.state.sources
+    sources = sources_of(request)
     known = await sources.plans()
     names = await asyncio.to_thread(readable.of, sorted(known.plans))
     troubles: list[Trouble] = []
+    questions, runs = await _open_in_airflow(airflow, troubles)
+    root = roots(request)[1]
+    lines = await asyncio.gather(
+        *(_line(PlanView(known.plans[name], sources), questions, runs, root) for name in names)
+    )
+    problems = known.problems if names or not known.plans else []
+    return PlanList(folder=str(known.folder), plans=list(lines), problems=problems, troubles=troubles)
+
+
+@router.get("/plans/{plan}", response_class=HTMLResponse, dependencies=[MAY_READ_PLAN], responses=MISSING)
+async def plan_page(request: Request, view: View, airflow: Airflow) -> HTMLResponse:
+    """One plan."""
+    detail = await plan_detail(request, view, airflow)
+    return page(
+        request,
+        "plan.html.j2",
+        detail=detail,
+        sizes=draw_sizes(detail.chart[::-1]),
+        timeline=draw(_shown_spans(detail.last_cutover)) if detail.last_cutover else None,
+        is_moving=any(one.state in {"running", "deferred", "queued", "scheduled"} for one in detail.movers),
+    )
+
+
+@router.get("/api/plans/{plan}", dependencies=[MAY_READ_PLAN], responses=MISSING)
+async def plan_detail(request: Request, view: View, airflow: Airflow) -> PlanDetail:
+    """One plan as JSON, with its movers' live progress."""
+    plan, root = view.plan, roots(request)[1]
+    questions, runs = await _open_in_airflow(airflow, view.troubles)
+    mine = [run for run in runs if run["dag_id"].startswith(f"{plan.name}.")]
+    conn_ids = {"source": plan.source.conn_id, "target": plan.target.conn_id if plan.target else ""}
+    slips, moving = await asyncio.gather(view.slips(), _movers(airflow, view, conn_ids, mine, root))
+    more = {
+        "open_approvals": approvals_of(plan.name, questions, root),
+        "active_runs": active_runs_of(plan.name, runs, root),
+    }
+    if slips is None or not slips.points:
+        rows, others = volume_rows(plan, None, None, moving)
+        line = plan_line(plan, slips, **more)
+        return PlanDetail(plan=line, volumes=rows, others=others, movers=moving, troubles=view.troubles)
+    newest = slips.points[-1]
+    known, staged, downtime, findings = await asyncio.gather(
+        runs_in_airflow(airflow, plan.name),
+        view.staged(newest),
+        view.downtime(slips),
+        view.findings(slips, newest),
+    )
+    rows, others = volume_rows(plan, newest, staged, moving)
+    lines = run_lines(slips, run_urls(known, root))
+    stopped = next((one for one in lines if one.stopped), None)
+    events = await view.events(slips, stopped.run) if stopped else None
+    chart = [point_line(one) for one in reversed(slips.points)]
+    return PlanDetail(
+        plan=plan_line(plan, slips, downtime=downtime, **more),
+        chart=chart[:_CHART],
+        points=chart[:_SHOWN_POINTS],
+        stored_bytes=sum(one.added_bytes for one in chart),
+        content_bytes=sum(one.bytes for one in chart),
+        volumes=rows,
+        others=others,
+        movers=moving,
+        findings=findings[:_SHOWN_FINDINGS],
+        runs=lines[:_SHOWN_RUNS],
+        last_cutover=run_report(plan, stopped.kind, stopped.run, events) if stopped and events else None,
+        troubles=view.troubles,
+    )
+
+
+@router.get(
+    "/plans/{plan}/points", response_class=HTMLResponse, dependencies=[MAY_READ_PLAN], responses=MISSING
+)
+async def points_page(request: Request, view: View, number: PageNumber = 1) -> HTMLResponse:
+    """All restore points of a plan."""
+    result = await point_list(view, number)
+    return page(request, "points.html.j2", plan=view.plan.name, result=result, troubles=view.troubles)
+
+
+@router.get("/api/plans/{plan}/points", dependencies=[MAY_READ_PLAN], responses=MISSING)
+async def point_list(view: View, number: PageNumber = 1) -> Page[PointLine]:
+    """The restore points of a plan as JSON, the newest first."""
+    slips = await view.slips()
+    return cut([point_line(one) for one in reversed(slips.points)] if slips else [], number)
+
+
+@router.get(
+    "/plans/{plan}/volumes/{namespace}/{claim}",
+    response_class=HTMLResponse,
+    dependencies=[MAY_READ_PLAN],
+    responses=MISSING,
+)
+async def volume_page(
+    request: Request, view: View, airflow: Airflow, namespace: Namespace, claim: Claim, number: PageNumber = 1
+) -> HTMLResponse:
+    """One volume: its restore points, and its mover while it runs."""
+    detail = await plan_detail(request, view, airflow)
+    row = next((one for one in detail.volumes if (one.namespace, one.claim) == (namespace, claim)), None)
+    history = await volume_history(view, namespace, claim, number)
+    if row is None and not history.total and not view.troubles:
+        raise missing(f"The plan has no volume {namespace}/{claim}, neither in a restore point nor at work.")
+    return page(
+        request,
+        "volume.html.j2",
+        plan=view.plan.name,
+        name=f"{namespace}/{claim}",
+        row=row,
+        history=history,
+        troubles=view.troubles,
+    )
+
+
+@router.get("/api/plans/{plan}/volumes/{namespace}/{claim}", dependencies=[MAY_READ_PLAN], responses=MISSING)
+async def volume_history(
+    view: View, namespace: Namespace, claim: Claim, number: PageNumber = 1
+) -> Page[VolumeHistory]:
+    """A volume in the restore points that have it, the newest first, as JSON."""
+    slips = await view.slips()
+    return cut(history_of(slips, namespace, claim) if slips else [], number)
+
+
+def _shown_spans(report: RunReport) -> Any:
+    return [span for span in report.timeline if span.down] or report.timeline
+
+
+async def _movers(airflow: AirflowApi, view: PlanView, conn_ids: Any, runs: Any, root: str) -> Any:
+    try:
+        lines, troubles = await movers_of(airflow, view.sources, conn_ids, runs, root)
+    except AirflowAwayError as error:
+        view.troubles.append(trouble("Airflow", error))
+        return []
+    view.troubles.extend(troubles)
+    return lines
+
+
+async def _open_in_airflow(airflow: AirflowApi, troubles: list[Trouble]) -> tuple[list[Any], list[Any]]:
     questions, runs = await asyncio.gather(
         _ask(
             airflow,
@@ -48,20 +199,7 @@ async def plan_list(request: Request, airflow: Airflow, readable: Readable) -> P
         ),
         _ask(airflow, "/dags/~/dagRuns", "dag_runs", troubles, state=["running", "queued"]),
     )
-    root = roots(request)[1]
-    lines = await asyncio.gather(
-        *(
-            _line(
-                sources,
-                known.plans[name],
-                open_approvals=approvals_of(name, questions, root),
-                active_runs=active_runs_of(name, runs, root),
-            )
-            for name in names
-        )
-    )
-    problems = known.problems if names or not known.plans else []
-    return PlanList(folder=str(known.folder), plans=lines, problems=problems, troubles=troubles)
+    return questions, runs
 
 
 async def _ask(
@@ -70,14 +208,20 @@ async def _ask(
     try:
         found: list[Any] = (await airflow.get(path, limit=_MOST, **query))[member]
     except AirflowAwayError as error:
-        troubles.append(trouble("Airflow", error))
+        said = trouble("Airflow", error)
+        if said not in troubles:
+            troubles.append(said)
         return []
     return found
 
 
-async def _line(sources: Sources, plan: Plan, **more: Any) -> PlanLine:
-    try:
-        slips = await sources.slips(plan)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is said in the plan's own row
-        return plan_line(plan, None, troubles=[sources.vault_trouble(plan, error)], **more)
-    return plan_line(plan, slips, **more)
+async def _line(view: PlanView, questions: Any, runs: Any, root: str) -> PlanLine:
+    slips = await view.slips()
+    return plan_line(
+        view.plan,
+        slips,
+        downtime=await view.downtime(slips) if slips else None,
+        open_approvals=approvals_of(view.plan.name, questions, root),
+        active_runs=active_runs_of(view.plan.name, runs, root),
+        troubles=view.troubles,
+    )

@@ -13,6 +13,7 @@ from migration_ops.ui.trouble import Trouble, trouble
 from migration_ops.ui.vault_index import PlanSlips, VaultIndex
 
 if TYPE_CHECKING:
+    from migration_ops.cluster import Cluster
     from migration_ops.hooks.vault import VaultHook
     from migration_ops.migration import Plan
     from migration_ops.vault import Repository
@@ -25,6 +26,7 @@ FIRST_WAIT = 0.6
 _REOPEN_SECONDS = 600.0
 _SLIPS_FRESH, _SLIPS_KEPT = 4.0, 30.0
 _FOREVER = 3600.0
+_CLUSTER_SECONDS = 2.0
 
 
 class Sources:
@@ -33,6 +35,7 @@ class Sources:
     :param plans: the plan files.
     :param shelf: keeps answers.
     :param hook: makes the hook of a vault's connection.
+    :param cluster: connects to a cluster by its connection's id.
     """
 
     def __init__(
@@ -40,10 +43,13 @@ class Sources:
         plans: PlanShelf | None = None,
         shelf: Shelf | None = None,
         hook: Callable[[str], VaultHook] | None = None,
+        cluster: Callable[[str], Cluster] | None = None,
     ) -> None:
         self.shelf = shelf or Shelf()
         self._plans = plans or PlanShelf()
         self._hook = hook or _vault_hook
+        self._cluster = cluster or _connected
+        self._clusters: dict[str, tuple[float, Cluster]] = {}
         self._open: dict[str, tuple[float, VaultIndex]] = {}
         self._secrets: dict[str, frozenset[str]] = {}
         self._lock = Lock()
@@ -101,6 +107,32 @@ class Sources:
             found = found.model_copy(update={"message": said})
         return found
 
+    async def from_cluster(
+        self, conn_id: str, key: Hashable, read: Callable[[Cluster], T], *, fresh: float, wait: float = 4.0
+    ) -> T:
+        """Something that a cluster says now.
+
+        :param key: names it within the cluster.
+        """
+        return await self.shelf.get(
+            f"cluster {conn_id}",
+            (conn_id, key),
+            lambda: read(self._cluster_of(conn_id)),
+            fresh=fresh,
+            wait=wait,
+        )
+
+    def _cluster_of(self, conn_id: str) -> Cluster:
+        """The connected cluster; connected again now and then, since credentials change."""
+        with self._lock:
+            held = self._clusters.get(conn_id)
+            if held and time.monotonic() - held[0] < _REOPEN_SECONDS:
+                return held[1]
+        cluster = self._cluster(conn_id)
+        with self._lock:
+            self._clusters[conn_id] = (time.monotonic(), cluster)
+        return cluster
+
     def _index(self, conn_id: str) -> VaultIndex:
         """The open vault; opened again now and then, since keys and connections change."""
         with self._lock:
@@ -125,6 +157,14 @@ def _vault_hook(conn_id: str) -> VaultHook:
     from migration_ops.hooks.vault import VaultHook
 
     return VaultHook(conn_id)
+
+
+def _connected(conn_id: str) -> Cluster:
+    from migration_ops.cluster import Cluster as Connected
+    from migration_ops.hooks.cluster import ClusterHook
+
+    hook = ClusterHook(conn_id)
+    return Connected(hook.api_client, hook.cluster_name, retry_seconds=_CLUSTER_SECONDS)
 
 
 def _secrets(hook: VaultHook) -> frozenset[str]:

@@ -1,0 +1,107 @@
+"""The pages of one run: its timeline with the downtime, what was found, and its report in the vault."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from migration_ops.migration.report_page import PAGE_FILE
+from migration_ops.migration.report_page.model import RunReport
+from migration_ops.migration.report_page.timeline import draw
+from migration_ops.ui.access import MAY_READ_OBJECTS, MAY_READ_PLAN
+from migration_ops.ui.asking import MISSING, Airflow, RunName, View, missing
+from migration_ops.ui.paging import Page, PageNumber, cut
+from migration_ops.ui.plan_state import Record
+from migration_ops.ui.plan_view import PlanView, run_urls, runs_in_airflow, without_secrets
+from migration_ops.ui.rendering import page, roots
+from migration_ops.ui.runs import RunLine, run_line, run_lines, run_report
+
+router = APIRouter(dependencies=[MAY_READ_PLAN, MAY_READ_OBJECTS], responses=MISSING)
+
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'self'"
+)
+"""A report is one page with its styles inside; whatever else somebody put into the vault does not run."""
+
+
+class RunDetail(Record):
+    """A run.
+
+    :param report: what its journal says so far.
+    """
+
+    line: RunLine
+    report: RunReport | None = None
+
+
+@router.get("/plans/{plan}/runs", response_class=HTMLResponse)
+async def runs_page(request: Request, view: View, airflow: Airflow, number: PageNumber = 1) -> HTMLResponse:
+    """The runs of a plan."""
+    result = await run_list(request, view, airflow, number)
+    return page(request, "runs.html.j2", plan=view.plan.name, result=result, troubles=view.troubles)
+
+
+@router.get("/api/plans/{plan}/runs")
+async def run_list(request: Request, view: View, airflow: Airflow, number: PageNumber = 1) -> Page[RunLine]:
+    """The runs of a plan that wrote into the journal, the newest first, as JSON."""
+    slips = await view.slips()
+    if slips is None:
+        return cut([], number)
+    known = await runs_in_airflow(airflow, view.plan.name)
+    return cut(run_lines(slips, run_urls(known, roots(request)[1])), number)
+
+
+@router.get("/plans/{plan}/runs/{run}", response_class=HTMLResponse)
+async def run_page(request: Request, view: View, airflow: Airflow, run: RunName) -> HTMLResponse:
+    """A run."""
+    detail = await run_detail(request, view, airflow, run)
+    spans = detail.report.timeline if detail and detail.report else []
+    return page(
+        request,
+        "run.html.j2",
+        plan=view.plan.name,
+        run=run,
+        detail=detail,
+        timeline=draw(spans),
+        downtime=draw([span for span in spans if span.down]),
+        troubles=view.troubles,
+    )
+
+
+@router.get("/api/plans/{plan}/runs/{run}")
+async def run_detail(request: Request, view: View, airflow: Airflow, run: RunName) -> RunDetail | None:
+    """A run as JSON; nothing while the vault can't be asked."""
+    slips = await view.slips()
+    if slips is None:
+        return None
+    if run not in slips.journal:
+        raise _no_run(view, run)
+    urls = run_urls(await runs_in_airflow(airflow, view.plan.name), roots(request)[1])
+    line = run_line(run, slips, urls.get(run, ""))
+    events = await view.events(slips, run)
+    if events is None:
+        return RunDetail(line=line)
+    report = run_report(view.plan, line.kind, run, events)
+    newest = slips.points[-1] if slips.points else None
+    secrets = await view.secrets(newest) if newest else frozenset[str]()
+    findings = without_secrets(report.findings, secrets)
+    return RunDetail(line=line, report=report.model_copy(update={"findings": findings}))
+
+
+@router.get("/plans/{plan}/runs/{run}/report", response_class=HTMLResponse)
+async def report_page(request: Request, view: View, run: RunName) -> HTMLResponse:
+    """The report that the run left in the vault, as it is."""
+    slips = await view.slips()
+    slip = slips.reports.get(run) if slips else None
+    if slips is not None and slip is None:
+        raise missing(f"The vault has no report of run {run}: it is written when the run ends.")
+    text = None
+    if slip is not None:
+        text = await view.document(slip.id, PAGE_FILE)
+    if text is None:
+        return page(request, "no_report.html.j2", plan=view.plan.name, run=run, troubles=view.troubles)
+    return HTMLResponse(text, headers={"Content-Security-Policy": REPORT_POLICY})
+
+
+def _no_run(view: PlanView, run: str) -> Exception:
+    return missing(f"The vault's journal of plan {view.plan.name} has no run {run}.")
