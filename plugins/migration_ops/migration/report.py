@@ -57,9 +57,19 @@ def finish_text(report: RunReport) -> str:
             for one in report.addresses
         ]
         parts += ["Addresses for the DNS switch:", table(["entrance", "hosts", "old", "new"], rows)]
+    if waiting := [one.object for one in report.addresses if not one.new]:
+        parts.append(
+            f"**Still without an address**: {', '.join(waiting)}. Nobody outside reaches the application "
+            "there: wait until the cloud has given one, or finish only if you know why there is none."
+        )
+    if report.verification and report.verification.explained:
+        parts.append("Explained by the verification:")
+        parts.append("\n".join(f"- {line}" for line in report.verification.explained))
     parts.append(
-        "Approve to finish: the source stays stopped. Reject to keep the way back open: "
-        f"then run `{report.plan}.rollback`."
+        "**Finish**: the names go to the target, the source stays stopped. **Roll back**: what this run made "
+        "in the target is deleted, orders taken there since then with it, and the source is started again. "
+        f"**Leave as it is** (also without an answer): decide later, by clearing this task or by "
+        f"`{report.plan}.rollback`."
     )
     return "\n\n".join(parts)
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from migration_ops.cluster import Cluster, NotFound, ObjectReference, discovery, strip_for_apply
+from migration_ops.cluster import Cluster, NotFound, ObjectReference, apply, discovery, strip_for_apply
 from migration_ops.cluster.apply_one import reason_never_to_apply
+from migration_ops.cluster.backends import backends_of
 from migration_ops.migration.comparison import differences
 from migration_ops.migration.errors import VerificationError
 from migration_ops.migration.probes import ProbeResult, run_probe
+from migration_ops.migration.reachability import verify_reachability
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -65,14 +67,20 @@ def verify_target(
     api_client: ApiClient,
     objects: Sequence[Manifest],
     volumes: Sequence[dict[str, Any]],
+    *,
+    run: str,
 ) -> Verification:
     """Compare the target with what was to be there, and ask the application.
 
     :param objects: the adapted objects.
     :param volumes: what restoring each volume returned; its `summary` counts what a second reading found.
+    :param run: the run as a label value; what waited for its backend until now is applied in its name.
     """
-    different, explained = verify_resources(plan, target, objects)
+    different, explained = verify_resources(plan, target, objects, run)
     different += verify_volumes(volumes)
+    unreached, waiting = verify_reachability(target, objects)
+    different += unreached
+    explained += waiting
     namespaces = sorted(str(item["metadata"]["name"]) for item in objects if item["kind"] == "Namespace")
     namespace = namespaces[0] if namespaces else "default"
     return Verification(
@@ -81,12 +89,19 @@ def verify_target(
         bytes=sum(int(volume.get("bytes") or 0) for volume in volumes),
         different=different,
         explained=explained,
-        probes=[run_probe(target, api_client, probe, namespace) for probe in plan.verify.probes],
+        probes=list(
+            target.each(lambda probe: run_probe(target, api_client, probe, namespace), plan.verify.probes)
+        ),
     )
 
 
-def verify_resources(plan: Plan, target: Cluster, objects: Sequence[Manifest]) -> tuple[list[str], list[str]]:
+def verify_resources(
+    plan: Plan, target: Cluster, objects: Sequence[Manifest], run: str
+) -> tuple[list[str], list[str]]:
     """Read every object and compare it with what was applied.
+
+    Webhooks and API services that had no backend when resources were applied get another chance: their
+    workloads are ready by now. Those that still have none are explained.
 
     :return: what differs, and what differs for a reason that the plan gives.
     """
@@ -107,10 +122,18 @@ def verify_resources(plan: Plan, target: Cluster, objects: Sequence[Manifest]) -
         return found
 
     wanted = [item for item in objects if reason_never_to_apply(item) is None]
+    held = [item for item in wanted if backends_of(item) and read(item) is None]
+    late = {}
+    if held:
+        applied = apply(target, held, plan=plan.name, run=run, existing=plan.restore.existing)
+        late = {one.object: one for one in applied}
     for item, live in zip(wanted, target.each(read, wanted), strict=True):
         name = str(ObjectReference.of(item))
         if live is None:
-            different.append(f"{name} is missing")
+            if name in late and late[name].action == "skipped":
+                explained.append(f"{name} was held back: {late[name].message}")
+            else:
+                different.append(f"{name} is missing")
             continue
         labels = (live.get("metadata") or {}).get("labels") or {}
         if labels.get(_PLAN_LABEL) != plan.name and plan.restore.existing == "skip":

@@ -40,7 +40,12 @@ class VerifyOperator(MigrationOperator):
         began = datetime.now(UTC)
         objects = load_adapted(self.repository, self.adapted)
         outcome = verify_target(
-            self.the_plan, self.target, self.target_hook.api_client, objects, movers_results(self.volumes)
+            self.the_plan,
+            self.target,
+            self.target_hook.api_client,
+            objects,
+            movers_results(self.volumes),
+            run=self.run_key(context),
         )
         for line in outcome.lines():
             self.log.info("%s", line)

@@ -1,0 +1,86 @@
+"""Whether clients reach what was started: Services lead to pods, load balancers have addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from migration_ops.cluster import NotFound, reference_of
+from migration_ops.migration.switchover import addresses_of, services_without_endpoints
+
+if TYPE_CHECKING:
+    from migration_ops.cluster import Cluster
+
+Manifest = dict[str, Any]
+
+_RUNS_PODS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
+_PATIENCE_SECONDS = 15  # endpoints follow ready pods within a few seconds
+
+
+def verify_reachability(target: Cluster, objects: Sequence[Manifest]) -> tuple[list[str], list[str]]:
+    """Look at the Services of the target.
+
+    A load balancer that the cloud has not given an address yet is no difference: that may take minutes, and
+    people decide by it whether to finish.
+
+    :param objects: the adapted objects.
+    :return: Services that should lead to pods and don't; load balancers that still wait for an address.
+    """
+    services = [item for item in objects if item["kind"] == "Service"]
+    served = [item for item in services if has_pods(item, objects)]
+    asking = Retrying(
+        retry=retry_if_result(bool),
+        wait=wait_fixed(1),
+        stop=stop_after_delay(_PATIENCE_SECONDS),
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else [],
+    )
+    unreached: list[str] = asking(_unreached, target, served)
+    balanced = [item for item in services if (item.get("spec") or {}).get("type") == "LoadBalancer"]
+    waiting = [
+        f"{reference_of(item)} still waits for the address of its load balancer"
+        for item in balanced
+        if (live := _live(target, item)) is not None and not addresses_of(live)
+    ]
+    return unreached, waiting
+
+
+def has_pods(service: Manifest, objects: Sequence[Manifest]) -> bool:
+    """Whether a workload among the objects runs pods that the Service selects.
+
+    :param objects: the adapted objects.
+    """
+    selector = (service.get("spec") or {}).get("selector") or {}
+    return bool(selector) and any(
+        selector.items() <= _pod_labels(item).items()
+        for item in objects
+        if item["kind"] in _RUNS_PODS
+        and item["metadata"].get("namespace") == service["metadata"].get("namespace")
+        and (item.get("spec") or {}).get("replicas") != 0
+    )
+
+
+def _unreached(target: Cluster, services: Sequence[Manifest]) -> list[str]:
+    endpoints = [
+        {**item, "kind": "Endpoints"}
+        for namespace in sorted({str(item["metadata"]["namespace"]) for item in services})
+        for item in target.get(f"/api/v1/namespaces/{namespace}/endpoints", what="list endpoints")["items"]
+    ]
+    return services_without_endpoints(services, endpoints)
+
+
+def _live(target: Cluster, service: Manifest) -> Manifest | None:
+    metadata = service["metadata"]
+    path = f"/api/v1/namespaces/{metadata['namespace']}/services/{metadata['name']}"
+    try:
+        found: Manifest = target.get(path, what=f"read {reference_of(service)}")
+    except NotFound:
+        return None
+    return found
+
+
+def _pod_labels(workload: Manifest) -> dict[str, str]:
+    template = (workload.get("spec") or {}).get("template") or {}
+    labels: dict[str, str] = (template.get("metadata") or {}).get("labels") or {}
+    return labels
