@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -17,6 +18,37 @@ API = "/api/v2"
 # Nobody reads a question faster. An answer that comes before the scheduler has noticed that the task waits
 # makes Airflow 3.3 take the resumed task for one that was lost, and fail it.
 READING_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a run asks.
+
+    :param task_id: the task that asks
+    :param subject: the question in a line
+    :param body: the facts, in Markdown
+    :param options: what may be answered
+    """
+
+    task_id: str
+    subject: str
+    body: str
+    options: tuple[str, ...]
+
+
+Answer = Callable[[Question], str | None]
+"""Chooses an option; with None the question stays open."""
+
+
+def go_ahead(question: Question) -> str:
+    """Say yes to whatever is asked on the way.
+
+    :raises RunFailedError: when a step has failed and asks what shall happen
+    """
+    for option in ("Approve", "Finish"):
+        if option in question.options:
+            return option
+    raise RunFailedError(f"{question.subject}\n{question.body}")
 
 
 class RunFailedError(Exception):
@@ -139,12 +171,12 @@ class AirflowApi:
         dag_id: str,
         conf: dict[str, Any] | None = None,
         *,
-        answer: str = "Approve",
+        answer: Answer = go_ahead,
         seconds: float = 900,
     ) -> Run:
         """Start a run, answer what it asks, wait for its end.
 
-        :param answer: option to choose wherever the run asks
+        :param answer: chooses what to answer wherever the run asks
         :raises RunFailedError: when it fails, with the logs of the failed tasks
         :raises TimeoutError: when it takes longer than ``seconds``
         """
@@ -154,13 +186,25 @@ class AirflowApi:
             raise RunFailedError(f"{dag_id} ended as {run.state}\n{self.failures(dag_id, run.run_id)}")
         return run
 
-    def wait(self, dag_id: str, run_id: str, *, answer: str = "Approve", seconds: float = 900) -> Run:
-        """Follow a run to its end, answering what it asks and telling each task's changes of state."""
+    def wait(
+        self,
+        dag_id: str,
+        run_id: str,
+        *,
+        answer: Answer = go_ahead,
+        watch: Callable[[dict[str, str]], None] = lambda _: None,
+        seconds: float = 900,
+    ) -> Run:
+        """Follow a run to its end, answering what it asks and telling each task's changes of state.
+
+        :param watch: called every second with the tasks' states by name
+        """
         began, told, answered = time.monotonic(), dict[str, str](), list[str]()
         asked: dict[str, float] = {}
         while True:
             run = self.request("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
             self._tell_changes(dag_id, run_id, told)
+            watch(told)
             if run["state"] in TERMINAL:
                 return Run(dag_id, run_id, run["state"], time.monotonic() - began, tuple(answered))
             answered += self._answer_questions(dag_id, run_id, answer, asked)
@@ -207,7 +251,9 @@ class AirflowApi:
                 self._progress.say(f"  {dag_id}: {name} {state}")
                 told[name] = state
 
-    def _answer_questions(self, dag_id: str, run_id: str, answer: str, asked: dict[str, float]) -> list[str]:
+    def _answer_questions(
+        self, dag_id: str, run_id: str, answer: Answer, asked: dict[str, float]
+    ) -> list[str]:
         query = {"response_received": "false", "state": "awaiting_input"}
         answered = []
         of_run = f"/dags/{dag_id}/dagRuns/{run_id}"
@@ -215,18 +261,38 @@ class AirflowApi:
             task = detail["task_instance"]
             if time.monotonic() - asked.setdefault(task["id"], time.monotonic()) < READING_SECONDS:
                 continue
+            body, options = str(detail.get("body") or ""), tuple(detail["options"])
+            chosen = answer(Question(task["task_id"], detail["subject"], body, options))
+            if chosen is None:
+                continue
             self._progress.say(
-                f"  {dag_id}: {task['task_id']} asks {detail['subject']!r}; the answer is {answer}"
+                f"  {dag_id}: {task['task_id']} asks {detail['subject']!r}; the answer is {chosen}"
             )
-            path = f"{of_run}/taskInstances/{task['task_id']}/{task['map_index']}/hitlDetails"
             given = {name: _value(field) for name, field in (detail.get("params") or {}).items()}
             try:
-                self.request("PATCH", path, json={"chosen_options": [answer], "params_input": given})
+                self.respond(dag_id, run_id, task["task_id"], chosen, given, task["map_index"])
             except httpx.HTTPStatusError as error:
                 if error.response.status_code != httpx.codes.CONFLICT:
                     raise
             answered.append(task["task_id"])
         return answered
+
+    def respond(
+        self,
+        dag_id: str,
+        run_id: str,
+        task_id: str,
+        option: str,
+        given: dict[str, Any] | None = None,
+        map_index: int = -1,
+    ) -> None:
+        """Answer one question.
+
+        :param given: what is filled into the form
+        :raises httpx.HTTPStatusError: when the answer isn't taken, because of who gives it for example
+        """
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/{map_index}/hitlDetails"
+        self.request("PATCH", path, json={"chosen_options": [option], "params_input": given or {}})
 
 
 def _value(field: Any) -> Any:

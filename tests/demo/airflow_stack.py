@@ -19,6 +19,8 @@ from tests.demo.workspace import REPOSITORY, Workspace
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 USER = "admin"
+BYSTANDER = "somebody"
+"""A user who may operate DAGs, and is assigned to no approval."""
 
 
 class AirflowStack:
@@ -46,9 +48,9 @@ class AirflowStack:
         """Password of the user ``admin``."""
         return self.workspace.secret("airflow-password")
 
-    def api(self) -> AirflowApi:
+    def api(self, user: str = USER) -> AirflowApi:
         """Return a client of the REST API."""
-        return AirflowApi(self.address, USER, self.password, self.progress)
+        return AirflowApi(self.address, user, self.password, self.progress)
 
     def component(self, name: str) -> Background:
         """Return one of the processes, for tests that stop and start it."""
@@ -68,7 +70,9 @@ class AirflowStack:
         port = free_port(int(os.environ.get("DEMO_AIRFLOW_PORT", "8080")))
         home = self.workspace.airflow_home
         self.connect({})
-        self.workspace.write_private(home / "passwords.json", json.dumps({USER: self.password}))
+        self.workspace.write_private(
+            home / "passwords.json", json.dumps(dict.fromkeys((USER, BYSTANDER), self.password))
+        )
         environment = self._environment(metadata_database.start(self.workspace), port)
         self.workspace.write_private(home / "environment.json", json.dumps(environment))
         self.workspace.remember(airflow=f"http://127.0.0.1:{port}")
@@ -107,7 +111,7 @@ class AirflowStack:
             "AIRFLOW__CORE__PLUGINS_FOLDER": REPOSITORY / "plugins",
             "AIRFLOW__CORE__SENSITIVE_VAR_CONN_NAMES": "kube_config,kubeconfig",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": home / "passwords.json",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin,{BYSTANDER}:op",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": 10,
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": free_port(8794),

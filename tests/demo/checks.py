@@ -193,6 +193,12 @@ def check_quiesced(source: Kube) -> None:
     assert cron_job["spec"].get("suspend") is True, "the source's CronJob is not suspended"
 
 
+def is_open(cluster: Kube) -> bool:
+    """Say whether the shop's workloads are wanted in the source."""
+    workloads = cluster.apps.list_namespaced_deployment(SOURCE_NAMESPACE).items
+    return bool(workloads) and all(workload.spec.replicas for workload in workloads)
+
+
 def downtime(entries: Iterable[Entry]) -> float:
     """Return the seconds between the last order in the source and the first one in the target."""
     source = [entry.at for entry in entries if entry.namespace == SOURCE_NAMESPACE]

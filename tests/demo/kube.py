@@ -156,6 +156,26 @@ class Kube:
             if error.status not in {404, 409}:
                 raise
 
+    def labelled(self, selector: str) -> list[str]:
+        """Return every object of every kind that carries labels, as ``Kind namespace/name``."""
+        found = []
+        for resource in self.dynamic().resources.search():
+            if "list" not in (getattr(resource, "verbs", None) or []) or "/" in resource.name:
+                continue
+            with contextlib.suppress(DynamicApiError):
+                named = [item.metadata for item in resource.get(label_selector=selector).items]
+                found += [f"{resource.kind} {one.namespace}/{one.name}" for one in named]
+        return sorted(set(found))
+
+    def node_is_ready(self) -> bool:
+        """Say whether all nodes are ready."""
+        return all(
+            condition.status == "True"
+            for node in self.core.list_node().items
+            for condition in node.status.conditions
+            if condition.type == "Ready"
+        )
+
     def namespaces(self) -> set[str]:
         """Return the names of all namespaces."""
         return {namespace.metadata.name for namespace in self.core.list_namespace().items}

@@ -171,6 +171,11 @@ class Scenario:
 
     def migrate(self) -> None:
         """Run the plan's DAGs as its operators would: connect, full, incremental, cutover."""
+        self.back_up()
+        self.cut_over()
+
+    def back_up(self) -> None:
+        """Connect the clusters and make two restore points while the shop trades."""
         for cluster in (self.ground.source, self.ground.target):
             self.bystanders[cluster.name] = cluster.identities(BYSTANDER)
         self.airflow.connect(self.connections())
@@ -179,6 +184,9 @@ class Scenario:
         self.trade()
         self.dag_run("incremental backup", "shop.backup", {"kind": "incremental"})
         self.trade()
+
+    def cut_over(self) -> None:
+        """Move the shop, and measure how long it took no orders."""
         run = self.dag_run("cutover", "shop.cutover")
         with self.airflow.api() as api:
             self.told_downtime = float(api.result(run, "report", "downtime_seconds"))
