@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from migration_ops.cluster.podspec import holds_volumes, pod_annotations_of, pod_spec_of
@@ -16,6 +16,8 @@ from migration_ops.cluster.reference import (
 from migration_ops.cluster.selection import Selection
 
 VELERO_VOLUMES_EXCLUDES = "backup.velero.io/backup-volumes-excludes"
+VELERO_VOLUMES = "backup.velero.io/backup-volumes"
+INCLUDE_ANNOTATION = "migration-ops.io/include"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class PodMounts:
     :param controller: kind and name of its controller, empty for a bare pod.
     :param claims: claims by volume name.
     :param excluded: names of volumes that Velero's annotation leaves out.
+    :param included: names of volumes that Velero's other annotation takes, where volumes are opted in.
     :param node: where it runs.
     :param running: whether it may hold volumes.
     """
@@ -62,6 +65,7 @@ class PodMounts:
     controller: str
     claims: tuple[tuple[str, str], ...]
     excluded: frozenset[str]
+    included: frozenset[str]
     node: str
     running: bool
 
@@ -80,13 +84,13 @@ class PodMounts:
         ephemeral = [volume["name"] for volume in spec.get("volumes") or [] if "ephemeral" in volume]
         named |= {volume: f"{pod['metadata']['name']}-{volume}" for volume in ephemeral}
         owner = controller_of(pod)
-        excluded = annotations_of(pod).get(VELERO_VOLUMES_EXCLUDES, "")
         return cls(
             reference=reference_of(pod),
             namespace=pod["metadata"]["namespace"],
             controller=f"{owner['kind']} {owner['name']}" if owner else "",
             claims=tuple(named.items()),
-            excluded=frozenset(name.strip() for name in excluded.split(",") if name.strip()),
+            excluded=_names(annotations_of(pod), VELERO_VOLUMES_EXCLUDES),
+            included=_names(annotations_of(pod), VELERO_VOLUMES),
             node=spec.get("nodeName", ""),
             running=holds_volumes(pod),
         )
@@ -108,16 +112,20 @@ class PodMounts:
         for template in workload["spec"].get("volumeClaimTemplates") or []:
             volume, owner = template["metadata"]["name"], workload["metadata"]["name"]
             named += [(volume, f"{volume}-{owner}-{n}") for n in range(workload["spec"].get("replicas", 1))]
-        excluded = pod_annotations_of(workload).get(VELERO_VOLUMES_EXCLUDES, "")
         return cls(
             reference=reference_of(workload),
             namespace=workload["metadata"].get("namespace", ""),
             controller="",
             claims=tuple(named),
-            excluded=frozenset(name.strip() for name in excluded.split(",") if name.strip()),
+            excluded=_names(pod_annotations_of(workload), VELERO_VOLUMES_EXCLUDES),
+            included=_names(pod_annotations_of(workload), VELERO_VOLUMES),
             node="",
             running=False,
         )
+
+
+def _names(annotations: Mapping[str, str], key: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in annotations.get(key, "").split(",") if name.strip())
 
 
 def list_claims(
@@ -144,6 +152,8 @@ def list_claims(
         metadata, status = manifest["metadata"], manifest.get("status") or {}
         pods = users.get((metadata["namespace"], metadata["name"]), [])
         reason = selection.volume_left_out(manifest) or _left_by_pods(pods)
+        if reason is None and selection.volumes_opt_in and not _opted_in(manifest, pods):
+            reason = f"neither annotated {INCLUDE_ANNOTATION} nor named by a pod's {VELERO_VOLUMES}"
         if reason is None and status.get("phase") != "Bound":
             left.append((reference_of(manifest), f"has no volume yet ({status.get('phase', 'Pending')})"))
         elif reason is None:
@@ -163,6 +173,12 @@ def _left_by_pods(pods: list[tuple[PodMounts, str]]) -> str | None:
         if volume in pod.excluded:
             return f"left out by {VELERO_VOLUMES_EXCLUDES} of {pod.reference}"
     return None
+
+
+def _opted_in(manifest: Manifest, pods: list[tuple[PodMounts, str]]) -> bool:
+    if annotations_of(manifest).get(INCLUDE_ANNOTATION) == "true":
+        return True
+    return any(volume in pod.included for pod, volume in pods)
 
 
 def _claim(manifest: Manifest, pods: list[tuple[PodMounts, str]]) -> Claim:

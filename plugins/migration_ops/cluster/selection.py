@@ -52,6 +52,8 @@ class Selection:
     :param volumes_exclude: claims to leave as ``namespace/name``.
     :param volume_labels_exclude: claims with labels that one of these selectors matches are left.
     :param storage_classes_exclude: claims of these classes are left.
+    :param volumes_opt_in: only claims annotated ``migration-ops.io/include``, and volumes that pods name in
+        ``backup.velero.io/backup-volumes``.
     :param cluster_scoped: ``auto`` takes those that chosen objects need, ``True`` all of the chosen kinds.
     :param secrets: ``all`` like other kinds, ``referenced`` only those that a chosen object names, ``none``.
     :raises SelectionError: when a selector cannot be read (at first use).
@@ -68,6 +70,7 @@ class Selection:
     volumes_exclude: tuple[str, ...] = ()
     volume_labels_exclude: tuple[str, ...] = ()
     storage_classes_exclude: tuple[str, ...] = ()
+    volumes_opt_in: bool = False
     cluster_scoped: bool | Literal["auto"] = "auto"
     secrets: Literal["all", "referenced", "none"] = "all"
     platform_namespaces: tuple[str, ...] = field(default=PLATFORM_NAMESPACES, repr=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from migration_ops.migration.plan import Plan
 
 if TYPE_CHECKING:
-    from migration_ops.cluster import Selection
+    from migration_ops.cluster import Cluster, Selection
     from migration_ops.transform import Parameters, TransformResult
 
 RULES_FOLDER_VARIABLE = "MIGRATION_OPS_RULES"
@@ -27,19 +28,51 @@ def selection(plan: Plan) -> Selection:
         label_selectors=tuple(select.label_selectors),
         resources_include=tuple(select.resources.include),
         resources_exclude=tuple(select.resources.exclude),
-        volumes_exclude=tuple(
-            pattern if "/" in pattern else f"*/{pattern}" for pattern in select.volumes.exclude
-        ),
+        names_include=tuple(select.names.include),
+        names_exclude=tuple(select.names.exclude),
+        cluster_scoped=select.cluster_scoped,
+        secrets=select.secrets,
+        volumes_include=_with_namespace(select.volumes.include),
+        volumes_exclude=_with_namespace(select.volumes.exclude),
+        volume_labels_exclude=tuple(select.volumes.exclude_labels),
+        storage_classes_exclude=tuple(select.volumes.exclude_storage_classes),
+        volumes_opt_in=select.volumes.opt_in,
     )
 
 
+def _with_namespace(patterns: Sequence[str]) -> tuple[str, ...]:
+    return tuple(pattern if "/" in pattern else f"*/{pattern}" for pattern in patterns)
+
+
+def provider_of(source: Cluster) -> str:
+    """Whose cluster it is, as its nodes and StorageClasses tell; empty if they don't, or may not be read."""
+    from migration_ops.cluster import Forbidden, discovery
+    from migration_ops.cluster.listing import list_objects
+    from migration_ops.transform import recognise_provider
+
+    telling: list[dict[str, Any]] = []
+    for group, kind in (("", "Node"), ("storage.k8s.io", "StorageClass")):
+        resource = discovery(source).find(group, kind)
+        if resource is None:
+            continue
+        with contextlib.suppress(Forbidden):
+            telling += list_objects(source, resource)
+    return recognise_provider(telling) or ""
+
+
 def rule_parameters(
-    plan: Plan, *, target_version: str | None = None, target_apis: Collection[str] | None = None
+    plan: Plan,
+    *,
+    target_version: str | None = None,
+    target_apis: Collection[str] | None = None,
+    source_provider: str = "",
 ) -> Parameters:
     """What the plan answers to the rules.
 
     :param target_version: the target's own version; the plan's wins where it names one.
     :param target_apis: what the target serves.
+    :param source_provider: what the source itself told; the plan's wins where it names one. The rules look
+        at the objects when neither does.
     """
     from migration_ops.transform import Parameters
 
@@ -51,7 +84,7 @@ def rule_parameters(
         params=plan.transform.params,
         target_version=(wanted or target_version or "").removeprefix("v") or None,
         target_apis=target_apis,
-        source_provider=plan.source.provider,
+        source_provider=plan.source.provider or source_provider or None,
     )
 
 
@@ -61,14 +94,18 @@ def adapt(
     *,
     target_version: str | None = None,
     target_apis: Collection[str] | None = None,
+    source_provider: str = "",
 ) -> TransformResult:
     """Run the plan's rules over captured objects.
 
+    :param source_provider: whose cluster the source is, where that is known from its nodes.
     :raises TransformError: if a rule set is missing or wrong.
     """
     from migration_ops.transform import load_rule_sets, transform
 
     folder = os.environ.get(RULES_FOLDER_VARIABLE)
     rule_sets = load_rule_sets(plan.transform.rules, search_path=Path(folder) if folder else None)
-    parameters = rule_parameters(plan, target_version=target_version, target_apis=target_apis)
+    parameters = rule_parameters(
+        plan, target_version=target_version, target_apis=target_apis, source_provider=source_provider
+    )
     return transform([dict(item) for item in objects], rule_sets, parameters)

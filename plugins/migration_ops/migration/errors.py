@@ -52,9 +52,13 @@ class PlanError(MigrationError):
         super().__init__("\n".join(self.lines()))
 
     def lines(self) -> list[str]:
-        """Every problem as `FILE:LINE: FIELD: MESSAGE`, the form that editors jump to."""
+        """Every problem as `FILE:LINE: FIELD: MESSAGE`, the form that editors jump to.
+
+        What is wrong with the file as a whole has no line.
+        """
         return [
-            f"{self.path}:{problem.line}: {problem.field + ': ' if problem.field else ''}{problem.message}"
+            f"{self.path}:{f'{problem.line}:' if problem.line else ''} "
+            f"{problem.field + ': ' if problem.field else ''}{problem.message}"
             for problem in self.problems
         ]
 

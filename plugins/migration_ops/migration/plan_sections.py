@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    model_validator,
+)
 
 from migration_ops.migration.quantities import BytesPerSecond, DnsLabel, Duration
 
@@ -16,6 +24,15 @@ class Section(BaseModel):
     """A part of a plan: unknown keys are errors, values don't change once read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def _switch(value: object) -> object:
+    """YAML 1.2 reads `on` and `off` as text."""
+    if isinstance(value, str):
+        value = {"on": True, "off": False}.get(value, value)
+    if not isinstance(value, bool) and value != "auto":
+        raise ValueError(f"must be auto, on or off (it is {value!r})")
+    return value
 
 
 class Source(Section):
@@ -51,11 +68,38 @@ class IncludeExclude(Section):
     exclude: list[NamePattern] = []
 
 
-class VolumeSelection(Section):
-    """Claims that are left out, beside those annotated `migration-ops.io/exclude`."""
+def _label_selector(text: str) -> str:
+    from migration_ops.cluster import SelectionError
+    from migration_ops.cluster.labels import LabelSelector
 
-    exclude: list[NamePattern] = Field(
-        default=[], description="`CLAIM` or `NAMESPACE/CLAIM`, globs allowed.", examples=[["*/cache-*"]]
+    try:
+        LabelSelector.parse(text)
+    except SelectionError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+LabelSelectorText = Annotated[str, AfterValidator(_label_selector), Field(examples=["app in (web,api)"])]
+ClaimPattern = Annotated[str, Field(min_length=1, examples=["cache-*", "shop/cache-*"])]
+
+
+class VolumeSelection(Section):
+    """Claims whose data moves. An exclusion wins, as do annotations and labels on the claim itself."""
+
+    include: list[ClaimPattern] = Field(
+        default=["*"], min_length=1, description="`CLAIM` or `NAMESPACE/CLAIM`, globs allowed."
+    )
+    exclude: list[ClaimPattern] = Field(default=[], description="In the same form.")
+    exclude_labels: list[LabelSelectorText] = Field(
+        default=[], description="Claims that one of these selectors matches are left out."
+    )
+    exclude_storage_classes: list[NamePattern] = Field(
+        default=[], description="Claims of these classes are left out; globs allowed."
+    )
+    opt_in: bool = Field(
+        default=False,
+        description="Only claims annotated `migration-ops.io/include`, and volumes that pods name in "
+        "`backup.velero.io/backup-volumes`.",
     )
 
 
@@ -63,8 +107,22 @@ class Select(Section):
     """What moves. Platform namespaces (`kube-system`, ...) are always out."""
 
     namespaces: IncludeExclude = IncludeExclude()
-    label_selectors: list[str] = Field(default=[], description="Several are OR-ed.")
+    label_selectors: list[LabelSelectorText] = Field(default=[], description="Several are OR-ed.")
     resources: IncludeExclude = IncludeExclude()
+    names: IncludeExclude = Field(
+        default=IncludeExclude(),
+        description="Of objects; what a chosen object needs comes along all the same.",
+    )
+    cluster_scoped: Annotated[
+        bool | Literal["auto"],
+        BeforeValidator(_switch, json_schema_input_type=bool | Literal["auto", "on", "off"]),
+    ] = Field(
+        default="auto",
+        description="`auto`: what chosen objects need; `on`: all of the chosen kinds; `off`: none.",
+    )
+    secrets: Literal["all", "referenced", "none"] = Field(
+        default="all", description="`referenced`: only those that a chosen object names."
+    )
     volumes: VolumeSelection = VolumeSelection()
 
 
@@ -122,12 +180,30 @@ class HookExec(Section):
     on_error: Literal["fail", "continue"] = "fail"
 
 
+class HookPatch(Section):
+    """A change to an object of the source, such as an operator's custom resource that must pause."""
+
+    api_version: str = Field(alias="apiVersion", min_length=1, examples=["postgresql.cnpg.io/v1"])
+    kind: str = Field(min_length=1)
+    namespace: DnsLabel | None = Field(default=None, description="Left out for objects of the cluster.")
+    name: KubernetesName
+    merge: dict[str, Any] = Field(min_length=1, description="JSON merge patch; null takes a field away.")
+    on_error: Literal["fail", "continue"] = "fail"
+
+
 class Hook(Section):
     """What is run around a step."""
 
     before: Literal["quiesce", "resume"] | None = None
     after: Literal["quiesce", "resume"] | None = None
-    exec: HookExec
+    exec: HookExec | None = None
+    patch: HookPatch | None = None
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> Hook:
+        if (self.exec is None) == (self.patch is None):
+            raise ValueError("needs exactly one of `exec` and `patch`")
+        return self
 
     @model_validator(mode="after")
     def _has_one_place(self) -> Hook:
@@ -145,6 +221,10 @@ class Quiesce(Section):
         "they stop. Without it: everything that mounts a volume, then the rest.",
     )
     hooks: list[Hook] = []
+    disruption_budgets: Literal["override", "respect"] = Field(
+        default="override",
+        description="`respect`: nothing is stopped while a PodDisruptionBudget stands against it.",
+    )
     timeout: Duration = Field(
         default="10m", validate_default=True, description="Until no pod mounts a volume."
     )

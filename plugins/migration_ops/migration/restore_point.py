@@ -50,11 +50,15 @@ class VolumeRecord(_Record):
 
 
 class SourceCluster(_Record):
-    """Where the restore point comes from."""
+    """Where the restore point comes from.
+
+    :param provider: whose cluster it is, as its nodes and StorageClasses tell; empty if they don't.
+    """
 
     name: str
     identity: str
     version: str
+    provider: str = ""
 
 
 class LeftOutRecord(_Record):

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from migration_ops.cluster import NotFound, ObjectReference, apply, discovery
 from migration_ops.cluster.reference import annotations_of
-from migration_ops.cluster.suspension import as_before
 from migration_ops.migration.adaptation import adapt
 from migration_ops.migration.errors import ApplyError
 from migration_ops.migration.findings import count_by_severity, finding_line, raise_for_blockers
@@ -91,15 +90,16 @@ def adapt_restore_point(
     :raises RestorePointError: if nothing in the point is chosen.
     """
     point = get_restore_point(repository, plan.name, point_id)
-    captured = captured_objects(repository, point)
+    served = discovery(target, refresh=True).api_names()
+    captured = captured_objects(repository, point, served)
     if chosen is not None:
         point, captured = chosen.of(point, captured)
     result = adapt(
         plan,
-        # What quiesce stopped was captured stopped; the target gets it as it was before.
-        [as_before(item) for item in captured],
+        captured,
         target_version=target.version(),
-        target_apis=discovery(target).api_names(),
+        target_apis=served,
+        source_provider=point.cluster.provider,
     )
     raise_for_blockers(result.findings)
     objects, report = hold_back(with_namespaces(result.objects)), result.report()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,13 +101,19 @@ def find_volume_snapshot(
     return found[-1] if found else None
 
 
-def captured_objects(repository: Repository, point: RestorePoint) -> list[dict[str, Any]]:
-    """The objects of a restore point, as the source said them."""
+def captured_objects(
+    repository: Repository, point: RestorePoint, target_apis: Collection[str] | None = None
+) -> list[dict[str, Any]]:
+    """The objects of a restore point, as the source said them.
+
+    :param target_apis: what a target serves: a custom resource comes in a version that it serves, as far as
+        the source served that one, too.
+    """
     from migration_ops.cluster import read_capture
 
     with tempfile.TemporaryDirectory(prefix="migration-ops-") as name:
         restore(repository, point.resources_snapshot, name)
-        return [dict(item.manifest) for item in read_capture(Path(name)).objects]
+        return read_capture(Path(name)).manifests(target_apis)
 
 
 def save_documents(repository: Repository, documents: dict[str, Any], tags: Sequence[str], host: str) -> str:

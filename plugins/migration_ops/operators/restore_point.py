@@ -97,7 +97,7 @@ def commit(step: MigrationOperator, begun: dict[str, Any], volumes: Sequence[Any
     :param volumes: the volumes' records.
     """
     from migration_ops.cluster import capture
-    from migration_ops.migration.adaptation import selection
+    from migration_ops.migration.adaptation import provider_of, selection
     from migration_ops.migration.restore_point import (
         LeftOutRecord,
         RestorePoint,
@@ -117,7 +117,10 @@ def commit(step: MigrationOperator, begun: dict[str, Any], volumes: Sequence[Any
         finished=datetime.now(UTC),
         partial=bool(begun.get("partial")),
         cluster=SourceCluster(
-            name=step.source.name, identity=step.source.identity(), version=step.source.version()
+            name=step.source.name,
+            identity=step.source.identity(),
+            version=step.source.version(),
+            provider=provider_of(step.source),
         ),
         volumes=[VolumeRecord.model_validate(record) for record in volumes],
         objects=found.counts_by_kind,

@@ -79,14 +79,12 @@ class Path:
 
     @staticmethod
     def _find_one(document: Any, parts: Parts) -> list[tuple[Parts, Any]]:
-        found: Any = document
+        found = document
         for part in parts:
-            if not isinstance(found, dict if isinstance(part, str) else list):
+            inside = isinstance(found, dict) and part in found
+            if not inside and not (isinstance(found, list) and isinstance(part, int) and part < len(found)):
                 return []
-            try:
-                found = found[part]
-            except (KeyError, IndexError):
-                return []
+            found = found[part]
         return [(parts, found)]
 
 

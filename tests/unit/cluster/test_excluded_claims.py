@@ -18,9 +18,12 @@ def claim(name: str, **annotations: str) -> dict[str, Any]:
     }
 
 
-def stopped(kind: str, *claims: str, excludes: str = "", **spec: Any) -> PodMounts:
+def stopped(kind: str, *claims: str, excludes: str = "", includes: str = "", **spec: Any) -> PodMounts:
     volumes = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
-    annotations = {"backup.velero.io/backup-volumes-excludes": excludes}
+    annotations = {
+        "backup.velero.io/backup-volumes-excludes": excludes,
+        "backup.velero.io/backup-volumes": includes,
+    }
     template = {
         "metadata": {"annotations": annotations},
         "spec": {"containers": [{"name": "main"}], "volumes": volumes},
@@ -54,6 +57,16 @@ def test_a_volume_that_velero_would_leave_out_is_left_out_while_its_workload_is_
     taken, left, _ = list_claims([claim("scratch")], mounts, Selection())
     assert taken == []
     assert "backup-volumes-excludes" in left[0][1]
+
+
+def test_opting_in_takes_only_what_is_annotated_or_named_by_a_pod() -> None:
+    chosen = Selection(volumes_opt_in=True)
+    marked, named, other = claim("a", **{"migration-ops.io/include": "true"}), claim("b"), claim("c")
+    mounts = [stopped("Deployment", "b", "c", includes="b")]
+    taken, left, _ = list_claims([marked, named, other], mounts, chosen)
+    assert [one.name for one in taken] == ["a", "b"]
+    assert [name for name, _ in left] == ["v1/PersistentVolumeClaim/shop/c"]
+    assert "backup.velero.io/backup-volumes" in left[0][1]
 
 
 def test_claims_of_a_stateful_sets_templates_are_those_of_its_pods() -> None:

@@ -70,6 +70,9 @@ select:
   namespaces:
     include: []
     exlude: [x]
+  label_selectors: ["app in web"]
+  cluster_scoped: sometimes
+  volumes: {exclude_labels: ["=x"]}
 movers:
   image: x
   limit_upload: 5x
@@ -81,19 +84,24 @@ verify:
 """,
     )
     found = mistakes(path)
-    assert [line.split(": ")[0] for line in found] == ["2", "4", "5", "8", "9", "12", "15", "17"]
+    assert [line.split(": ")[0] for line in found] == [
+        "2", "4", "5", "8", "9", "10", "11", "12", "15", "18", "20"
+    ]  # fmt: skip
     assert [line.split(": ")[1] for line in found] == [
         "name",
         "target.version",
         "vault.conn_id",
         "select.namespaces.include",
         "select.namespaces.exlude",
+        "select.label_selectors[0]",
+        "select.cluster_scoped",
+        "select.volumes.exclude_labels[0]",
         "movers.limit_upload",
         "verify.probes[0]",
         "verify.probes[1]",
     ]
     assert "no field of a plan" in found[4]
-    assert "50MiB/s" in found[5]
+    assert "50MiB/s" in found[8]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +120,7 @@ def test_what_is_no_plan_is_refused_with_the_line(tmp_path, text, expected):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    assert mistakes(tmp_path / "gone.yaml") == ["0: can't be read: No such file or directory"]
+    assert mistakes(tmp_path / "gone.yaml") == [" can't be read: No such file or directory"]
 
 
 def test_a_plan_that_explodes_by_aliases_is_refused_at_once(tmp_path):

@@ -75,6 +75,19 @@ def test_a_committed_point_is_found_with_its_objects(repository):
     assert captured_objects(reopened(repository), found) == [SECRET]
 
 
+def test_a_custom_resource_comes_in_a_version_that_the_target_serves(repository):
+    old = {
+        "apiVersion": "example.com/v1beta1",
+        "kind": "Rocket",
+        "metadata": {"namespace": "shop", "name": "r"},
+    }
+    new = {**old, "apiVersion": "example.com/v1"}
+    commit_restore_point(repository, point(), Capture([CapturedObject(old, "chosen", (new,))], claims=[]))
+    found = latest_restore_point(repository, "shop")
+    assert captured_objects(repository, found) == [old]
+    assert captured_objects(repository, found, {"example.com/v1/Rocket"}) == [new]
+
+
 def test_points_are_listed_oldest_first_and_by_plan(repository):
     commit_restore_point(repository, point("p2", hours=2), capture())
     commit_restore_point(repository, point("p1", hours=1), capture())

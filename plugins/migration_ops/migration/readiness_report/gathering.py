@@ -11,11 +11,11 @@ from migration_ops.cluster import (
     NotFound,
     capture,
     check_permissions,
+    find_quiesced,
     source_permissions,
     target_permissions,
 )
-from migration_ops.cluster.suspension import as_before
-from migration_ops.migration.adaptation import adapt, selection
+from migration_ops.migration.adaptation import adapt, provider_of, selection
 from migration_ops.migration.plan import Plan
 from migration_ops.migration.readiness_report.capacity import adds_nodes_itself
 from migration_ops.migration.readiness_report.facts import ClusterFacts, read_facts
@@ -53,8 +53,13 @@ def gather(
     there = read_facts(target, plan.namespaces.values())
     found = capture(source, selection(plan), target_apis=there.served.api_names())
     names = {str(one.manifest["metadata"].get("namespace") or "") for one in found.objects} - {""}
-    manifests = [as_before(one.manifest) for one in found.objects]
-    adapted = adapt(plan, manifests, target_version=there.version, target_apis=there.served.api_names())
+    adapted = adapt(
+        plan,
+        found.manifests(there.served.api_names()),
+        target_version=there.version,
+        target_apis=there.served.api_names(),
+        source_provider=provider_of(source),
+    )
     objects = with_namespaces(adapted.objects)
     targets = sorted(plan.target_namespace(name) for name in names)
     if set(targets) - set(plan.namespaces.values()):
@@ -75,6 +80,7 @@ def gather(
         pulls=pulls,
         latest=latest,
         scales=_scales(target, there),
+        stopped={name: stopped_by for name, (stopped_by, _) in find_quiesced(source).items()},
     )
 
 

@@ -70,6 +70,7 @@ class Situation:
     pulls: Sequence[ImagePull] | None = None
     latest: RestorePoint | None = None
     scales: bool = False
+    stopped: Mapping[str, str] = field(default_factory=dict)
 
     @functools.cached_property
     def demands(self) -> list[PodDemand]:
@@ -132,7 +133,7 @@ def _source_checks(at: Situation) -> dict[str, Check]:
         "source nodes": lambda: source_health.check_source_nodes(at.source, at.capture.claims),
         "gitops": lambda: controllers.check_gitops(at.capture, at.source),
         "operators": lambda: controllers.check_operators(at.capture),
-        "stopped already": lambda: source_health.check_stopped(at.capture),
+        "stopped already": lambda: source_health.check_stopped(at.stopped, at.source_namespaces),
         "movers in the source": lambda: movers.check_movers(at.plan, at.capture.claims, "source", at.source),
         "autoscalers": lambda: controllers.check_autoscalers(at.capture, at.source),
     }

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from migration_ops.cluster import Capture, Claim, Manifest, reference_of
-from migration_ops.cluster.suspension import noted_state
+from migration_ops.cluster import Claim, Manifest, ObjectReference, reference_of
 from migration_ops.migration.readiness_report.facts import ClusterFacts
 from migration_ops.migration.readiness_report.finding import ReadinessFinding, finding
 from migration_ops.migration.readiness_report.scheduling import is_usable
@@ -51,17 +50,19 @@ def check_source_nodes(source: ClusterFacts, claims: Sequence[Claim]) -> list[Re
     return findings
 
 
-def check_stopped(capture: Capture) -> list[ReadinessFinding]:
+def check_stopped(stopped: Mapping[str, str], namespaces: set[str]) -> list[ReadinessFinding]:
     """Find workloads that an open cutover has stopped already.
 
-    :param capture: the source as captured.
+    :param stopped: the plan that stopped it, by the object's reference (a capture shows such objects as they
+        were before).
+    :param namespaces: the source's chosen namespaces.
     """
     findings = []
-    for one in capture.objects:
-        if note := noted_state(one.manifest):
-            reason = f"was stopped by run {note.get('run', '?')} of plan {note.get('plan', '?')}"
+    for name, plan in sorted(stopped.items()):
+        if ObjectReference.parse(name).namespace in namespaces:
+            reason = f"was stopped by a cutover of plan {plan}"
             remedy = "finish that cutover, or roll it back or resume the source, before another begins"
-            findings.append(finding(CHECK, "decision", reference_of(one.manifest), reason, remedy))
+            findings.append(finding(CHECK, "decision", name, reason, remedy))
     return findings
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from migration_ops.cluster import Claim, LeftOut, Permission, PermissionResult
@@ -189,12 +187,11 @@ def test_a_sick_node_with_a_volume_blocks_and_a_cordoned_one_does_not(make_facts
     assert check_source_nodes(make_facts(make_node()), [claim()]) == []
 
 
-def test_what_an_open_cutover_stopped_needs_a_decision(make_capture, make_deployment):
-    stopped = make_deployment()
-    note = {"plan": "shop", "run": "run-1", "wave": 1, "was": {"replicas": 3}}
-    stopped["metadata"]["annotations"] = {"migration-ops.io/quiesced": json.dumps(note)}
-    (found,) = check_stopped(make_capture(stopped, make_deployment("other")))
-    assert (found.severity, "run run-1 of plan shop" in found.reason) == ("decision", True)
+def test_what_an_open_cutover_stopped_needs_a_decision():
+    stopped = {"apps/v1/Deployment/shop/web": "shop", "apps/v1/Deployment/elsewhere/web": "other"}
+    (found,) = check_stopped(stopped, {"shop"})
+    assert (found.severity, found.object) == ("decision", "apps/v1/Deployment/shop/web")
+    assert "cutover of plan shop" in found.reason
 
 
 def quota(namespace, **hard):

@@ -1,0 +1,70 @@
+"""Whose cluster the source is, and what the plan tells the rules."""
+
+import pytest
+
+from migration_ops.migration.adaptation import rule_parameters, selection
+from migration_ops.migration.plan import Plan
+
+
+@pytest.fixture
+def make_plan():
+    """A plan with some of its sections given."""
+
+    def make(**sections):
+        needed = {
+            "apiVersion": "migration-ops/v1",
+            "name": "shop",
+            "source": {"conn_id": "a"},
+            "vault": {"conn_id": "v"},
+            "movers": {"image": "m"},
+        }
+        return Plan.model_validate(needed | sections)
+
+    return make
+
+
+def test_the_plan_knows_the_provider_better_than_the_cluster(make_plan):
+    assert rule_parameters(make_plan()).source_provider is None
+    assert rule_parameters(make_plan(), source_provider="eks").source_provider == "eks"
+    told = make_plan(source={"conn_id": "a", "provider": "gke"})
+    assert rule_parameters(told, source_provider="eks").source_provider == "gke"
+
+
+def test_every_filter_of_the_plan_reaches_the_selection(make_plan):
+    chosen = selection(
+        make_plan(
+            select={
+                "namespaces": {"include": ["shop"], "exclude": ["shop-test"]},
+                "label_selectors": ["app=web"],
+                "resources": {"include": ["apps/*"], "exclude": ["apps/DaemonSet"]},
+                "names": {"include": ["web-*"], "exclude": ["*-tmp"]},
+                "cluster_scoped": "on",
+                "secrets": "referenced",
+                "volumes": {
+                    "include": ["data-*"],
+                    "exclude": ["shop/cache-*"],
+                    "exclude_labels": ["tier=scratch"],
+                    "exclude_storage_classes": ["local-*"],
+                    "opt_in": True,
+                },
+            }
+        )
+    )
+    assert chosen.namespaces_include == ("shop",)
+    assert chosen.namespaces_exclude == ("shop-test",)
+    assert chosen.label_selectors == ("app=web",)
+    assert chosen.resources_include == ("apps/*",)
+    assert chosen.resources_exclude == ("apps/DaemonSet",)
+    assert (chosen.names_include, chosen.names_exclude) == (("web-*",), ("*-tmp",))
+    assert chosen.cluster_scoped is True
+    assert chosen.secrets == "referenced"
+    assert chosen.volumes_include == ("*/data-*",)
+    assert chosen.volumes_exclude == ("shop/cache-*",)
+    assert chosen.volume_labels_exclude == ("tier=scratch",)
+    assert chosen.storage_classes_exclude == ("local-*",)
+    assert chosen.volumes_opt_in
+
+
+@pytest.mark.parametrize(("written", "meant"), [("on", True), (True, True), ("off", False), ("auto", "auto")])
+def test_cluster_scoped_may_be_written_as_people_write_switches(make_plan, written, meant):
+    assert selection(make_plan(select={"cluster_scoped": written})).cluster_scoped == meant
