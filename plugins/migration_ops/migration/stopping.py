@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from migration_ops.cluster import QuiesceRecord, RollbackResult, capture, quiesce, resume, roll_back
 from migration_ops.migration.adaptation import selection
 from migration_ops.migration.errors import MigrationError
-from migration_ops.migration.exec_hooks import run_hooks
 from migration_ops.migration.journal import QUIESCE_BEGUN
+from migration_ops.migration.plan_hooks import run_hooks
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -54,6 +54,7 @@ def stop_source(
         waves=plan.quiesce.waves,
         selection=chosen,
         timeout=plan.quiesce.timeout.total_seconds(),
+        disruption_budgets=plan.quiesce.disruption_budgets,
         on_record=on_record,
         on_wave=lambda number, objects: say(f"wave {number} is stopped: {', '.join(objects)}"),
     )

@@ -1,0 +1,91 @@
+"""What a plan wants done around a step: commands in the application's containers, changes to its objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from migration_ops.cluster import ClusterError, ObjectReference, discovery
+from migration_ops.migration.errors import MigrationError
+from migration_ops.migration.pod_exec import find_pod, run_in_pod
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kubernetes.client import ApiClient
+
+    from migration_ops.cluster import Cluster
+    from migration_ops.migration.plan import Plan
+    from migration_ops.migration.plan_sections import HookExec, HookPatch
+
+
+def run_hooks(
+    plan: Plan,
+    cluster: Cluster,
+    api_client: ApiClient,
+    *,
+    place: Literal["before", "after"],
+    step: Literal["quiesce", "resume"],
+    namespaces: Sequence[str],
+    say: Callable[[str], object],
+) -> None:
+    """Run the plan's hooks of one place, one after the other.
+
+    :param namespaces: the plan's namespaces in the source; a command that names none needs exactly one.
+    :param say: told of each hook and its outcome.
+    :raises MigrationError: if a hook failed that must not.
+    """
+    for hook in plan.quiesce.hooks:
+        if (hook.before if place == "before" else hook.after) != step:
+            continue
+        if hook.exec is not None:
+            name, on_error = f"hook {place} {step} in {hook.exec.pod}", hook.exec.on_error
+            problem = _command(hook.exec, cluster, api_client, namespaces, name)
+        elif hook.patch is not None:
+            name, on_error = (
+                f"hook {place} {step} on {hook.patch.kind} {hook.patch.name}",
+                hook.patch.on_error,
+            )
+            problem = _change(hook.patch, cluster, name)
+        else:
+            continue
+        say(f"{name}: {problem or 'done'}")
+        if problem and on_error == "fail":
+            raise MigrationError(f"{name} failed: {problem}")
+
+
+def _command(
+    wanted: HookExec, cluster: Cluster, api_client: ApiClient, namespaces: Sequence[str], name: str
+) -> str:
+    """What went wrong; nothing if all went well."""
+    namespace = wanted.namespace or (namespaces[0] if len(namespaces) == 1 else None)
+    if namespace is None:
+        raise MigrationError(f"{name} names no namespace and the plan has several; name one")
+    try:
+        pod = find_pod(cluster, namespace, wanted.pod)
+        code, output = run_in_pod(
+            api_client,
+            namespace,
+            pod,
+            wanted.command,
+            container=wanted.container,
+            timeout_seconds=wanted.timeout.total_seconds(),
+        )
+    except MigrationError as error:
+        return str(error)
+    return f"exit code {code}: {output.strip()[-500:]}" if code else ""
+
+
+def _change(wanted: HookPatch, cluster: Cluster, name: str) -> str:
+    """What went wrong; nothing if all went well."""
+    metadata = {"name": wanted.name, "namespace": wanted.namespace}
+    reference = ObjectReference.of(
+        {"apiVersion": wanted.api_version, "kind": wanted.kind, "metadata": metadata}
+    )
+    resource = discovery(cluster).for_object(reference)
+    if resource is None:
+        return f"{cluster.name} serves no {wanted.kind} of {wanted.api_version}"
+    try:
+        cluster.patch(resource.path(wanted.namespace, wanted.name), wanted.merge, what=name)
+    except ClusterError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,78 @@
+"""A plan's hooks change an operator's custom resource, and say what went wrong."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from migration_ops.cluster import Cluster
+from migration_ops.migration import MigrationError
+from migration_ops.migration.plan import Plan
+from migration_ops.migration.plan_hooks import run_hooks
+from tests.lab.foreign import AnyCluster
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def cluster(source: AnyCluster) -> Iterator[Cluster]:
+    """The source."""
+    connected = Cluster.from_kubeconfig(source.kubeconfig)
+    yield connected
+    connected.close()
+
+
+@pytest.fixture
+def settings(cluster: Cluster) -> Iterator[str]:
+    """An object that stands for an operator's resource."""
+    name, path = f"hooked-{uuid.uuid4().hex[:8]}", "/api/v1/namespaces/default/configmaps"
+    body = {"metadata": {"name": name}, "data": {"paused": "false", "left": "alone"}}
+    cluster.request("POST", path, body=body)
+    yield name
+    cluster.request("DELETE", f"{path}/{name}")
+
+
+def plan(name: str, **change: object) -> Plan:
+    """A plan that pauses the object before the stop."""
+    patch = {"apiVersion": "v1", "kind": "ConfigMap", "namespace": "default", "name": name}
+    hook = {"before": "quiesce", "patch": patch | {"merge": {"data": {"paused": "true"}}} | change}
+    return Plan.model_validate(
+        {
+            "apiVersion": "migration-ops/v1",
+            "name": "shop",
+            "source": {"conn_id": "a"},
+            "vault": {"conn_id": "b"},
+            "movers": {"image": "mover:1"},
+            "quiesce": {"hooks": [hook]},
+        }
+    )
+
+
+def run(wanted: Plan, cluster: Cluster, place: str) -> list[str]:
+    """Run the hooks of one place and return what was said."""
+    said: list[str] = []
+    run_hooks(wanted, cluster, None, place=place, step="quiesce", namespaces=["default"], say=said.append)  # type: ignore[arg-type]
+    return said
+
+
+def test_a_hook_changes_the_object_it_names_at_its_place_only(cluster: Cluster, settings: str) -> None:
+    path = f"/api/v1/namespaces/default/configmaps/{settings}"
+
+    assert run(plan(settings), cluster, "after") == []
+    assert cluster.get(path)["data"]["paused"] == "false"
+    assert run(plan(settings), cluster, "before") == [f"hook before quiesce on ConfigMap {settings}: done"]
+    assert cluster.get(path)["data"] == {"paused": "true", "left": "alone"}
+
+
+def test_a_hook_that_fails_stops_the_step_unless_it_may_fail(cluster: Cluster) -> None:
+    with pytest.raises(MigrationError, match="hook before quiesce on ConfigMap nobody failed: "):
+        run(plan("nobody"), cluster, "before")
+    (said,) = run(plan("nobody", on_error="continue"), cluster, "before")
+    assert "not found" in said
+
+
+def test_a_kind_that_the_source_does_not_serve_is_named(cluster: Cluster) -> None:
+    with pytest.raises(MigrationError, match="serves no Nothing"):
+        run(plan("x", kind="Nothing"), cluster, "before")
