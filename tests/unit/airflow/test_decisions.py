@@ -1,0 +1,243 @@
+"""A step that fails for good asks what shall happen, and does what is answered."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from unittest.mock import create_autospec, patch
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
+from airflow.sdk.execution_time.hitl import upsert_hitl_detail
+
+from migration_ops.migration.events import Event
+from migration_ops.migration.journal import Journal
+from migration_ops.operators.base import MigrationOperator, RetryUnlessHopeless
+from migration_ops.operators.decision import (
+    ATTEMPTS,
+    CUTOVER_ANSWERS,
+    TRIES,
+    AskedToRetryError,
+    AskedToRollBackError,
+    LeftAsItIsError,
+    asks_when_it_fails,
+)
+from migration_ops.operators.gate import FinishGate
+from migration_ops.operators.rollback import RollBackOperator
+
+
+class Step(MigrationOperator):
+    """Fails as it is told."""
+
+    failure: Exception
+
+    @asks_when_it_fails
+    def execute(self, context):
+        raise self.failure
+
+
+class Store(dict):
+    """Stands in for Airflow's task state store."""
+
+    set = dict.__setitem__
+
+
+class Instance:
+    """Stands in for a task instance."""
+
+    id = "0190"
+
+    def __init__(self, number):
+        self.try_number = number
+        self.pushed = {}
+
+    def xcom_push(self, key, value):
+        self.pushed[key] = value
+
+
+@pytest.fixture
+def journal():
+    """A journal of a run that stopped the source."""
+    found = create_autospec(Journal, instance=True)
+    now = datetime.now(UTC)
+    workloads = {"workloads": [{"object": "apps/v1/Deployment/shop/web"}]}
+    found.events.return_value = [
+        Event(plan="shop", run="r", name="quiesce-begun", began=now),
+        Event(plan="shop", run="r", name="quiesced", began=now, data=workloads),
+        Event(plan="shop", run="r", name="final-delta", began=now),
+    ]
+    return found
+
+
+@pytest.fixture
+def step(plan, journal):
+    """A step that asks."""
+    made = Step(task_id="resources", plan=plan | {"approvals": {"cutover": ["ops"]}}, answers=CUTOVER_ANSWERS)
+    made.__dict__["journal"] = journal
+    return made
+
+
+@pytest.fixture
+def asked():
+    """What Airflow is told to ask."""
+    with patch(
+        "airflow.sdk.execution_time.hitl.upsert_hitl_detail", create_autospec(upsert_hitl_detail)
+    ) as put:
+        yield put
+
+
+def context_of(number, **stored):
+    return {
+        "ti": Instance(number),
+        "task_state_store": Store(stored),
+        "dag_run": SimpleNamespace(dag_id="shop.cutover", run_id="one"),
+    }
+
+
+def answer(option, user="ops"):
+    return {"chosen_options": [option], "responded_by_user": {"id": user, "name": user} if user else None}
+
+
+def test_what_may_pass_is_tried_again_before_anybody_is_asked(step, asked):
+    step.failure = OSError("connection refused")
+    for number in range(1, ATTEMPTS):
+        with pytest.raises(OSError, match="connection refused"):
+            step.execute(context_of(number))
+    asked.assert_not_called()
+    with pytest.raises(TaskAwaitingInput):
+        step.execute(context_of(ATTEMPTS))
+
+
+def test_the_question_names_step_reason_and_the_state_of_both_clusters(step, asked, journal):
+    step.failure = ValueError("Deployment shop-prod/web: admission webhook said no")
+    with pytest.raises(TaskAwaitingInput):
+        step.execute(context_of(1))
+
+    said = asked.call_args.kwargs
+    assert said["options"] == ["Retry", "Roll back", "Leave as it is"]
+    assert said["defaults"] == ["Leave as it is"]
+    assert said["assigned_users"] == [{"id": "ops", "name": "ops"}]
+    assert "Step **resources** of shop failed" in said["body"]
+    assert "admission webhook said no" in said["body"]
+    assert "Source: **stopped** since" in said["body"]
+    assert "(1 workloads, all remembered)" in said["body"]
+    assert "Target: claims hold the delta staged before the stop" in said["body"]
+    written = journal.write.call_args
+    assert written.args[1] == "failed"
+    assert written.kwargs["data"]["step"] == "resources"
+
+
+def test_it_also_asks_when_the_vault_is_what_failed(step, asked, journal):
+    step.failure = ValueError("no")
+    journal.write.side_effect = OSError("S3 is away")
+    with pytest.raises(TaskAwaitingInput):
+        step.execute(context_of(1))
+    assert "journal can't be read" in asked.call_args.kwargs["body"]
+
+
+def test_a_task_that_is_lost_again_and_again_asks_before_it_is_tried_once_more(step, asked):
+    step.failure = AssertionError("never tried")
+    with pytest.raises(TaskAwaitingInput):
+        step.execute(context_of(ATTEMPTS + 1))
+    assert "lost 5 times" in asked.call_args.kwargs["body"]
+
+
+def test_retry_tries_at_once_and_counts_anew(step, journal):
+    context = context_of(ATTEMPTS)
+    with pytest.raises(AskedToRetryError, match="ops answered: Retry") as raised:
+        step.decided(context, answer("Retry"))
+    decision = RetryUnlessHopeless().evaluate(raised.value, ATTEMPTS, TRIES, context)
+    assert (decision.action.value, decision.retry_delay.total_seconds()) == ("retry", 1)
+    assert journal.write.call_args.kwargs["data"] == {"question": "resources", "answer": "Retry", "by": "ops"}
+    step.failure = OSError("again")
+    with pytest.raises(OSError, match="again"):
+        step.execute(context_of(ATTEMPTS + 1, **context["task_state_store"]))
+
+
+def test_pauses_between_tries_grow_anew_after_an_answer():
+    policy = RetryUnlessHopeless()
+    pauses = [policy.evaluate(OSError(), n, TRIES, context_of(n, answered_at_try=10)) for n in (11, 12, 13)]
+    assert [one.retry_delay.total_seconds() for one in pauses] == [3, 6, 12]
+
+
+@pytest.mark.parametrize(
+    ("option", "user", "error"),
+    [
+        ("Roll back", "ops", AskedToRollBackError),
+        ("Leave as it is", "ops", LeftAsItIsError),
+        ("Leave as it is", None, LeftAsItIsError),
+    ],
+)
+def test_every_other_answer_ends_the_step_and_is_left_for_the_rollback(step, option, user, error):
+    context = context_of(2)
+    with pytest.raises(error) as raised:
+        step.decided(context, answer(option, user))
+    assert RetryUnlessHopeless().evaluate(raised.value, 2, TRIES, context).action.value == "fail"
+    assert context["ti"].pushed["decision"]["answer"] == option
+
+
+def test_a_failure_after_a_wait_asks_too(step, asked):
+    step.give_up = lambda context: (_ for _ in ()).throw(ValueError("not ready"))
+    with pytest.raises(TaskAwaitingInput):
+        step.resume_execution("give_up", {}, context_of(1))
+    asked.assert_called_once()
+
+
+def test_a_step_without_answers_simply_fails(plan):
+    step = Step(task_id="resources", plan=plan)
+    step.failure = ValueError("no")
+    with pytest.raises(ValueError, match="no"):
+        step.execute(context_of(1))
+
+
+class TestBeginningTheRollback:
+    @pytest.fixture
+    def begin(self, plan, journal):
+        made = RollBackOperator(task_id="begin", plan=plan, steps=["final"], answers=("Roll back",))
+        made.__dict__["journal"] = journal
+        return made
+
+    def context(self, *answers):
+        context = context_of(1)
+        context["ti"].xcom_pull = lambda task_ids, key: list(answers)
+        return context
+
+    def test_the_answer_of_the_failed_step_begins_it(self, begin):
+        assert begin.execute(self.context(None, {"answer": "Roll back", "by": "ops"})) == "ops"
+
+    def test_another_answer_skips_it(self, begin):
+        with pytest.raises(AirflowSkipException, match="Leave"):
+            begin.execute(self.context({"answer": "Leave as it is", "by": "ops"}))
+
+    def test_nothing_is_rolled_back_where_nothing_was_stopped(self, begin, journal):
+        journal.last.return_value = None
+        with pytest.raises(AirflowSkipException, match="nothing was stopped"):
+            begin.execute(self.context(None))
+
+    def test_a_step_that_failed_without_asking_is_asked_about(self, begin, asked):
+        with pytest.raises(TaskAwaitingInput):
+            begin.execute(self.context(None))
+        assert "failed without a question" in asked.call_args.kwargs["body"]
+
+
+class TestFinishing:
+    @pytest.fixture
+    def gate(self, plan):
+        with patch("migration_ops.operators.gate.journal_answer", autospec=True):
+            yield FinishGate(task_id="finish", plan=plan, subject="?", approvers=["ops"])
+
+    def event(self, option):
+        return answer(option) | {"params_input": {}, "responded_at": datetime.now(UTC)}
+
+    def test_silence_leaves_everything_as_it_is(self, gate):
+        assert gate.defaults == ["Leave as it is"]
+
+    def test_finish_goes_on_with_a_name(self, gate):
+        assert gate.execute_complete(context_of(1), self.event("Finish")) == {"approved_by": "ops"}
+
+    @pytest.mark.parametrize(
+        ("option", "error"), [("Roll back", AskedToRollBackError), ("Leave as it is", LeftAsItIsError)]
+    )
+    def test_anything_else_ends_the_run_and_is_left_for_the_rollback(self, gate, option, error):
+        context = context_of(1)
+        with pytest.raises(error):
+            gate.execute_complete(context, self.event(option))
+        assert context["ti"].pushed["decision"]["answer"] == option
