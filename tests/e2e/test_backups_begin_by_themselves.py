@@ -1,4 +1,4 @@
-"""Airflow's own scheduler backs an application up through windows of a minute: nobody starts anything.
+"""Airflow's own scheduler backs an application up through windows of minutes: nobody starts anything.
 
 Takes as many minutes as windows and cron expressions need, so it runs with `make test-long` only; the
 calendar, the timetable and each step have short tests of their own.
@@ -225,10 +225,10 @@ def remove_bucket(store: ObjectStore) -> None:
 
 
 def write_plan(path: Path, name: str, told: Story) -> None:
-    """One window of a minute in which the limit lets less than all through, and a long one later."""
+    """A short window in which the limit lets less than all through, and a long one later."""
     first = datetime.now(UTC).replace(second=0, microsecond=0) + 3 * MINUTE
-    second = first + 2 * MINUTE
-    told.windows = [(first, first + MINUTE), (second, second + 20 * MINUTE)]
+    second = first + 4 * MINUTE
+    told.windows = [(first, first + 3 * MINUTE), (second, second + 25 * MINUTE)]
     path.write_text(
         yaml.safe_dump(
             {
@@ -242,7 +242,7 @@ def write_plan(path: Path, name: str, told: Story) -> None:
                     "full": f"{first.minute} {first.hour} * * *",
                     "incremental": "* * * * *",
                     "windows": [
-                        {"start": clock(first), "end": clock(told.windows[0][1]), "limit_upload": "1MiB/s"},
+                        {"start": clock(first), "end": clock(told.windows[0][1]), "limit_upload": "512KiB/s"},
                         {"start": clock(second), "end": clock(told.windows[1][1])},
                     ],
                 },

@@ -56,14 +56,21 @@ class Message:
         }
 
 
+def run_of(context: Mapping[str, Any]) -> tuple[str, str]:
+    """The ids of DAG and run, whoever made the context.
+
+    A task's has objects, a deadline's callback has the REST API's data, a DAG's may have ids alone.
+    """
+    run, dag = context.get("dag_run"), context.get("dag")
+    if isinstance(run, Mapping):
+        return str(run.get("dag_id", "")), str(run.get("dag_run_id") or run.get("run_id") or "")
+    dag_id = getattr(run, "dag_id", None) or getattr(dag, "dag_id", "")
+    return str(dag_id), str(getattr(run, "run_id", None) or context.get("run_id") or "")
+
+
 def run_url(context: Mapping[str, Any], task_id: str = "") -> str:
     """The page of a run, or of one of its tasks, in Airflow's UI."""
-    run = context.get("dag_run")
-    dag = context.get("dag")
-    dag_id = getattr(run, "dag_id", None) or (run.get("dag_id") if isinstance(run, dict) else None)
-    run_id = getattr(run, "run_id", None) or (run.get("dag_run_id") if isinstance(run, dict) else None)
-    dag_id = dag_id or getattr(dag, "dag_id", "")
-    run_id = run_id or context.get("run_id") or ""
+    dag_id, run_id = run_of(context)
     base = str(conf.get("api", "base_url", fallback="http://localhost:8080")).rstrip("/")
-    url = f"{base}/dags/{quote(str(dag_id))}/runs/{quote(str(run_id))}"
+    url = f"{base}/dags/{quote(dag_id)}/runs/{quote(run_id)}"
     return f"{url}/tasks/{quote(task_id)}" if task_id else url

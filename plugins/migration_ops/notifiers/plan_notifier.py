@@ -9,7 +9,7 @@ from airflow.sdk import BaseNotifier
 
 from migration_ops.migration.plan_notify import Notify
 from migration_ops.notifiers.delivery import deliver, deliver_async
-from migration_ops.notifiers.message import Message, run_url
+from migration_ops.notifiers.message import Message, run_of, run_url
 
 if TYPE_CHECKING:
     from migration_ops.migration import Plan
@@ -36,10 +36,10 @@ class PlanNotifier(BaseNotifier):
 
 def failure(plan: str, context: Mapping[str, Any]) -> Message:
     """A run that failed for good."""
-    dag, last = context.get("dag"), context.get("ti")
-    dag_id, task_id = getattr(dag, "dag_id", plan), str(getattr(last, "task_id", "") or "")
+    dag_id, run_id = run_of(context)
+    task_id = str(getattr(context.get("ti"), "task_id", "") or "")
     lines = [
-        f"Run {context.get('run_id', '')} of {dag_id} has failed.",
+        f"Run {run_id} of {dag_id} has failed.",
         f"Its last task was {task_id}; its log says why and what to do." if task_id else "",
         "Steps can be cleared once the cause is mended: they go on where they were.",
     ]
