@@ -7,15 +7,23 @@ of the base guards against a claim that somebody wrote to all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from migration_ops.cluster import Cluster, NotFound
 from migration_ops.cluster.reference import annotations_of
-from migration_ops.migration.volumes import STAGED_SNAPSHOT
+from migration_ops.migration.errors import MigrationError
+from migration_ops.migration.volumes import STAGED_SNAPSHOT, RestoreTask, outcome
 
 _CLAIM = "/api/v1/namespaces/{}/persistentvolumeclaims/{}"
 
 VolumeName = tuple[str, str]
+
+
+class StagedClaimChangedError(MigrationError):
+    """A staged claim didn't hold what it was filled with: somebody wrote to it. The retry fills it anew."""
+
+    retryable = True
 
 
 def staged_snapshots(target: Cluster, claims: Iterable[VolumeName]) -> dict[VolumeName, str]:
@@ -41,3 +49,36 @@ def mark_staged(target: Cluster, claim: VolumeName, snapshot: str | None) -> Non
     """
     patch = {"metadata": {"annotations": {STAGED_SNAPSHOT: snapshot}}}
     target.patch(_CLAIM.format(*claim), patch, what=f"note on claim {'/'.join(claim)} what it holds")
+
+
+def as_it_holds_now(target: Cluster, task: RestoreTask) -> RestoreTask:
+    """The task with the base that its claim has at this moment, which another try may have lost or gained.
+
+    Only a base that was known when the run began, or the snapshot itself, is used: anything else is what
+    another run has put there since.
+    """
+    claim = (task.namespace, task.claim)
+    held = staged_snapshots(target, [claim]).get(claim)
+    base = held if held in {task.base, task.snapshot_id} else None
+    return task.model_copy(update={"base": base})
+
+
+def settle(target: Cluster, volume: Mapping[str, Any], summary: dict[str, Any]) -> dict[str, Any]:
+    """End the restore of a claim: write on it what it holds; returns the task's result.
+
+    :param volume: the `RestoreTask` as JSON data.
+    :param summary: what the mover said; `differences` is what its second reading found.
+    :raises StagedClaimChangedError: if there are differences: what the claim was thought to hold wasn't
+        there. That is taken off the claim, so that the next try restores all of it.
+    """
+    claim = (volume["namespace"], volume["claim"])
+    differences = int(summary.get("differences") or 0)
+    if differences:
+        mark_staged(target, claim, None)
+        thought = "although it was taken for staged" if volume.get("base") else "just after it was filled"
+        raise StagedClaimChangedError(
+            f"claim {'/'.join(claim)} has {differences} differences from its snapshot {thought}: somebody wrote "
+            "to it. It is filled anew; find out who mounts it in the target"
+        )
+    mark_staged(target, claim, volume["snapshot_id"])
+    return outcome({"kind": "restore", "volume": volume}, summary)

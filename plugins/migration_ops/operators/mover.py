@@ -125,6 +125,9 @@ class MoverOperator(MigrationOperator):
                     f"the API server of {self.hook.conn_id} did not answer about {where} for too long: "
                     f"{event['reason']}. The mover may well go on; a retry finds it"
                 )
+            case "failed" if (event.get("summary") or {}).get("differences"):
+                self.result(event["summary"])  # says what it means that the second reading found differences
+                raise MoverFailedError(f"{where} found differences: {event['reason']}")
             case _:
                 raise MoverFailedError(f"{where} failed: {event['reason']}", retryable=event["retryable"])
         return None
@@ -272,7 +275,10 @@ class RestoreVolumeOperator(VolumeOperator):
 
     def spec(self, context: Context) -> MoverSpec:
         """Writes into the claim, the difference alone if it is known what it holds."""
-        return restore_spec(self.the_plan, self.task, self.run_key(context), self.action)
+        from migration_ops.migration.staging import as_it_holds_now
+
+        task = as_it_holds_now(self.target, self.task)
+        return restore_spec(self.the_plan, task, self.run_key(context), self.action)
 
     @property
     def finish(self) -> dict[str, Any]:
@@ -280,8 +286,10 @@ class RestoreVolumeOperator(VolumeOperator):
         return {"kind": "restore", "volume": self.volume}
 
     def result(self, summary: dict[str, Any]) -> dict[str, Any]:
-        """Write on the claim what it holds, as the trigger does where it can."""
-        from migration_ops.migration.staging import mark_staged
+        """Write on the claim what it holds, as the trigger does where it can.
 
-        mark_staged(self.target, (self.task.namespace, self.task.claim), self.task.snapshot_id)
-        return super().result(summary)
+        :raises StagedClaimChangedError: if somebody wrote to it.
+        """
+        from migration_ops.migration.staging import settle
+
+        return settle(self.target, self.volume, summary)

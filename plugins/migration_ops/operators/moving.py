@@ -146,6 +146,8 @@ class MoveVolumesOperator(MigrationOperator):
                 continue
             where = f"mover {moving.running[item].namespace}/{moving.running[item].name}"
             if seen.phase == "failed":
+                if (seen.summary or {}).get("differences"):
+                    self.result(volumes[item], dict(seen.summary or {}))  # says what that means
                 raise MoverFailedError(f"{where} failed: {seen.reason}", retryable=seen.retryable)
             summary = seen.summary or self.lost_summary(volumes[item])
             if summary is None:
@@ -214,16 +216,19 @@ class RestoreVolumesOperator(MoveVolumesOperator):
     def spec(self, context: Context, volume: dict[str, Any]) -> MoverSpec:
         """Writes into the claim."""
         from migration_ops.migration.mover_specs import restore_spec
+        from migration_ops.migration.staging import as_it_holds_now
 
-        task = RestoreTask.model_validate(volume)
+        task = as_it_holds_now(self.target, RestoreTask.model_validate(volume))
         return restore_spec(self.the_plan, task, self.run_key(context), "restore")
 
     def result(self, volume: dict[str, Any], summary: dict[str, Any]) -> dict[str, Any]:
-        """Write on the claim what it holds."""
-        from migration_ops.migration.staging import mark_staged
+        """Write on the claim what it holds.
 
-        mark_staged(self.target, (volume["namespace"], volume["claim"]), volume["snapshot_id"])
-        return outcome({"kind": "restore", "volume": volume}, summary)
+        :raises StagedClaimChangedError: if somebody wrote to it.
+        """
+        from migration_ops.migration.staging import settle
+
+        return settle(self.target, volume, summary)
 
     def conclude(self, context: Context, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Hand the results on."""

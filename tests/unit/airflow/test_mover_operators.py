@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import TaskDeferred
 from airflow.triggers.base import BaseTrigger
 
+from migration_ops.migration.staging import StagedClaimChangedError
 from migration_ops.mover import Credentials, MoverFailedError, MoverNotStartedError
 from migration_ops.mover.submission import Submission
 from migration_ops.operators.base import RetryUnlessHopeless, movers_results
@@ -85,7 +86,21 @@ def test_a_backup_starts_a_read_only_mover_on_the_claims_node(world, backup, con
     assert {"plan=shop", "point=p1", "content=volume", "namespace=shop", "claim=data"} <= set(spec.command)
 
 
-def test_a_restore_starts_a_writable_mover_that_reads_again(world, plan, context):
+@pytest.fixture
+def staged(monkeypatch):
+    """What the target's claims say they hold; tests write into it."""
+    held = {}
+    monkeypatch.setattr("migration_ops.migration.staging.staged_snapshots", lambda _target, _claims: held)
+    monkeypatch.setattr(
+        "migration_ops.migration.staging.mark_staged", lambda _target, claim, said: held.update({claim: said})
+    )
+    return held
+
+
+RESTORED = {"namespace": "shop-prod", "claim": "data", "snapshot_id": "abc", "base": "before"}
+
+
+def test_a_restore_starts_a_writable_mover_that_reads_again(world, plan, context, staged):
     volume = {"namespace": "shop-prod", "claim": "data", "snapshot_id": "abc"}
     deferral(connected(RestoreVolumeOperator(task_id="r", plan=plan, volume=volume)), context)
     ((spec, _),) = world.submitted
@@ -93,15 +108,34 @@ def test_a_restore_starts_a_writable_mover_that_reads_again(world, plan, context
     assert {"--delete", "--verify"} <= set(spec.command)
 
 
-def test_a_filled_claim_says_what_it_holds(world, plan, monkeypatch, context):
-    noted = []
-    monkeypatch.setattr("migration_ops.migration.staging.mark_staged", lambda *said: noted.append(said[1:]))
-    volume = {"namespace": "shop-prod", "claim": "data", "snapshot_id": "abc", "base": "before"}
-    restore = connected(RestoreVolumeOperator(task_id="r", plan=plan, volume=volume))
+def test_a_filled_claim_says_what_it_holds(world, plan, context, staged):
+    staged["shop-prod", "data"] = "before"
+    restore = connected(RestoreVolumeOperator(task_id="r", plan=plan, volume=RESTORED))
     deferral(restore, context)
     assert "before" in world.submitted[0][0].command
     restore.resume_with(context, {"phase": "succeeded", "summary": {"bytes_restored": 1}}, WAITING, 15.0)
-    assert noted == [(("shop-prod", "data"), "abc")]
+    assert staged == {("shop-prod", "data"): "abc"}
+
+
+def test_a_claim_that_somebody_wrote_to_is_noticed_and_the_next_try_restores_all_of_it(
+    world, plan, context, staged
+):
+    staged["shop-prod", "data"] = "before"
+    restore = connected(RestoreVolumeOperator(task_id="r", plan=plan, volume=RESTORED))
+    deferral(restore, context)
+    failed = {"phase": "failed", "summary": {"differences": 2}, "reason": "exit code 1", "retryable": True}
+    with pytest.raises(StagedClaimChangedError, match="shop-prod/data has 2 differences") as caught:
+        restore.resume_with(context, failed, WAITING, 15.0)
+    assert caught.value.retryable
+    deferral(restore, context)
+    assert "--base" in world.submitted[0][0].command
+    assert "--base" not in world.submitted[1][0].command
+
+
+def test_a_base_that_another_run_has_put_there_meanwhile_is_not_trusted(world, plan, context, staged):
+    staged["shop-prod", "data"] = "of-another-run"
+    deferral(connected(RestoreVolumeOperator(task_id="r", plan=plan, volume=RESTORED)), context)
+    assert "--base" not in world.submitted[0][0].command
 
 
 def test_a_probe_mounts_nothing(world, plan, context):
