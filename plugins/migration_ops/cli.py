@@ -14,6 +14,7 @@ GROUPS = {
     "transform": ("migration_ops.transform.cli", "transform", "Adapt manifests to the target by rules."),
     "plan": ("migration_ops.migration.plan_cli", "plan", "Check and describe plans."),
     "account": ("migration_ops.migration.account_cli", "account", "Make the account for a cluster."),
+    "ack": ("migration_ops.migration.ack_cli", "ack", "Clusters of Alibaba Cloud: kubeconfig, agent."),
     "resume": ("migration_ops.migration.resume_cli", "resume", "Bring a source's quiesced workloads back."),
 }
 

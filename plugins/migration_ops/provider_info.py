@@ -6,6 +6,58 @@ from typing import Any
 
 _STRING = {"type": ["string", "null"]}
 
+_ACK = {
+    "connection-type": "migration_ops_ack",
+    "hook-class-name": "migration_ops.hooks.ack.AckHook",
+    "hook-name": "Alibaba Cloud ACK cluster",
+    "conn-fields": {
+        "access_key_id": {"label": "AccessKey ID", "schema": _STRING},
+        "access_key_secret": {"label": "AccessKey secret", "schema": _STRING | {"format": "password"}},
+        "security_token": {
+            "label": "Security token",
+            "description": "Only with a temporary key (STS).",
+            "schema": _STRING | {"format": "password"},
+        },
+        "region": {"label": "Region", "description": "For example cn-hangzhou.", "schema": _STRING},
+        "cluster": {"label": "Cluster", "description": "Name or ID.", "schema": _STRING},
+        "network": {
+            "label": "Network",
+            "description": "Whose address of the API server is used, and how an agent connects.",
+            "schema": {"type": "string", "enum": ["public", "internal"], "default": "public"},
+        },
+        "minutes": {
+            "label": "Kubeconfig holds (minutes)",
+            "description": "15 to 4320; it is renewed with a third of that left.",
+            "schema": {"type": ["integer", "null"], "minimum": 15, "maximum": 4320, "default": 720},
+        },
+        "create": {
+            "label": "Make it like this",
+            "description": "JSON with fields of CreateCluster, for when there is no such cluster.",
+            "schema": _STRING,
+        },
+        "agent_conn_id": {
+            "label": "Direct connection",
+            "description": "Kubernetes connection that reaches a registered cluster without ACK One.",
+            "schema": _STRING,
+        },
+        "components": {
+            "label": "Components",
+            "description": "Add-ons that the cluster must have, for example csi-plugin csi-provisioner.",
+            "schema": _STRING,
+        },
+        "endpoint": {
+            "label": "API endpoint",
+            "description": "If not the region's public one.",
+            "schema": _STRING,
+        },
+    },
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "login", "password", "host", "port"],
+        "relabeling": {},
+        "placeholders": {},
+    },
+}
+
 
 def get_provider_info() -> dict[str, Any]:
     """Describe the provider to Airflow (entry point `apache_airflow_provider`)."""
@@ -47,8 +99,9 @@ def get_provider_info() -> dict[str, Any]:
                 "ui-field-behaviour": {
                     "hidden-fields": ["schema", "login", "port"],
                     "relabeling": {"host": "Repository", "password": "Repository password"},
-                    "placeholders": {"host": "s3:https://oss-cn-hangzhou.aliyuncs.com/bucket/prefix"},
+                    "placeholders": {"host": "s3:https://s3.oss-cn-hangzhou.aliyuncs.com/bucket/prefix"},
                 },
-            }
+            },
+            _ACK,
         ],
     }

@@ -1,14 +1,16 @@
-"""Connections of type `kubernetes`, kept apart from each other."""
+"""Connections to clusters, of type `kubernetes` or `migration_ops_ack`, kept apart from each other."""
 
 from __future__ import annotations
 
+import asyncio
 from functools import cached_property
 from typing import Any
 
-from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+from airflow.providers.cncf.kubernetes.hooks.kubernetes import AsyncKubernetesHook, KubernetesHook
 from kubernetes import client
 
 from migration_ops.cluster import Cluster
+from migration_ops.hooks.ack import with_kubeconfig
 
 
 class ClusterHook(KubernetesHook):
@@ -17,8 +19,8 @@ class ClusterHook(KubernetesHook):
     The stock hook loads a kubeconfig into the process' default configuration, where the source's and the
     target's would overwrite each other; this one gives each cluster a configuration of its own.
 
-    :param conn_id: Airflow connection of type `kubernetes`; the extra field `cluster_name` names the
-        cluster in snapshots and messages (the connection's id when left out).
+    :param conn_id: Airflow connection of type `kubernetes` or `migration_ops_ack`; the extra field
+        `cluster_name` names the cluster in snapshots and messages (the connection's id when left out).
     :param connection_extras: the connection's extra fields, if somebody has read them already: a triggerer
         reads connections in its event loop and uses this hook in a thread.
     """
@@ -31,8 +33,8 @@ class ClusterHook(KubernetesHook):
 
     @cached_property
     def conn_extras(self) -> dict[str, Any]:
-        """The connection's extra fields."""
-        return super().conn_extras if self._given_extras is None else self._given_extras
+        """The connection's extra fields; those of an ACK cluster with a kubeconfig that holds for a while."""
+        return with_kubeconfig(super().conn_extras if self._given_extras is None else self._given_extras)
 
     def get_conn(self) -> client.ApiClient:
         """Connect; in a cluster's own pod with its service account, which needs the default configuration."""
@@ -49,3 +51,15 @@ class ClusterHook(KubernetesHook):
     def cluster(self) -> Cluster:
         """The cluster, for the domain's packages."""
         return Cluster(self.api_client, self.cluster_name)
+
+
+class AsyncClusterHook(AsyncKubernetesHook):
+    """The same for an event loop; only how the connection is read differs from the stock hook."""
+
+    async def get_conn_extras(self) -> dict[str, Any]:
+        """The connection's extra fields; those of an ACK cluster with a kubeconfig that holds for a while."""
+        if self._extras is not None:
+            return self._extras
+        given = await super().get_conn_extras()
+        self._extras = found = await asyncio.to_thread(with_kubeconfig, given)
+        return found

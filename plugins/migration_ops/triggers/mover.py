@@ -71,9 +71,9 @@ class MoverTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until there is something that the operator must know."""
-        from airflow.providers.cncf.kubernetes.hooks.kubernetes import AsyncKubernetesHook
+        from migration_ops.hooks.cluster import AsyncClusterHook
 
-        hook = AsyncKubernetesHook(conn_id=self.conn_id)
+        hook = AsyncClusterHook(conn_id=self.conn_id)
         began = time.time()
         report_at = began + self.report_after_seconds
         unreachable_since: float | None = None

@@ -16,7 +16,7 @@ from airflow.plugins_manager import AirflowPlugin
 from airflow.serialization.serialized_objects import DagSerialization
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-VERBS = ("connect", "backup", "stage", "rehearse", "cutover", "rollback", "restore", "maintain")
+VERBS = ("register", "connect", "backup", "stage", "rehearse", "cutover", "rollback", "restore", "maintain")
 EXPECTED = {f"shop.{verb}" for verb in VERBS}
 
 
@@ -116,6 +116,7 @@ def test_a_plan_without_target_gets_no_cutover(tmp_path, monkeypatch):
     (tmp_path / "shop.yaml").write_text(protected, encoding="utf-8")
     monkeypatch.setenv("MIGRATION_OPS_PLANS", str(tmp_path))
     assert set(DagBag(REPOSITORY / "dags").dags) == {
+        "shop.register",
         "shop.connect",
         "shop.backup",
         "shop.maintain",
