@@ -41,6 +41,7 @@ bench: env ## benchmarks against restic, borg and kubectl, as tables with ratios
 	@$(PY) -m tests.bench.transform
 	@$(PY) -m tests.lab up
 	@$(PY) -m tests.bench.cluster --kubeconfig "$$($(PY) -c 'from tests.lab import Lab; print(Lab().target.kubeconfig)')"
+	@$(PY) -m tests.bench.downtime
 
 lint: env ## ruff, import-linter
 	@$(PY) -m tests.phases lint

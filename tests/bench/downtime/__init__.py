@@ -1,0 +1,1 @@
+"""How long an application is down, with its volumes staged before the stop and without."""
