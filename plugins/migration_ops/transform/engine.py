@@ -16,7 +16,9 @@ from migration_ops.transform.provider import recognise_provider
 from migration_ops.transform.results import Finding, TransformResult, by_severity
 from migration_ops.transform.rule_parameters import resolve_params
 from migration_ops.transform.rules import RuleSet
+from migration_ops.transform.shapes import shape_problems
 
+SHAPE = "engine/shape"
 ONE_OBJECT_A_NAME = "engine/one-object-a-name"
 
 
@@ -44,6 +46,7 @@ def transform(
     program = Program(rule_sets, context)
     drafts = [Draft(copy_manifest(item)) for item in originals]
     for draft in drafts:
+        _check_shape(draft)
         program.run(draft)
     drafts += _created(drafts, program)
     findings = [*_provider_findings(rule_sets, context), *_one_object_a_name(drafts)]
@@ -56,6 +59,16 @@ def transform(
         dropped=[draft.dropped for draft in drafts if draft.dropped is not None],
         image_copies=image_copies(kept),
     )
+
+
+def _check_shape(draft: Draft) -> None:
+    draft.rule = SHAPE
+    for problem in shape_problems(draft.manifest):
+        draft.find(
+            "blocker",
+            f"it isn't shaped like {draft.manifest['kind']} of {draft.manifest['apiVersion']}: {problem}",
+            "correct the manifest, or leave the object out",
+        )
 
 
 def _still_true(draft: Draft) -> list[Finding]:

@@ -46,7 +46,7 @@ def _new_metric(metric: dict[str, Any]) -> dict[str, Any]:
     key = kind[:1].lower() + kind[1:]
     old = metric.get(key)
     if not isinstance(old, dict):
-        return metric
+        raise CannotConvertError(f"its metric of type {kind or '(none)'} says nothing", "correct the metric")
     if key in {"resource", "containerResource"}:
         new = {"name": old.get("name"), "target": _target(old)}
         if "container" in old:
@@ -62,7 +62,7 @@ def _new_metric(metric: dict[str, Any]) -> dict[str, Any]:
     elif key == "external":
         new = {"metric": _metric(old, "metricName", "metricSelector"), "target": _target(old)}
     else:
-        return metric
+        raise CannotConvertError(f"its metric is of the unknown type {kind}", "correct the metric")
     return {"type": kind, key: new}
 
 

@@ -21,7 +21,7 @@ def convert_ingress(draft: Draft, to: str, _context: Context) -> None:
     :param draft: the Ingress.
     :param to: the new version.
     :param _context: unused.
-    :raises CannotConvertError: when it is to go back to a beta version.
+    :raises CannotConvertError: when it is to go back to a beta version, or a backend names no service.
     """
     if draft.manifest["apiVersion"] == "networking.k8s.io/v1":
         raise CannotConvertError(
@@ -45,6 +45,8 @@ def convert_ingress(draft: Draft, to: str, _context: Context) -> None:
 
 
 def _backend(old: dict[str, Any]) -> dict[str, Any]:
+    if "servicePort" in old and not isinstance(old.get("serviceName"), str):
+        raise CannotConvertError("a backend has a port and no service", "name the service in the backend")
     new = {key: value for key, value in old.items() if key not in {"serviceName", "servicePort"}}
     if "serviceName" in old:
         service: dict[str, Any] = {"name": old["serviceName"]}
