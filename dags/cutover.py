@@ -76,7 +76,7 @@ def cutover(plan: Plan) -> DAG:
         )
         restore = RestoreVolumesOperator(task_id="restore", volumes=final.output, **step)
         step["adapted"] = final.output["adapted"]
-        resources = ApplyResourcesOperator(task_id="resources", volumes=restore.output, **step)
+        resources = ApplyResourcesOperator(task_id="resources", **step)
         ready = WaitReadyOperator(task_id="ready", **step)
         verify = VerifyOperator(task_id="verify", volumes=restore.output, ready=ready.output, **step)
         report = ReportCutoverOperator(task_id="report", volumes=restore.output, **step)

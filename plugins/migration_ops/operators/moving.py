@@ -14,7 +14,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from migration_ops.migration.volumes import BackupTask, RestoreTask, outcome
@@ -60,6 +60,7 @@ class MoveVolumesOperator(MigrationOperator):
     def __init__(self, *, volumes: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.volumes = volumes
+        self.began: datetime | None = None  # when the first mover was started, as far as this try knows
 
     @property
     @abstractmethod
@@ -122,6 +123,7 @@ class MoveVolumesOperator(MigrationOperator):
             if moving.running and time.monotonic() > until:
                 self._wait_in_the_triggerer(context, moving, report_after)
             time.sleep(_PAUSE_SECONDS)
+        self.began = datetime.fromtimestamp(min(moving.since.values(), default=time.time()), UTC)
         result = self.conclude(context, [moving.results[item] for item in volumes])
         self._tidy_up(moving)
         return result
@@ -231,7 +233,12 @@ class RestoreVolumesOperator(MoveVolumesOperator):
         return settle(self.target, volume, summary)
 
     def conclude(self, context: Context, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Hand the results on."""
+        """Note in the journal what was moved, and hand the results on."""
+        from migration_ops.migration.events import RESTORED
+        from migration_ops.migration.report import restored_volumes
+
+        data = {"volumes": restored_volumes(results)}
+        self.journal.write(self.run_key(context), RESTORED, began=self.began, data=data)
         return results
 
 

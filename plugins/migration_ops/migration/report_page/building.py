@@ -122,9 +122,14 @@ def build_report(plan: Plan, kind: str, run: str, facts: Facts, *, now: datetime
 
 def _outcome(last: Mapping[str, Event]) -> Outcome:
     for name, outcome in _OUTCOMES.items():
-        if name in last:
+        if name in last and not (name == "failed" and _overcome(last)):
             return outcome
     return "running"
+
+
+def _overcome(last: Mapping[str, Event]) -> bool:
+    """Whether the run got through after its last failure."""
+    return VERIFIED in last and last[VERIFIED].ended > last["failed"].ended
 
 
 _OUTCOMES: dict[str, Outcome] = {
