@@ -113,12 +113,12 @@ class ApplyResourcesOperator(MigrationOperator):
     """Applies everything but the claims, workloads last.
 
     :param adapted: snapshot of the adapted objects.
-    :param volumes: what the restores returned.
+    :param volumes: what the restores returned, to be noted in the journal; none if they noted it themselves.
     """
 
     template_fields = ("adapted", "volumes")
 
-    def __init__(self, *, adapted: Any, volumes: Any, **kwargs: Any) -> None:
+    def __init__(self, *, adapted: Any, volumes: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.adapted = adapted
         self.volumes = volumes
@@ -133,7 +133,9 @@ class ApplyResourcesOperator(MigrationOperator):
         from migration_ops.migration.target import apply_part, load_adapted
 
         run, began = self.run_key(context), datetime.now(UTC)
-        self.journal.write(run, "restored", data={"volumes": restored_volumes(movers_results(self.volumes))})
+        if self.volumes is not None:
+            data = {"volumes": restored_volumes(movers_results(self.volumes))}
+            self.journal.write(run, "restored", data=data)
         objects = load_adapted(self.repository, self.adapted)
         outcome = apply_part(self.the_plan, self.target, objects, run, part="resources")
         for line in outcome.lines():
