@@ -77,8 +77,8 @@ def settle(target: Cluster, volume: Mapping[str, Any], summary: dict[str, Any]) 
         mark_staged(target, claim, None)
         thought = "although it was taken for staged" if volume.get("base") else "just after it was filled"
         raise StagedClaimChangedError(
-            f"claim {'/'.join(claim)} has {differences} differences from its snapshot {thought}: somebody wrote "
-            "to it. It is filled anew; find out who mounts it in the target"
+            f"claim {'/'.join(claim)} has {differences} differences from its snapshot {thought}: somebody "
+            "wrote to it. It is filled anew; find out who mounts it in the target"
         )
     mark_staged(target, claim, volume["snapshot_id"])
     return outcome({"kind": "restore", "volume": volume}, summary)

@@ -19,6 +19,7 @@ from migration_ops.migration.findings import count_by_severity, finding_line, ra
 from migration_ops.migration.staging import mark_staged, staged_snapshots
 from migration_ops.migration.switchover import hold_back, release_patch
 from migration_ops.migration.switchover.external_dns import HELD
+from migration_ops.migration.target_claims import enlarge_claims, held_snapshots, of_others, read_claims
 from migration_ops.migration.vault_records import (
     captured_objects,
     get_restore_point,
@@ -111,13 +112,29 @@ def adapt_restore_point(
     return AdaptedPoint(snapshot, point, objects, result.findings, len(result.changes))
 
 
-def volumes_to_restore(plan: Plan, target: Cluster, adapted: AdaptedPoint) -> list[RestoreTask]:
-    """What movers have to do in the target, whose claims exist by now.
+def volumes_to_restore(
+    plan: Plan,
+    target: Cluster,
+    adapted: AdaptedPoint,
+    repository: Repository,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[RestoreTask]:
+    """What movers have to do in the target, whose claims exist by now; those that are too small grow.
 
+    :param say: told of claims that are left alone, grow, or can't.
     :raises MigrationError: if a volume has no claim among the adapted objects.
     """
     names = [(plan.target_namespace(volume.namespace), volume.claim) for volume in adapted.point.volumes]
-    return restore_tasks(plan, adapted.point, adapted.objects, staged_snapshots(target, names))
+    claims = read_claims(target, names)
+    left = of_others(plan, claims)
+    for name in sorted(left):
+        say(f"Claim {'/'.join(name)} was there before and isn't filled (restore.existing: skip)")
+    enlarge_claims(plan, target, adapted.objects, claims, say)
+    volumes = [
+        one for one in adapted.point.volumes if (plan.target_namespace(one.namespace), one.claim) not in left
+    ]
+    point = adapted.point.model_copy(update={"volumes": volumes})
+    return restore_tasks(plan, point, adapted.objects, held_snapshots(repository, claims))
 
 
 def load_adapted(repository: Repository, snapshot: str) -> list[Manifest]:

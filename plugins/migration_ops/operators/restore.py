@@ -55,7 +55,7 @@ def adapt_with_claims(step: MigrationOperator, context: Context, point: str) -> 
     outcome.raise_for_failures()
     context["ti"].xcom_push(key="adapted", value=adapted.snapshot)
     context["ti"].xcom_push(key="findings", value=adapted.findings_by_severity)
-    tasks = volumes_to_restore(step.the_plan, step.target, adapted)
+    tasks = volumes_to_restore(step.the_plan, step.target, adapted, step.repository, step.log.info)
     return [task.model_dump(mode="json") for task in tasks]
 
 

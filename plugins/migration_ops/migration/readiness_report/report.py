@@ -25,6 +25,7 @@ from migration_ops.migration.readiness_report import (
     quotas,
     rules,
     source_health,
+    staged_claims,
     storage,
     trial,
     vault_access,
@@ -174,6 +175,12 @@ def _target_checks(at: Situation) -> dict[str, Check]:
             target.kind("storage.k8s.io", "StorageClass"),
             nodes,
             target.names("storage.k8s.io", "CSIDriver"),
+        ),
+        "staged claims": lambda: staged_claims.check_staged_claims(
+            at.plan.name,
+            objects,
+            target.kind("", "PersistentVolumeClaim"),
+            target.kind("storage.k8s.io", "StorageClass"),
         ),
         "claim sizes": lambda: storage.check_growth(at.capture.claims, objects, at.plan.namespaces),
         "movers in the target": lambda: [

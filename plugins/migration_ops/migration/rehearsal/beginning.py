@@ -88,7 +88,7 @@ def begin_rehearsal(
     for line in outcome.lines():
         say(line)
     outcome.raise_for_failures()
-    return Begun(there, adapted, isolated, volumes_to_restore(there, target, adapted))
+    return Begun(there, adapted, isolated, volumes_to_restore(there, target, adapted, repository, say))
 
 
 def _exists(target: Cluster, item: Manifest) -> bool:
