@@ -21,7 +21,6 @@ from migration_ops.migration.readiness_report.capacity import adds_nodes_itself
 from migration_ops.migration.readiness_report.facts import ClusterFacts, read_facts
 from migration_ops.migration.readiness_report.report import Situation
 from migration_ops.migration.readiness_report.trial import dry_run
-from migration_ops.migration.target import with_namespaces
 
 if TYPE_CHECKING:
     from migration_ops.migration.readiness_report.images import ImagePull
@@ -49,6 +48,8 @@ def gather(
     :raises ClusterError: if one of the clusters can't be reached.
     :raises TransformError: if a rule set is missing or wrong.
     """
+    from migration_ops.migration.target import with_namespaces  # it asks this package about quantities
+
     # Discovery first: it says in which versions the source is best read.
     there = read_facts(target, plan.namespaces.values())
     found = capture(source, selection(plan), target_apis=there.served.api_names())
