@@ -73,7 +73,8 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": {
                     "aws_conn_id": {
                         "label": "AWS connection",
-                        "description": "Connection of type aws whose keys are used instead of those below.",
+                        "description": "Connection of type aws whose keys (or role) are used instead of "
+                        "those below; the recommended way.",
                         "schema": _STRING,
                     },
                     "access_key": {"label": "Access key", "schema": _STRING},
@@ -87,14 +88,20 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "addressing": {
                         "label": "Addressing",
+                        "description": "virtual puts the bucket into the host name (OSS wants that), path "
+                        "after it; auto does what the host is known to want.",
                         "schema": {"type": "string", "enum": ["auto", "path", "virtual"], "default": "auto"},
                     },
                     "encryption": {
                         "label": "Server-side encryption",
-                        "description": "AES256 or aws:kms, on top of the vault's own encryption.",
+                        "description": "Done by the bucket, on top of the vault's own encryption.",
+                        "schema": {"type": ["string", "null"], "enum": ["AES256", "aws:kms", None]},
+                    },
+                    "kms_key": {
+                        "label": "KMS key",
+                        "description": "Key id for aws:kms; the bucket's default key when left out.",
                         "schema": _STRING,
                     },
-                    "kms_key": {"label": "KMS key", "schema": _STRING},
                 },
                 "ui-field-behaviour": {
                     "hidden-fields": ["schema", "login", "port"],

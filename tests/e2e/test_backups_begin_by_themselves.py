@@ -42,7 +42,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.s3, pytest.mark.timeout(1800), pytest
 LONG = bool(os.environ.get("MIGRATION_OPS_LONG_TESTS"))  # set by `make test-long`
 
 MINUTE = timedelta(minutes=1)
-SIZE = 150 * 2**20
+SIZE = 600 * 2**20
 PROGRAM = f"""
 import os, time
 with open("/data/blob", "wb") as file:
@@ -155,7 +155,7 @@ def deploy(lab: Lab, source: Kube, name: str, progress: Progress) -> None:
         name,
         {
             "metadata": {"name": "data"},
-            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}}},
         },
     )
     core.create_namespaced_pod(
@@ -227,7 +227,7 @@ def remove_bucket(store: ObjectStore) -> None:
 def write_plan(path: Path, name: str, told: Story) -> None:
     """A short window in which the limit lets less than all through, and a long one later."""
     first = datetime.now(UTC).replace(second=0, microsecond=0) + 3 * MINUTE
-    second = first + 4 * MINUTE
+    second = first + 6 * MINUTE  # what a mover has read before the end is sent after it, at its limit
     told.windows = [(first, first + 3 * MINUTE), (second, second + 25 * MINUTE)]
     path.write_text(
         yaml.safe_dump(
@@ -242,7 +242,7 @@ def write_plan(path: Path, name: str, told: Story) -> None:
                     "full": f"{first.minute} {first.hour} * * *",
                     "incremental": "* * * * *",
                     "windows": [
-                        {"start": clock(first), "end": clock(told.windows[0][1]), "limit_upload": "512KiB/s"},
+                        {"start": clock(first), "end": clock(told.windows[0][1]), "limit_upload": "2MiB/s"},
                         {"start": clock(second), "end": clock(told.windows[1][1])},
                     ],
                 },

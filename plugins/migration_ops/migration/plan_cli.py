@@ -1,4 +1,4 @@
-"""`migration-ops plan`: check plan files before they reach Airflow, and print their schema."""
+"""`migration-ops plan`: write plan files, check them before they reach Airflow, print their schema."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ import click
 from migration_ops.migration.errors import PlanError
 from migration_ops.migration.plan import plan_schema
 from migration_ops.migration.plan_file import load_plan
+from migration_ops.migration.plan_init_cli import init, pools
 
 
 @click.group()
 def plan() -> None:
-    """Check plans, print their schema."""
+    """Write plans, check them, print their schema."""
+
+
+plan.add_command(init)
+plan.add_command(pools)
 
 
 @plan.command()

@@ -16,7 +16,7 @@ from typing import Any
 
 from airflow.sdk import BaseNotifier
 from airflow.sdk._shared.secrets_masker import redact
-from airflow.sdk.module_loading import import_string
+from airflow.sdk.module_loading import import_string  # type: ignore[attr-defined]
 
 from migration_ops.migration.plan_notify import Notify
 from migration_ops.notifiers.message import Message

@@ -50,7 +50,7 @@ class ListVolumesOperator(RestorePointOperator):
     :param kind: `full` or `incremental`.
     """
 
-    template_fields = ("kind",)
+    template_fields: Sequence[str] = ("kind",)
 
     def __init__(self, *, kind: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
