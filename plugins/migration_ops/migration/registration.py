@@ -54,7 +54,7 @@ def find_or_create(service: ContainerService, settings: AckSettings, occasion: s
     if settings.create is None:
         raise ClusterMissingError(
             f"there is no cluster {settings.cluster} in {service.access.region}: make it, or put the fields "
-            "of CreateCluster into the connection's field create (the console's \"Equivalent code\" shows them)"
+            "of CreateCluster into the connection's field create (the console shows them as code)"
         )
     return Registration(*create_cluster(service, settings.cluster, settings.create, occasion=occasion))
 
