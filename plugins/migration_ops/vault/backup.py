@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from migration_ops.vault import lock as locks
-from migration_ops.vault.archiver import Archiver, WalkOptions
+from migration_ops.vault.archiver import Archiver
 from migration_ops.vault.backup_counts import BackupCounts, BackupSummary, Report
 from migration_ops.vault.blob_saver import VERIFY_EVERY, BlobSaver, UploadLimit
 from migration_ops.vault.clock import NANOSECONDS, format_time, now
 from migration_ops.vault.errors import Interrupted, UsageError
 from migration_ops.vault.excludes import Patterns
+from migration_ops.vault.file_saver import WalkOptions
+from migration_ops.vault.fingerprints import Fingerprints
 from migration_ops.vault.folder import Targets
 from migration_ops.vault.node import Node
 from migration_ops.vault.packer import Packer
@@ -86,12 +88,16 @@ def backup(
         packer = Packer(repo, throttle=throttle, uploads=1 if throttle else None)
         saver = BlobSaver(repo, packer, workers or os.cpu_count() or 2, verify_every)
         options = WalkOptions(Patterns(excludes), ignore_ctime, ignore_inode)
-        archiver = Archiver(repo, saver, counts, stop, options, report)
+        fingerprints = Fingerprints(repo.key)
+        if parent_snapshot is not None:
+            fingerprints.load(repo, parent_snapshot.fingerprints)
+        archiver = Archiver(repo, saver, counts, stop, options, fingerprints, report)
         with Ticker(progress, lambda: _status(counts, parent_snapshot, started)):
             try:
                 tree = archiver.run(
                     start, targets, bytes.fromhex(parent_snapshot.tree) if parent_snapshot else None
                 )
+                table = [saver.save_chunk(piece).hex() for piece in fingerprints.encode()]
                 packer.flush()
             except Interrupted:
                 # What is packed and indexed now is not uploaded again by the next run.
@@ -139,6 +145,7 @@ def backup(
             program_version=PROGRAM,
             summary=summary.for_snapshot(),
             root=root,
+            fingerprints=tuple(table),
         )
         return BackupSummary(**{**vars(summary), "snapshot_id": store_snapshot(repo, snapshot)})
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 # id, pack number, offset, length, uncompressed length
 RECORD = struct.Struct("<32sIIII")
 _SIZE = RECORD.size
+_FIRST_BYTES = struct.Struct("<I28x")
 _EMPTY = 0xFFFFFFFF
 
 
@@ -66,8 +67,7 @@ class BlobTable:
         slots, records = self._slots, self._records
         slot = int.from_bytes(blob_id[:4], "little") & mask
         while (number := slots[slot]) != _EMPTY:
-            position = number * _SIZE
-            if records[position : position + 32] == blob_id:
+            if records.startswith(blob_id, number * _SIZE):
                 return number
             slot = (slot + 1) & mask
         return -1
@@ -93,7 +93,23 @@ class BlobTable:
         for number in range(len(self)):
             yield self.record(number)
 
-    def contains_all(self, ids: Iterable[bytes]) -> bool:
-        """Whether every id is known."""
-        find = self.find
-        return all(find(blob_id) >= 0 for blob_id in ids)
+    def has_all(self, ids: bytes) -> bool:
+        """Whether every one of the ids that lie one after the other is known."""
+        if self._hashed * _SIZE != len(self._records):
+            self._hash_new_records()
+        mask = self._mask
+        if mask < 0:
+            return not ids
+        slots, records = self._slots, self._records
+        position = 0
+        for (start,) in _FIRST_BYTES.iter_unpack(ids):
+            blob_id = ids[position : position + 32]
+            slot = start & mask
+            while (number := slots[slot]) != _EMPTY:
+                if records.startswith(blob_id, number * _SIZE):
+                    break
+                slot = (slot + 1) & mask
+            else:
+                return False
+            position += 32
+        return True

@@ -57,12 +57,13 @@ def backup_command(  # noqa: PLR0917 - click passes options by name
     as_root: bool,
 ) -> None:
     """Back up PATHS as one snapshot. A block device's content becomes a file."""
+    opened = session.opening()
     from migration_ops.vault.backup import backup
 
     stop = StopRequest(parse_stop_time(stop_at) if stop_at else None)
     with stop_on_signals(stop):
         summary = backup(
-            session.open(),
+            opened(),
             paths,
             tags=[tag for each in tags for tag in each.split(",") if tag],
             hostname=hostname,
@@ -126,21 +127,29 @@ def restore_command(  # noqa: PLR0917 - click passes options by name
     sync: bool,
 ) -> None:
     """Restore SNAPSHOT into a folder."""
+    opened = session.opening()
     from migration_ops.vault.restore import restore
 
     stop = StopRequest()
     with stop_on_signals(stop):
         summary = restore(
-            session.open(), snapshot, target, base=base, delete=delete, verify=verify_after, dry_run=dry_run,
+            opened(), snapshot, target, base=base, delete=delete, verify=verify_after, dry_run=dry_run,
             includes=includes, excludes=excludes, sync=sync, stop=stop, progress=session.progress,
         )  # fmt: skip
-    session.finish(
-        summary.as_document(),
-        f"restored {summary.files_restored} of {summary.total_files} files,"
-        f" {bytes_text(summary.bytes_restored)} written, {bytes_text(summary.bytes_fetched)} fetched,"
-        f" {summary.files_deleted} deleted in {summary.total_duration:.1f} s"
-        + (f"; {summary.differences} differences found" if summary.differences is not None else ""),
-    )
+    if dry_run:
+        text = (
+            f"dry run, nothing was written: would restore {summary.files_restored} of"
+            f" {summary.total_files} files and delete {summary.files_deleted}"
+        )
+    else:
+        text = (
+            f"restored {summary.files_restored} of {summary.total_files} files,"
+            f" {bytes_text(summary.bytes_restored)} written, {bytes_text(summary.bytes_fetched)} fetched,"
+            f" {summary.files_deleted} deleted in {summary.total_duration:.1f} s"
+        )
+    if summary.differences is not None:
+        text += f"; {summary.differences} differences found"
+    session.finish(summary.as_document(), text)
     if summary.errors:
         session.say(f"{len(summary.errors)} entries could not be restored", error=True)
     if summary.errors or summary.differences:

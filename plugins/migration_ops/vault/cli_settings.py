@@ -78,6 +78,33 @@ class Session:
 
         return open_repository(self.location, self.password(), self.settings)
 
+    def opening(self) -> Callable[[], Repository]:
+        """Begin to open the repository: deriving the key takes as long as the imports of a large command.
+
+        :returns: waits for the end, and returns the repository or raises what went wrong.
+        """
+        from migration_ops.vault.repository import open_repository
+
+        location, password, settings = self.location, self.password(), self.settings
+        found: list[Repository | BaseException] = []
+
+        def work() -> None:
+            try:
+                found.append(open_repository(location, password, settings))
+            except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+                found.append(error)
+
+        thread = threading.Thread(target=work, name="open", daemon=True)
+        thread.start()
+
+        def wait() -> Repository:
+            thread.join()
+            if isinstance(found[0], BaseException):
+                raise found[0]
+            return found[0]
+
+        return wait
+
     def emit(self, document: dict[str, Any]) -> None:
         """Print one JSON line."""
         text = json.dumps(document, ensure_ascii=True, default=str)

@@ -9,11 +9,13 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
-from migration_ops.vault.backend import FileKind
+from migration_ops.vault.backend import Buffer, FileKind
 from migration_ops.vault.crypto import OVERHEAD
 from migration_ops.vault.errors import DamagedError, ObjectMissing, VaultError
+from migration_ops.vault.fingerprints import Fingerprints
 from migration_ops.vault.index import BlobPlace, blob_id_of
 from migration_ops.vault.pack import BlobType, PackedBlob
 from migration_ops.vault.repository import Repository
@@ -34,19 +36,24 @@ Place = tuple[RestoredFile, int]
 
 
 class Piece(NamedTuple):
-    """A blob of a file: its id, its offset and length in the file, and where it lies in the repository."""
+    """A blob of a file: its id, its offset and length in the file, and where it lies in the repository.
+
+    :param fingerprint: empty if it is not known.
+    """
 
     id: bytes
     offset: int
     length: int
     place: BlobPlace
+    fingerprint: bytes
 
 
 class _Wanted:
-    __slots__ = ("place", "targets")
+    __slots__ = ("fingerprint", "place", "targets")
 
-    def __init__(self, place: BlobPlace) -> None:
+    def __init__(self, place: BlobPlace, fingerprint: bytes) -> None:
         self.place = place
+        self.fingerprint = fingerprint
         self.targets: list[Place] = []
 
 
@@ -66,8 +73,15 @@ class ContentWriter:
     :param finished: called in some thread for each file when its last write is done.
     """
 
-    def __init__(self, repo: Repository, stop: StopRequest, finished: Callable[[RestoredFile], None]) -> None:
+    def __init__(
+        self,
+        repo: Repository,
+        fingerprints: Fingerprints,
+        stop: StopRequest,
+        finished: Callable[[RestoredFile], None],
+    ) -> None:
         self._repo = repo
+        self._fingerprints = fingerprints
         self._stop = stop
         self._finished = finished
         self._wanted: dict[bytes, _Wanted] = {}
@@ -93,15 +107,17 @@ class ContentWriter:
         :raises DamagedError: if a blob is not in the index.
         """
         find = self._repo.index.find
+        known = self._fingerprints.of_file(content) if len(content) > 1 else None
         places = []
         offset = 0
-        for blob_id in content:
+        for number, blob_id in enumerate(content):
             place = find(BlobType.DATA, blob_id)
             if place is None:
                 raise DamagedError(f"data blob {blob_id.hex()} is in no index; the vault has lost it")
             blob = place.blob
             length = blob.uncompressed_length or blob.length - OVERHEAD
-            places.append(Piece(blob_id, offset, length, place))
+            fingerprint = known[number] if known else b""
+            places.append(Piece(blob_id, offset, length, place, fingerprint))
             offset += length
         return places
 
@@ -125,7 +141,7 @@ class ContentWriter:
         self._compare.append((file, pieces))
 
     def _want(self, file: RestoredFile, piece: Piece) -> None:
-        blob_id, offset, length, place = piece
+        blob_id, offset, length, place, fingerprint = piece
         wanted = self._wanted.get(blob_id)
         if wanted is None:
             blob = place.blob
@@ -138,7 +154,7 @@ class ContentWriter:
                 with self._lock:
                     self.counts.bytes_written += length
                 return
-            wanted = self._wanted[blob_id] = _Wanted(place)
+            wanted = self._wanted[blob_id] = _Wanted(place, fingerprint)
         file.expect()
         wanted.targets.append((file, offset))
 
@@ -199,10 +215,9 @@ class ContentWriter:
             )
             try:
                 for piece in pieces:
-                    blob_id, offset, length, _ = piece
-                    data = os.pread(descriptor, length, offset)
-                    if len(data) == length and blob_id_of(data) == blob_id:
-                        same += length
+                    data = os.pread(descriptor, piece.length, piece.offset)
+                    if len(data) == piece.length and self._is(data, piece.id, piece.fingerprint):
+                        same += piece.length
                     else:
                         different.append(piece)
             finally:
@@ -215,6 +230,9 @@ class ContentWriter:
             for piece in different:
                 self._want(file, piece)
             self._settle_plan(file)
+
+    def _is(self, data: Buffer, blob_id: bytes, fingerprint: bytes) -> bool:
+        return self._fingerprints.are_those_of(data, fingerprint) or blob_id_of(data) == blob_id
 
     def _ranges(self, wanted: dict[bytes, _Wanted]) -> list[list[_Wanted]]:
         """Group blobs into ranges of packs; packs in the order of their first use."""
@@ -264,7 +282,12 @@ class ContentWriter:
             try:
                 if sealed is None:
                     raise DamagedError("it could not be read")
-                plaintext = self._repo.open_blob(blob, sealed)
+                known = wanted.fingerprint
+                plaintext = self._repo.open_blob(
+                    blob,
+                    sealed,
+                    partial(self._fingerprints.are_those_of, fingerprint=known) if known else None,
+                )
             except DamagedError:
                 plaintext = self._repo.load_blob(BlobType.DATA, blob.id)
         except VaultError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from migration_ops.vault.content_writer import ContentWriter
 from migration_ops.vault.errors import UsageError
+from migration_ops.vault.fingerprints import Fingerprints
 from migration_ops.vault.node import Node
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.restore_counts import RestoreCounts
@@ -116,7 +117,9 @@ def restore_device(
             else:
                 counts.errors.append((str(device), str(done.error)))
 
-        writer = ContentWriter(repo, stop, finished)
+        fingerprints = Fingerprints(repo.key)
+        fingerprints.load(repo, snapshot.fingerprints)
+        writer = ContentWriter(repo, fingerprints, stop, finished)
         counts.content = writer.counts
         pieces = writer.layout(node.content or [])
         if base is not None:

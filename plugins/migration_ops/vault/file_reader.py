@@ -1,5 +1,7 @@
 """Reading large files: one thread reads and cuts, the workers do the rest.
 
+Where the cuts are known already, the workers read as well: what they read is in their core's cache then.
+
 Files are read into a few buffers that are used again and again, never mapped: a file that shrinks while it
 is mapped kills the process. The number of buffers bounds the memory, whatever the size of a file.
 """
@@ -10,9 +12,13 @@ import os
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
 from migration_ops.vault.blob_saver import BlobSaver
 from migration_ops.vault.chunker import FIRST_ZEROS, LARGEST, cut, make_chunker, zero_lengths
+from migration_ops.vault.fingerprints import Fingerprints
 from migration_ops.vault.source import device_size, extents, has_holes, is_device
 from migration_ops.vault.stopping import StopRequest
 
@@ -42,14 +48,45 @@ class _Buffer:
         self._pool.put(self)
 
 
-class LargeFile:
-    """A file whose chunks are on their way.
+class _Scratch(threading.local):
+    """A buffer for each thread that reads chunks of known lengths."""
 
-    :param descriptor: the open file; closed when it has been read.
-    :param done: called once, from some thread, with the ids of the blobs and the number of bytes read, or
-        with the error that ended reading.
+    def __init__(self) -> None:
+        self.buffer = memoryview(bytearray(_BUFFER_BYTES))
+
+
+class OldChunk(NamedTuple):
+    """A chunk of the parent's file.
+
+    :param fingerprint: empty if it is not known.
+    """
+
+    id: bytes
+    length: int
+    fingerprint: bytes
+
+
+@dataclass
+class _Part:
+    """Some chunks of a file, one after the other.
+
+    :param is_whole: whether as many bytes were there as there should be.
+    """
+
+    ids: list[bytes] = field(default_factory=list)
+    fingerprints: list[bytes] = field(default_factory=list)
+    size: int = 0
+    is_whole: bool = True
+
+
+class LargeFile:
+    """A file whose parts are on their way.
+
+    :param descriptor: the open file; closed when all of it has been dealt with.
+    :param done: called once, from some thread, with the ids and fingerprints of the chunks and the number of
+        bytes read, or with the error that ended reading.
     :param progress: called with the bytes of each chunk that is dealt with.
-    :param old_lengths: the chunks of the parent's file of the same size. A file that keeps its size was
+    :param old: the chunks of the parent's file of the same size. A file that keeps its size was
         changed in place, as databases do, so that the same boundaries fit again: nothing needs to be searched
         for cuts, which is a third of the work on what did not change.
     """
@@ -57,55 +94,73 @@ class LargeFile:
     def __init__(
         self,
         descriptor: int,
-        done: Callable[[list[bytes], int, OSError | None], None],
+        done: Callable[[list[bytes], list[bytes], int, OSError | None], None],
         progress: Callable[[int], None],
-        old_lengths: list[int] | None = None,
+        old: list[OldChunk] | None = None,
     ) -> None:
         self.descriptor = descriptor
-        self.old_lengths = old_lengths
+        self.old = old
         self._done = done
         self.progress = progress
-        self._ids: list[bytes] = []
+        self._parts: list[_Part] = []
         self._outstanding = 1  # the reader itself
         self._lock = threading.Lock()
-        self.size = 0
         self.error: OSError | None = None
 
-    def expect(self, length: int) -> int:
-        """Make room for the next chunk's id; returns its number."""
+    def expect(self) -> int:
+        """Make room for the next part; returns its number."""
         with self._lock:
-            self._ids.append(b"")
+            self._parts.append(_Part())
             self._outstanding += 1
-            self.size += length
-            return len(self._ids) - 1
+            return len(self._parts) - 1
 
     def append(self, blob_id: bytes, length: int) -> None:
-        """Append a chunk whose id is known already."""
+        """Append a part whose only id is known already."""
         with self._lock:
-            self._ids.append(blob_id)
-            self.size += length
+            self._parts.append(_Part([blob_id], [b""], length))
 
-    def settle(self, number: int | None = None, blob_id: bytes = b"") -> None:
-        """Note a chunk's id, or (without a number) that reading has ended."""
+    def settle(self, number: int | None = None, part: _Part | None = None) -> None:
+        """Note what became of a part, or (without a number) that there are no more."""
         with self._lock:
-            if number is not None:
-                self._ids[number] = blob_id
+            if number is not None and part is not None:
+                self._parts[number] = part
             self._outstanding -= 1
             if self._outstanding:
                 return
-        self._done(self._ids, self.size, self.error)
+        self._close()
+        whole = _Part()
+        for each in self._parts:
+            whole.ids += each.ids
+            whole.fingerprints += each.fingerprints
+            whole.size += each.size
+            if not each.is_whole:
+                break  # the file ended there while it was read
+        self._done(whole.ids, whole.fingerprints, whole.size, self.error)
+
+    def _close(self) -> None:
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        # Only of files that nobody will finish, because the backup ended.
+        self._close()
 
 
 class FileReader:
     """Reads large files, one after the other."""
 
-    def __init__(self, saver: BlobSaver, polynomial: int, stop: StopRequest) -> None:
+    def __init__(
+        self, saver: BlobSaver, polynomial: int, fingerprints: Fingerprints, stop: StopRequest
+    ) -> None:
         self._saver = saver
+        self._fingerprints = fingerprints
         self._stop = stop
         self._polynomial = polynomial
         self._files: queue.Queue[LargeFile | None] = queue.Queue(maxsize=8)
         self._buffers: queue.Queue[_Buffer] = queue.Queue()
         self._made = 0
+        self._scratch = _Scratch()
         self._zero_ids: dict[int, bytes] = {}
         self._thread: threading.Thread | None = None
 
@@ -142,8 +197,6 @@ class FileReader:
                     self._read(file)
                 except OSError as error:
                     file.error = error
-                finally:
-                    os.close(file.descriptor)
                 file.settle()
         except BaseException as error:  # noqa: BLE001 - raised again by the saver's check()
             self._saver.failure = self._saver.failure or error
@@ -166,12 +219,12 @@ class FileReader:
         else:
             size, sparse = status.st_size, has_holes(file.descriptor, status)
         if (
-            file.old_lengths
+            file.old
             and not sparse
-            and sum(file.old_lengths) == size
-            and max(file.old_lengths) <= _BUFFER_BYTES
+            and sum(chunk.length for chunk in file.old) == size
+            and max(chunk.length for chunk in file.old) <= _BUFFER_BYTES
         ):
-            self._read_along(file, file.old_lengths)
+            self._read_along(file, file.old)
             return
         first_hole = True
         for is_data, start, end in extents(file.descriptor, size, sparse=sparse):
@@ -183,34 +236,37 @@ class FileReader:
                     self._append_zeros(file, length)
                 first_hole = first_hole and end - start <= FIRST_ZEROS
 
-    def _read_along(self, file: LargeFile, lengths: list[int]) -> None:
-        """Read a file in chunks of given lengths."""
-        position = number = 0
-        while number < len(lengths):
-            self._stop.check()
-            buffer = self._take_buffer()
-            buffer.retain()
-            try:
-                wanted = end = 0
-                ends = []
-                while (
-                    number < len(lengths)
-                    and wanted + lengths[number] <= _BUFFER_BYTES
-                    and wanted < _READ_BYTES
-                ):
-                    wanted += lengths[number]
-                    ends.append(wanted)
-                    number += 1
-                got = _read_fully(file.descriptor, buffer.view[:wanted], position)
-                for stop in ends:
-                    if end < min(stop, got):
-                        self._submit_chunk(file, buffer, end, min(stop, got))
-                        end = min(stop, got)
-                position += got
-                if got < wanted:
-                    return  # truncated meanwhile
-            finally:
-                buffer.release()
+    def _read_along(self, file: LargeFile, chunks: list[OldChunk]) -> None:
+        """Read a file in the parent's chunks: the workers do it all, a few chunks at a time."""
+        start = position = first = 0
+        for number, chunk in enumerate(chunks, 1):
+            position += chunk.length
+            if position - start >= _READ_BYTES or number == len(chunks):
+                self._stop.check()
+                self._saver.submit(
+                    partial(self._save_along, file, file.expect(), start, chunks[first:number])
+                )
+                start, first = position, number
+
+    def _save_along(self, file: LargeFile, number: int, position: int, chunks: list[OldChunk]) -> None:
+        part = _Part()
+        try:
+            for chunk in chunks:
+                view = self._scratch.buffer[: chunk.length]
+                got = _read_fully(file.descriptor, view, position + part.size)
+                part.is_whole = got == chunk.length
+                if got:
+                    fingerprint = self._fingerprints.of_chunk(view[:got])
+                    known = part.is_whole and fingerprint == chunk.fingerprint
+                    part.ids.append(chunk.id if known else self._saver.save_chunk(view[:got]))
+                    part.fingerprints.append(fingerprint)
+                    part.size += got
+                    file.progress(got)
+                if not part.is_whole:
+                    break
+        except OSError as error:
+            file.error = file.error or error
+        file.settle(number, part)
 
     def _append_zeros(self, file: LargeFile, length: int) -> None:
         blob_id = self._zero_ids.get(length)
@@ -257,14 +313,15 @@ class FileReader:
         return True
 
     def _submit_chunk(self, file: LargeFile, buffer: _Buffer, begin: int, end: int) -> None:
-        number = file.expect(end - begin)
+        number = file.expect()
         buffer.retain()
 
         def task() -> None:
-            blob_id = self._saver.save_chunk(buffer.view[begin:end])
+            chunk = buffer.view[begin:end]
+            part = _Part([self._saver.save_chunk(chunk)], [self._fingerprints.of_chunk(chunk)], end - begin)
             buffer.release()
             file.progress(end - begin)
-            file.settle(number, blob_id)
+            file.settle(number, part)
 
         self._saver.submit(task)
 

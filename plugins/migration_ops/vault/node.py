@@ -123,22 +123,22 @@ def encode_head(node: Node) -> str:
     return head + encode_xattrs(node.xattrs) if node.xattrs else head
 
 
-_modes: dict[int, int] = {}
+_modes: dict[int, str] = {}
 _owners: dict[tuple[int, int], str] = {}
 
 
-def file_head(
-    key: str, status: os.stat_result, device_id: int, owner_names: Callable[[int, int], tuple[str, str]]
+def file_facts(
+    status: os.stat_result, device_id: int, owner_names: Callable[[int, int], tuple[str, str]]
 ) -> str:
-    """What :func:`encode_head` gives for a regular file without attributes, in a third of the time.
+    """What :func:`encode_head` gives for a file without attributes behind its name, in a third of the time.
 
-    :param key: the name as JSON has it, without quotes.
     :param owner_names: tells user and group names of ids.
     """
     st_mode, uid, gid = status.st_mode, status.st_uid, status.st_gid
     mode = _modes.get(st_mode)
     if mode is None:
-        mode = _modes[st_mode] = go_mode(st_mode)
+        number = go_mode(st_mode)
+        mode = _modes[st_mode] = f',"type":"file","mode":{number},' if number else ',"type":"file",'
     owner = _owners.get((uid, gid))
     if owner is None:
         user, group = owner_names(uid, gid)
@@ -146,18 +146,15 @@ def file_head(
         owner += f',"user":{json_string(user)}' if user else ""
         owner += f',"group":{json_string(group)}' if group else ""
         _owners[uid, gid] = owner
-    mtime_ns, ctime_ns, links, size = status.st_mtime_ns, status.st_ctime_ns, status.st_nlink, status.st_size
+    mtime_ns, ctime_ns, size = status.st_mtime_ns, status.st_ctime_ns, status.st_size
     mtime = format_time(mtime_ns)
     ctime = mtime if ctime_ns == mtime_ns else format_time(ctime_ns)
-    head = f'{{"name":"{key}","type":"file",'
-    if mode:
-        head += f'"mode":{mode},'
-    head += f'"mtime":"{mtime}","atime":"{mtime}","ctime":"{ctime}",{owner},"inode":{status.st_ino}'
-    if device_id:
-        head += f',"device_id":{device_id}'
-    if size:
-        head += f',"size":{size}'
-    return f'{head},"links":{links}'
+    device = f',"device_id":{device_id}' if device_id else ""
+    length = f',"size":{size}' if size else ""
+    return (
+        f'{mode}"mtime":"{mtime}","atime":"{mtime}","ctime":"{ctime}",{owner},"inode":{status.st_ino}'
+        f'{device}{length},"links":{status.st_nlink}'
+    )
 
 
 def _encode_link_target(target: bytes) -> str:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from migration_ops.vault.errors import DamagedError
 from migration_ops.vault.index import Index
 from migration_ops.vault.names import json_key, unquote
-from migration_ops.vault.node import Node, decode_node, encode_content
+from migration_ops.vault.node import Node, decode_node, encode_content, file_facts
 from migration_ops.vault.pack import BlobType
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.snapshot import Snapshot, list_snapshots
+from migration_ops.vault.source import DeviceNumbers, owner_names
 from migration_ops.vault.tree import raw_nodes
 
 _BETWEEN_NODES = b'},{"name":"'
+_LONGEST_RUN = 256
+_ONE_BLOB = len(b',"content":["') + 64 + len(b'"]')
 
 
 def find_parent(
@@ -40,6 +46,26 @@ def find_parent(
     return found[-1] if found else None
 
 
+@dataclass
+class Run:
+    """Files of a folder, one after the other, that are what they were.
+
+    :param nodes: their nodes, complete.
+    :param size: of all together, in bytes.
+    :param stopped_at: the name after them, which has to be looked at.
+    :param left: names after that one that were taken out in vain.
+    :param is_last: whether no names are left.
+    :param large: the contents of those that have several blobs: ids, one after the other.
+    """
+
+    nodes: list[bytes]
+    size: int = 0
+    stopped_at: bytes | None = None
+    left: Sequence[bytes] = ()
+    is_last: bool = False
+    large: Sequence[bytes] = ()
+
+
 class ParentTree:
     """One folder of the parent.
 
@@ -49,6 +75,7 @@ class ParentTree:
 
     def __init__(self, plaintext: bytes, index: Index) -> None:
         self._index = index
+        # JSON of the name -> JSON of the node behind the name.
         self._raw: dict[bytes, bytes] = {}
         self._documents: dict[bytes, dict[str, Any]] = {}
         if b'"extended_attributes"' in plaintext or not plaintext.startswith(b'{"nodes":[{"name":"'):
@@ -59,32 +86,71 @@ class ParentTree:
             }
             return
         for piece in plaintext[len(b'{"nodes":[{"name":"') : -len(b"}]}\n")].split(_BETWEEN_NODES):
-            name = piece[: piece.index(b'","type"')]
-            self._raw[name] = piece
+            name, _, rest = piece.partition(b'","type"')
+            self._raw[name] = b',"type"' + rest
 
-    def unchanged(self, name: bytes, head: bytes) -> bytes | None:
-        """The whole raw node, if it begins with exactly this head and all of its blobs are there.
+    def run_of_unchanged(self, folder: int, names: Iterator[bytes], devices: DeviceNumbers) -> Run:
+        """Take the next names of a folder as long as their files are what they were and no blob is lost.
 
-        :param name: the name as JSON has it, without quotes.
-        :param head: the encoded head of the node as the file is now.
+        With the same ctime the attributes are the same too, so that they need not be asked for. This is where
+        an incremental backup spends most of its walk, hence the long loop.
+
+        :param folder: descriptor of the open folder.
+        :param names: its entries; those that the run takes are taken out.
         """
-        piece = self._raw.get(name)
-        if piece is None:
-            return None
-        start = len(head) - 9  # without {"name":"
-        if piece[:start] != head[9:] or piece[start : start + 11] != b',"content":':
-            return None
-        content = piece[start + 11 :]
-        if content == b"[]":
-            return b'{"name":"' + piece + b"}"
-        if content[:2] != b'["' or content[-2:] != b'"]':
-            return None
-        if len(content) == 68:
-            known = self._index.contains(BlobType.DATA, bytes.fromhex(content[2:66].decode()))
+        raw_of, number_of = self._raw.get, devices.number
+        run = Run([])
+        contents: list[bytes] = []
+        taken: list[bytes] = []
+        sizes: list[int] = []
+        large: list[bytes] = []
+        for name in names:
+            raw = raw_of(name)
+            # A name without a backslash stands in the JSON as it is, if at all.
+            if raw is None or b"\\" in name:
+                run.stopped_at = name
+                break
+            try:
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            except OSError:
+                run.stopped_at = name
+                break
+            facts = file_facts(status, number_of(status), owner_names).encode("utf-8", "surrogatepass")
+            end = len(facts)
+            if (
+                not raw.startswith(facts)
+                or not raw.startswith(b',"content":[', end)
+                or not stat.S_ISREG(status.st_mode)
+            ):
+                run.stopped_at = name
+                break
+            contents.append(raw[end:])
+            if len(raw) - end > _ONE_BLOB:
+                large.append(raw[end:])
+            taken.append(name)
+            sizes.append(status.st_size)
+            run.nodes.append(b'{"name":"%b"%b}' % (name, raw))
+            if len(taken) == _LONGEST_RUN:
+                break
         else:
-            ids = [bytes.fromhex(each) for each in content[2:-2].decode().split('","')]
-            known = self._index.contains_all(BlobType.DATA, ids)
-        return b'{"name":"' + piece + b"}" if known else None
+            run.is_last = True
+        if not self._have(contents):
+            # Go on up to the first file of which something is missing; it is read again.
+            kept = next(number for number, content in enumerate(contents) if not self._have([content]))
+            left = taken[kept + 1 :] + ([run.stopped_at] if run.stopped_at else [])
+            run = Run(run.nodes[:kept], sum(sizes[:kept]), taken[kept], left)
+        else:
+            run.size = sum(sizes)
+            run.large = [_ids(content) for content in large]
+        return run
+
+    def _have(self, contents: list[bytes]) -> bool:
+        """Whether these are lists of blobs, as a node's JSON ends with them, that are all in the index."""
+        try:
+            ids = _ids(b"".join(contents))
+        except ValueError:
+            return False
+        return len(ids) % 32 == 0 and self._index.has_all(BlobType.DATA, ids)
 
     def node(self, name: bytes) -> Node | None:
         """The parent's node of a name, taken apart.
@@ -96,7 +162,7 @@ class ParentTree:
             piece = self._raw.get(name)
             if piece is None:
                 return None
-            document = raw_nodes(b'{"nodes":[{"name":"' + piece + b"}]}")[0]
+            document = raw_nodes(b'{"nodes":[{"name":"%b"%b}]}' % (name, piece))[0]
         try:
             return decode_node(document)
         except DamagedError:
@@ -115,3 +181,9 @@ class ParentTree:
         ):
             return None
         return encode_content(old.content)
+
+
+def _ids(contents: bytes) -> bytes:
+    """The ids in lists of blobs as they stand in nodes, one after the other."""
+    text = contents.replace(b',"content":[]', b"").replace(b',"content":["', b"")
+    return bytes.fromhex(text.replace(b'"]', b"").replace(b'","', b"").decode())

@@ -57,6 +57,8 @@ def mark_reachable(
 
     reachable = ReachableBlobs(repo.index)
     for snapshot in snapshots:
+        for blob in snapshot.fingerprints:
+            reachable.mark(BlobType.DATA, bytes.fromhex(blob))  # a cache: no harm if restic removed it
         stack = [(bytes.fromhex(snapshot.tree), b"")]
         while stack:
             tree_id, path = stack.pop()

@@ -16,6 +16,7 @@ from migration_ops.vault.base_proof import find_mismatch
 from migration_ops.vault.device import restore_device
 from migration_ops.vault.errors import UsageError
 from migration_ops.vault.excludes import Patterns
+from migration_ops.vault.fingerprints import Fingerprints
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.restore_counts import RestoreCounts, RestoreSummary
 from migration_ops.vault.restore_options import JOURNAL_NAME, BaseMismatch, RestoreOptions
@@ -136,6 +137,8 @@ def _restore_folder(
         ) from error
     tree = bytes.fromhex(snapshot.tree)
     base_tree = bytes.fromhex(base.tree) if base else None
+    fingerprints = Fingerprints(repo.key)
+    fingerprints.load(repo, snapshot.fingerprints)
     try:
         trusted, resumed = False, False
         if base is not None:
@@ -143,15 +146,18 @@ def _restore_folder(
         if not options.dry_run:
             _write_journal(root, snapshot, base)
         try:
+            chosen = options
             if trusted:
                 chosen = RestoreOptions(**{**vars(options), "trust_base": True, "resumed": resumed})
-                Restorer(repo, chosen, counts, stop, report).run(root, tree, base_tree, snapshot.root)
-            else:
-                Restorer(repo, options, counts, stop, report).run(root, tree, base_tree, snapshot.root)
+            Restorer(repo, chosen, fingerprints, counts, stop, report).run(
+                root, tree, base_tree, snapshot.root
+            )
         except BaseMismatch as mismatch:
             _say_mismatch(report, base, str(mismatch))
             counts, trusted = RestoreCounts(), False
-            Restorer(repo, options, counts, stop, report).run(root, tree, base_tree, snapshot.root)
+            Restorer(repo, options, fingerprints, counts, stop, report).run(
+                root, tree, base_tree, snapshot.root
+            )
         if sync and not options.dry_run:
             sync_file_system(root)
         if not options.dry_run and not counts.errors:

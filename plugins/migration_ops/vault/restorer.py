@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from migration_ops.vault.backup_counts import Report
 from migration_ops.vault.content_writer import ContentWriter, Piece
 from migration_ops.vault.errors import DamagedError, VaultError
+from migration_ops.vault.fingerprints import Fingerprints
 from migration_ops.vault.hard_links import HardLinks, are_same_links
 from migration_ops.vault.metadata import apply_metadata, same_metadata
 from migration_ops.vault.node import Node
@@ -45,10 +46,11 @@ class _Level:
 class Restorer:
     """Restores one tree into one folder."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - one caller, in the order of the work
         self,
         repo: Repository,
         options: RestoreOptions,
+        fingerprints: Fingerprints,
         counts: RestoreCounts,
         stop: StopRequest,
         report: Report,
@@ -58,7 +60,7 @@ class Restorer:
         self._counts = counts
         self._stop = stop
         self._report = report
-        self._writer = ContentWriter(repo, stop, self._finish_file)
+        self._writer = ContentWriter(repo, fingerprints, stop, self._finish_file)
         counts.content = self._writer.counts
         self._finished: list[OpenFolder] = []
         self._finished_lock = threading.Lock()

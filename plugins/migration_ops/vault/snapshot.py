@@ -26,6 +26,8 @@ class Snapshot:
     :param root: the volume root's own node, of snapshots made with ``--as-root``: a root tree has no place
         for it. restic passes over the member.
     :param summary: restic's statistics of the backup.
+    :param fingerprints: hex ids of the data blobs with the fingerprints of its large files, which restic
+        passes over too.
     :param utc_offset: seconds east of UTC in which the time was written; days and weeks are counted in that
         zone.
     """
@@ -46,6 +48,7 @@ class Snapshot:
     summary: dict[str, Any] = field(default_factory=dict)
     root: Node | None = None
     utc_offset: int = 0
+    fingerprints: tuple[str, ...] = ()
 
     @property
     def short_id(self) -> str:
@@ -74,6 +77,7 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
         ("program_version", snapshot.program_version, False),
         ("summary", snapshot.summary, False),
         ("migration_ops_root", json.loads(encode_node(snapshot.root)) if snapshot.root else None, False),
+        ("migration_ops_fingerprints", list(snapshot.fingerprints), False),
     ]
     document = {name: value for name, value, always in members if always or value}
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace")
@@ -104,6 +108,7 @@ def decode_snapshot(name: str, plaintext: bytes) -> Snapshot:
             summary=document.get("summary") or {},
             root=decode_node(root) if root else None,
             utc_offset=utc_offset_of(document["time"]),
+            fingerprints=tuple(document.get("migration_ops_fingerprints") or ()),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedError(f"snapshot {name} is damaged: {error!r}") from error

@@ -81,12 +81,27 @@ def below(descriptor: int, name: bytes) -> bytes:
     return b"/proc/self/fd/%d/%b" % (descriptor, name)
 
 
+class DeviceNumbers:
+    """Numbers of file systems, in the order in which a walk meets them.
+
+    They only serve to tell hard links of several file systems apart. The real number changes whenever a
+    volume is attached elsewhere, and would make every tree a new one.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[int, int] = {}
+
+    def number(self, status: os.stat_result) -> int:
+        """What to store for an entry; 0 if it can't have other names."""
+        if status.st_nlink == 1 or stat.S_ISDIR(status.st_mode):
+            return 0
+        return self._numbers.setdefault(status.st_dev, len(self._numbers) + 1)
+
+
 def node_of(name: bytes, status: os.stat_result, device_id: int = 0) -> Node:
     """The node of a file, without xattrs, link target and content.
 
-    :param device_id: what to store as the number of the file system. It only serves to tell hard links of
-        several file systems apart. The real number changes whenever a volume is attached elsewhere, and
-        would make every tree a new one.
+    :param device_id: what to store as the number of the file system, of :class:`DeviceNumbers`.
     """
     mode = status.st_mode
     kind = type_of(mode)

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from migration_ops.vault import archiver as archiver_module
+from migration_ops.vault import file_saver as file_saver_module
 from migration_ops.vault.backup import backup
 from migration_ops.vault.checker import check
 from migration_ops.vault.repository import Repository, open_repository
@@ -125,7 +126,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_backed_up(
     (source / "good").write_bytes(os.urandom(2_000_000))
     (source / "secret").write_text("x")
     bad = (source / "bad").stat().st_ino
-    real, real_open = os.preadv, archiver_module.open_source
+    real, real_open = os.preadv, open_source
 
     def failing(descriptor: int, buffers: Any, offset: int) -> int:
         if os.fstat(descriptor).st_ino == bad and offset:
@@ -138,7 +139,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_backed_up(
         return real_open(name, folder)
 
     monkeypatch.setattr(os, "preadv", failing)
-    monkeypatch.setattr(archiver_module, "open_source", denied)
+    monkeypatch.setattr(file_saver_module, "open_source", denied)
     monkeypatch.setattr("migration_ops.vault.file_reader._READ_BYTES", 500_000)
     said: list[dict[str, Any]] = []
     summary = backup(repo, [source], as_root=True, progress=said.append)
