@@ -29,17 +29,15 @@ STEPS = ("quiesce", "final", "restore", "resources", "ready", "verify", "report"
 
 # Each of these is overcome without a question; then the answer to `finish` is to roll back.
 OVERCOME: dict[str, dict[str, Mishap]] = {
-    "the worker is killed in each step": {step: kill_worker_of(step) for step in STEPS},
-    "scheduler and triggerer restart during the final delta, and a mover's pod is deleted": {
-        "final": restart("scheduler", "triggerer"),
-        "restore": mover_deleted("target", "restore"),
-    },
-    "the source's API server is away in quiesce, the target's in apply": {
+    "workers are killed in each step": {step: kill_worker_of(step) for step in STEPS},
+    "the API servers of both clusters and S3 are away for a minute each": {
         "quiesce": api_server_away("source"),
+        "final": s3_away(),
         "resources": api_server_away("target"),
     },
-    "S3 is away during the final delta, the target's API server in verify": {
-        "final": s3_away(),
+    "scheduler and triggerer restart, a mover's pod is deleted, the target is away": {
+        "final": restart("scheduler", "triggerer"),
+        "restore": mover_deleted("target", "restore"),
         "verify": api_server_away("target"),
     },
     "the source's mover is deleted, and the target's node is not ready": {
