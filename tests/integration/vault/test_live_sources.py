@@ -22,6 +22,7 @@ from migration_ops.vault.backup import backup
 from migration_ops.vault.checker import check
 from migration_ops.vault.repository import Repository, open_repository
 from migration_ops.vault.restore import restore
+from migration_ops.vault.source import open_source
 from migration_ops.vault.verifier import verify
 
 PASSWORD = "a password of the tests"
