@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,10 +23,11 @@ from migration_ops.operators.decision import (
     take_answer,
     tries_since_answer,
 )
+from migration_ops.operators.links import RunLink
 from migration_ops.operators.run_params import as_this_run_wants
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
     from migration_ops.cluster import Cluster
     from migration_ops.hooks.cluster import ClusterHook
@@ -72,6 +73,8 @@ class MigrationOperator(BaseOperator):
     :param plan: the plan as `Plan.document()` gives it; plain data, since Airflow keeps it with the DAG.
     :param answers: what people may answer when the step fails for good; without any it simply fails.
     """
+
+    operator_extra_links: Collection[BaseOperatorLink] = (RunLink(),)
 
     def __init__(self, *, plan: dict[str, Any], answers: Sequence[Answer] = (), **kwargs: Any) -> None:
         kwargs.setdefault("retry_policy", RetryUnlessHopeless())

@@ -22,6 +22,7 @@ from migration_ops.mover import (
     summary_text,
 )
 from migration_ops.operators.base import MigrationOperator, remember
+from migration_ops.operators.links import RunLink, VolumeLink, note_volume_link
 from migration_ops.triggers.mover import MoverTrigger
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class MoverOperator(MigrationOperator):
             "deadline": now + self.the_plan.movers.timeout.total_seconds(),
         }
         remember(context, "mover", {"item": spec.item, "action": spec.action, **waiting})
+        note_volume_link(context, self)
         self._wait(waiting, _FIRST_REPORT_SECONDS, None)
 
     def resume_with(
@@ -210,6 +212,7 @@ class VolumeOperator(MoverOperator):
     :param volume: a `BackupTask` or `RestoreTask` as JSON data.
     """
 
+    operator_extra_links = (VolumeLink(), RunLink())
     template_fields = ("volume",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"volume": "json"}
 

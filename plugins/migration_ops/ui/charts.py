@@ -19,6 +19,8 @@ _MOST_POINTS = 90
 _WIDEST_BAR = 34.0
 _LEAST_BYTES = 1024.0
 _MOST_LABELS = 8
+_STEP = 32.0
+"""From one line of the scale to the next: KiB, 32 KiB, MiB, ..."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,13 @@ def draw_sizes(points: Sequence[PointLine]) -> SizesPicture | None:
         return None
     shown = points[-_MOST_POINTS:]
     sizes = [max(_LEAST_BYTES, size) for one in shown for size in (one.bytes, one.added_bytes)]
-    low, high = _decade(min(sizes), math.floor), _decade(max(sizes) * 1.01, math.ceil)
+    low = math.floor(math.log(min(sizes), _STEP))
+    high = max(low + 1, math.ceil(math.log(max(sizes) * 1.01, _STEP)))
     room, depth = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
     each = room / len(shown)
 
     def place(size: float) -> float:
-        part = (math.log10(max(size, _LEAST_BYTES)) - low) / max(1, high - low)
+        part = (math.log(max(size, _LEAST_BYTES), _STEP) - low) / (high - low)
         return round(_TOP + depth * (1 - min(1.0, max(0.0, part))), 1)
 
     step = max(1, math.ceil(len(shown) / _MOST_LABELS))
@@ -92,12 +95,7 @@ def draw_sizes(points: Sequence[PointLine]) -> SizesPicture | None:
     return SizesPicture(
         marks=marks,
         bar=round(min(_WIDEST_BAR, each * 0.7), 2),
-        ticks=[(place(10.0**power), size_text(10.0**power)) for power in range(low, high + 1)],
+        ticks=[(place(_STEP**power), size_text(_STEP**power)) for power in range(low, high + 1)],
         line=" ".join(f"{mark.x},{mark.dot}" for mark in marks),
         left_out=len(points) - len(shown),
     )
-
-
-def _decade(size: float, rounded: object) -> int:
-    power = math.log10(size)
-    return math.floor(power) if rounded is math.floor else math.ceil(power)

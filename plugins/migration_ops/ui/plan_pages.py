@@ -74,7 +74,7 @@ async def plan_page(request: Request, view: View, airflow: Airflow) -> HTMLRespo
         detail=detail,
         sizes=draw_sizes(detail.chart[::-1]),
         timeline=draw(_shown_spans(detail.last_cutover)) if detail.last_cutover else None,
-        is_moving=any(one.state in {"running", "deferred", "queued", "scheduled"} for one in detail.movers),
+        is_moving=bool(detail.plan.active_runs),
     )
 
 
@@ -101,7 +101,7 @@ async def plan_detail(request: Request, view: View, airflow: Airflow) -> PlanDet
         view.downtime(slips),
         view.findings(slips, newest),
     )
-    rows, others = volume_rows(plan, newest, staged, moving)
+    rows, others = volume_rows(plan, newest, staged, moving, moved=slips.is_moved)
     lines = run_lines(slips, run_urls(known, root))
     stopped = next((one for one in lines if one.stopped), None)
     events = await view.events(slips, stopped.run) if stopped else None
@@ -179,7 +179,7 @@ def _shown_spans(report: RunReport) -> Any:
 
 async def _movers(airflow: AirflowApi, view: PlanView, conn_ids: Any, runs: Any, root: str) -> Any:
     try:
-        lines, troubles = await movers_of(airflow, view.sources, conn_ids, runs, root)
+        lines, troubles = await movers_of(airflow, view.sources, view.plan.name, conn_ids, runs, root)
     except AirflowAwayError as error:
         view.troubles.append(trouble("Airflow", error))
         return []

@@ -86,6 +86,7 @@ class PlanLine(Record):
     """A plan in the list.
 
     :param staged: whether the target's volumes hold the newest restore point; none without a target.
+    :param moved: whether a cutover has moved the newest one, so that the application runs there.
     :param change_rate: bytes per second that the applications change, as stored.
     :param open_approvals: questions that wait.
     :param troubles: what couldn't be asked.
@@ -100,6 +101,7 @@ class PlanLine(Record):
     last: PointLine | None = None
     staged: bool | None = None
     staged_point: str | None = None
+    moved: bool = False
     change_rate: float | None = None
     downtime: Downtime | None = None
     open_approvals: list[Approval] = []
@@ -173,6 +175,7 @@ def plan_line(plan: Plan, slips: PlanSlips | None, **more: Any) -> PlanLine:
             "last": point_line(newest),
             "staged": staged == newest.id if plan.target else None,
             "staged_point": staged,
+            "moved": slips.is_moved,
             "change_rate": change_rate(slips.points),
         }
     )

@@ -101,6 +101,16 @@ class PlanSlips:
         return next((one for one in reversed(self.points) if one.id == name), None)
 
     @property
+    def is_moved(self) -> bool:
+        """Whether a cutover has brought its final delta into the target, and nobody took it back."""
+        if not self.points or self.points[-1].kind != "final":
+            return False
+        adapted = self.adapted.get(self.points[-1].id)
+        events = self.journal.get(adapted.tags.get("run", ""), []) if adapted else []
+        names = {one.tags.get("event") for one in events}
+        return "restored" in names and "rolled-back" not in names
+
+    @property
     def staged_point(self) -> str | None:
         """The newest restore point that a staging brought to its end."""
         staged = {

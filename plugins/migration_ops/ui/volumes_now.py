@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from migration_ops.migration import Plan
     from migration_ops.ui.vault_index import PlanSlips, PointSlips
 
-Staged = Literal["newest", "older", "nothing", "unknown", "no target"]
+Staged = Literal["newest", "moved", "older", "nothing", "unknown", "no target"]
 
 
 class VolumeRow(Record):
@@ -49,10 +49,13 @@ def volume_rows(
     newest: PointSlips | None,
     staged: dict[tuple[str, str], str] | None,
     movers: Sequence[MoverLine],
+    *,
+    moved: bool = False,
 ) -> tuple[list[VolumeRow], list[MoverLine]]:
     """A row for each volume, and the movers that have none.
 
     :param staged: what the target's claims hold, if that is known.
+    :param moved: whether the application runs in the target: then nobody knows any more what they hold.
     """
     rows: dict[str, VolumeRow] = {}
     for one in newest.volumes if newest else []:
@@ -66,7 +69,7 @@ def volume_rows(
             files=one.files,
             added_bytes=one.added_bytes,
             seconds=one.seconds,
-            staged=_staged(plan, (namespace, claim), one.id, staged),
+            staged="moved" if moved else _staged(plan, (namespace, claim), one.id, staged),
         )
     by_target = {row.target: name for name, row in rows.items() if row.target}
     others = []
