@@ -39,6 +39,9 @@ NEVER_APPLIED: dict[tuple[str, str], str] = {
 }
 
 
+METADATA_ANSWER = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+"""What was sent need not come back: metadata tells whether anything changed."""
+
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 
 
@@ -219,6 +222,7 @@ class _Step:
             manifest,
             content_type=APPLY_PATCH,
             query=query,
+            accept=METADATA_ANSWER,
             what=f"apply {self.reference}",
         )
         return answer

@@ -15,7 +15,8 @@ from migration_ops.cluster.kinds import discovery
 from migration_ops.cluster.ownership import Ownership
 from migration_ops.cluster.reference import Manifest, ObjectReference
 from migration_ops.cluster.stripping import AddressPolicy, strip_for_apply
-from migration_ops.cluster.waves import in_waves
+from migration_ops.cluster.waiting import wait_ready
+from migration_ops.cluster.waves import STATEFUL, in_start_order, in_waves
 
 
 def apply(
@@ -27,6 +28,7 @@ def apply(
     existing: Policies = "skip",
     dry_run: bool = False,
     addresses: AddressPolicy = AddressPolicy(),  # noqa: B008 (frozen)
+    start_order: Sequence[Sequence[str]] = (),
     patience_seconds: float = 60.0,
     on_result: Callable[[ObjectResult], None] | None = None,
 ) -> list[ObjectResult]:
@@ -44,6 +46,8 @@ def apply(
         them anew, ``fail`` applies nothing at all if there is one. May be given per kind.
     :param dry_run: let the API server judge everything, change nothing.
     :param addresses: which of the source's allocated addresses to keep.
+    :param start_order: patterns ``kind/name`` of StatefulSets per group: each group is waited for, as long as
+        patience lasts, before the next is made; those that no pattern names come last.
     :param patience_seconds: how long one object is retried while a webhook, operator or definition is not
         ready for it.
     :param on_result: called for each object as it is done, in the calling thread.
@@ -51,7 +55,8 @@ def apply(
     :raises ClusterError: when the API server cannot be reached.
     """
     settings = ApplySettings(plan=plan, run=run, dry_run=dry_run, patience_seconds=patience_seconds)
-    return _Application(cluster, settings, existing, addresses, on_result).run(list(objects))
+    application = _Application(cluster, settings, existing, addresses, on_result)
+    return application.run(list(objects), start_order)
 
 
 class _Application:
@@ -72,15 +77,19 @@ class _Application:
         self.index = ExistingIndex(cluster, self.served)
         self.results: list[ObjectResult] = []
 
-    def run(self, objects: list[Manifest]) -> list[ObjectResult]:
+    def run(self, objects: list[Manifest], start_order: Sequence[Sequence[str]]) -> list[ObjectResult]:
         wanted = [one for one in objects if self._applicable(one)]
         self.index.load(wanted)
         if self._refused(wanted):
             return self.results
         self.ownership = Ownership(wanted)
         judge = DryRun(self.cluster, self.served, wanted) if self.settings.dry_run else None
-        for _, wave in in_waves(wanted):
-            self._apply(self.ownership.ready(wave), judge)
+        for name, wave in in_waves(wanted):
+            groups = in_start_order(wave, start_order) if name == STATEFUL else [wave]
+            for number, group in enumerate(groups, start=1):
+                self._apply(self.ownership.ready(group), judge)
+                if number < len(groups) and judge is None:
+                    wait_ready(self.cluster, group, self.settings.patience_seconds)
         while followers := self.ownership.waiting(dry_run=self.settings.dry_run):
             self._apply(followers, judge)
         for manifest, owner in self.ownership.orphans():

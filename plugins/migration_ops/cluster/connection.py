@@ -21,6 +21,7 @@ import urllib3
 
 from migration_ops.cluster.answers import JSON, Busy, parse, pause_seconds
 from migration_ops.cluster.errors import ClusterError, ClusterUnreachable, KubeconfigError
+from migration_ops.cluster.kubeconfigs import require_credentials
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -33,6 +34,15 @@ WORKERS = 16
 
 FIRST_PAUSE_SECONDS = 0.1
 
+TELL_SECONDS = 15.0
+"""So often somebody who waits is told what for."""
+
+UNKNOWN_HOST_SECONDS = 10.0
+"""A name that never led anywhere is mistyped; one that did is worth the whole patience."""
+
+_NEVER_TRUSTED = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "_ALERT_", "UNKNOWN_CA")
+"""What waiting cannot mend in a failed handshake: a certificate that one side refuses, or no TLS at all."""
+
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 
@@ -44,9 +54,17 @@ class Cluster:
     :param name: what messages, journal and snapshots call this cluster.
     :param retry_seconds: how long one request is repeated while the server is away or busy. An API server
         that restarts should fit in.
+    :param on_wait: told, now and then, what is waited for; called in whatever thread waits.
     """
 
-    def __init__(self, api_client: ApiClient, name: str, *, retry_seconds: float = 150.0) -> None:
+    def __init__(
+        self,
+        api_client: ApiClient,
+        name: str,
+        *,
+        retry_seconds: float = 150.0,
+        on_wait: Callable[[str], None] | None = None,
+    ) -> None:
         from kubernetes.client import rest  # here, since it takes a second that DAG parsing need not pay
 
         self.name = name
@@ -64,6 +82,9 @@ class Cluster:
             self._open = self._manager.connection_from_url(self._host).urlopen
             self._prefix = urllib3.util.parse_url(self._host).path or ""
         self._auth_lock = threading.Lock()
+        self._on_wait = on_wait
+        self._answered = False
+        self._told = float("-inf")
         self.cache: dict[str, Any] = {}
         """What does not change while one operation runs (discovery); owned by the modules that fill it."""
 
@@ -75,6 +96,7 @@ class Cluster:
         *,
         name: str | None = None,
         retry_seconds: float = 150.0,
+        on_wait: Callable[[str], None] | None = None,
     ) -> Cluster:
         """Connect as a kubeconfig says.
 
@@ -82,6 +104,7 @@ class Cluster:
         :param context: the context to use; the current one when not given.
         :param name: what to call this cluster; the context's cluster when not given.
         :param retry_seconds: see the class.
+        :param on_wait: see the class.
         :raises KubeconfigError: when the kubeconfig cannot be used.
         """
         from kubernetes import client, config
@@ -111,7 +134,10 @@ class Cluster:
                 f"kubeconfig {kubeconfig if not isinstance(kubeconfig, Mapping) else '(inline)'}: {error}"
             )
             raise KubeconfigError(message) from error
-        return cls(client.ApiClient(settings), name or context or where, retry_seconds=retry_seconds)
+        require_credentials(kubeconfig, context, settings)
+        return cls(
+            client.ApiClient(settings), name or context or where, retry_seconds=retry_seconds, on_wait=on_wait
+        )
 
     @property
     def address(self) -> str:
@@ -173,11 +199,20 @@ class Cluster:
         try:
             return once()
         except Busy as busy:
+            self._tell(described, busy, bound)
             time.sleep(min(busy.wait_seconds or FIRST_PAUSE_SECONDS, bound))
+        began = time.monotonic()
+
+        def tell(state: tenacity.RetryCallState) -> None:
+            failure = state.outcome.exception() if state.outcome else None
+            if isinstance(failure, Busy):
+                self._tell(described, failure, bound - (time.monotonic() - began))
+
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Busy),
             wait=pause_seconds,
             stop=lambda state: _given_up(state, bound),
+            before_sleep=tell,
             reraise=True,
         )
         try:
@@ -185,7 +220,8 @@ class Cluster:
         except Busy as busy:
             if busy.error is not None:
                 raise busy.error from None
-            message = f"{described}: {busy} for {bound:.0f} s; check that {self._host} is up and reachable"
+            waited = time.monotonic() - began
+            message = f"{described}: {busy} for {waited:.0f} s; check that {self._host} is up and reachable"
             raise ClusterUnreachable(message) from busy
 
     def _once(
@@ -216,13 +252,28 @@ class Cluster:
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             # A server that is killed in the middle of a handshake is an SSLError, too: only trust is final.
-            if isinstance(error, urllib3.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+            if isinstance(error, urllib3.exceptions.SSLError) and any(
+                sign in str(error) for sign in _NEVER_TRUSTED
+            ):
                 message = (
-                    f"{described}: TLS failed: {error}; check the certificate authority of the connection"
+                    f"{described}: TLS failed: {_brief(error)}; check address, certificate authority and "
+                    "client certificate of the connection"
                 )
                 raise ClusterError(message) from error
-            raise Busy(f"no answer ({_brief(error)})") from error
+            unknown = isinstance(error, urllib3.exceptions.NameResolutionError) and not self._answered
+            limit = UNKNOWN_HOST_SECONDS if unknown else None
+            raise Busy(f"no answer ({_brief(error)})", limit_seconds=limit) from error
+        self._answered = True
         return parse(response, described)
+
+    def _tell(self, described: str, busy: Busy, seconds_left: float) -> None:
+        """Say what is waited for, unless somebody was told a moment ago."""
+        if busy.limit_seconds is not None:
+            seconds_left = min(seconds_left, busy.limit_seconds)
+        if self._on_wait is None or seconds_left <= 0 or time.monotonic() - self._told < TELL_SECONDS:
+            return
+        self._told = time.monotonic()
+        self._on_wait(f"waiting for {self._host} to {described}: {busy}; for up to {seconds_left:.0f} s more")
 
     def get(self, path: str, **options: Any) -> Any:
         """GET a path; see `request`.

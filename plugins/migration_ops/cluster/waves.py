@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 
 from migration_ops.cluster.reference import Manifest, ObjectReference
+
+STATEFUL = "stateful workloads"
 
 _RBAC = "rbac.authorization.k8s.io"
 _ADMISSION = "admissionregistration.k8s.io"
@@ -32,7 +35,7 @@ WAVES: tuple[tuple[str, frozenset[tuple[str, str]]], ...] = (
         ("", "Service"), ("", "Endpoints"), ("discovery.k8s.io", "EndpointSlice"),
         ("networking.k8s.io", "NetworkPolicy"), ("policy", "PodDisruptionBudget"),
     })),
-    ("stateful workloads", frozenset({("apps", "StatefulSet")})),
+    (STATEFUL, frozenset({("apps", "StatefulSet")})),
     ("workloads", frozenset({
         ("apps", "Deployment"), ("apps", "DaemonSet"), ("apps", "ReplicaSet"),
         ("", "ReplicationController"), ("", "Pod"), ("batch", "Job"),
@@ -70,6 +73,26 @@ def in_waves(objects: Iterable[Manifest]) -> list[tuple[str, list[Manifest]]]:
     for manifest in objects:
         sorted_in[wave_of(ObjectReference.of(manifest))].append(manifest)
     return [(name, wave) for (name, _), wave in zip(WAVES, sorted_in, strict=True) if wave]
+
+
+def in_start_order(workloads: Sequence[Manifest], order: Sequence[Sequence[str]]) -> list[list[Manifest]]:
+    """Split workloads into groups that start one after the other; empty groups are left out.
+
+    :param workloads: manifests.
+    :param order: patterns ``kind/name`` or ``namespace/kind/name`` per group; what no pattern names is last.
+    """
+    groups: list[list[Manifest]] = [[] for _ in (*order, ())]
+    for manifest in workloads:
+        reference = ObjectReference.of(manifest)
+        name = f"{reference.kind.lower()}/{reference.name}"
+        forms = (name, f"{reference.namespace}/{name}")
+        fitting = (
+            number
+            for number, patterns in enumerate(order)
+            if any(fnmatchcase(form, pattern.lower()) for form in forms for pattern in patterns)
+        )
+        groups[next(fitting, len(order))].append(manifest)
+    return [group for group in groups if group]
 
 
 def apply_order(objects: Sequence[Manifest]) -> list[Manifest]:

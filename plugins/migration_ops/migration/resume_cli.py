@@ -36,8 +36,23 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, path_type=Path),
     help="The vault's password; RESTIC_PASSWORD otherwise.",
 )
+@click.option(
+    "--wait",
+    "wait_seconds",
+    type=click.FloatRange(min=0),
+    default=150,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for an API server that is away.",
+)
 def resume(
-    plan_path: Path, kubeconfig: Path, context: str | None, repo: str | None, password_file: Path | None
+    *,
+    plan_path: Path,
+    kubeconfig: Path,
+    context: str | None,
+    repo: str | None,
+    password_file: Path | None,
+    wait_seconds: float,
 ) -> None:
     """Bring quiesced workloads of the source back, from what is recorded on them and in the vault."""
     from kubernetes import config
@@ -49,7 +64,9 @@ def resume(
     try:
         plan = load_plan(plan_path)
         journal = _journal(plan, repo, password_file) if repo else None
-        source = Cluster.from_kubeconfig(kubeconfig, context)
+        source = Cluster.from_kubeconfig(
+            kubeconfig, context, retry_seconds=wait_seconds, on_wait=_say_waiting
+        )
         client = config.new_client_from_config(str(kubeconfig), context, persist_config=False)
         result = resume_source(plan, source, client, journal=journal, say=click.echo)
     except PlanError as error:
@@ -62,6 +79,10 @@ def resume(
     for reference in result.resumed:
         click.echo(f"resumed {reference}")
     click.echo(f"plan {plan.name}: {len(result.resumed)} workloads resumed")
+
+
+def _say_waiting(text: str) -> None:
+    click.echo(f"migration-ops resume: {text}", err=True)
 
 
 def _journal(plan: Plan, repo: str, password_file: Path | None) -> Journal:

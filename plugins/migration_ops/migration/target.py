@@ -219,7 +219,25 @@ def apply_part(
         names = [(str(one["namespace"]), str(one["name"])) for one in claims]
         for claim in staged_snapshots(target, names):
             mark_staged(target, claim, None)
-    return ApplyOutcome(apply(target, chosen, plan=plan.name, run=run, existing=plan.restore.existing))
+    results = apply(
+        target,
+        chosen,
+        plan=plan.name,
+        run=run,
+        existing=plan.restore.existing,
+        start_order=start_order(plan),
+    )
+    return ApplyOutcome(results)
+
+
+def start_order(plan: Plan) -> list[list[str]]:
+    """In which order StatefulSets start in the target: what stops last in the source starts first."""
+    return [[_in_target(plan, pattern) for pattern in wave] for wave in reversed(plan.quiesce.waves or [])]
+
+
+def _in_target(plan: Plan, pattern: str) -> str:
+    namespace, slash, workload = pattern.partition("/")
+    return f"{plan.target_namespace(namespace)}/{workload}" if slash and "/" in workload else pattern
 
 
 def release_names(target: Cluster, objects: Sequence[Manifest]) -> list[str]:

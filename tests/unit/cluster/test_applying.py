@@ -23,7 +23,7 @@ from migration_ops.cluster.marks import former_state, mark_updated, pack_former,
 from migration_ops.cluster.ownership import Ownership
 from migration_ops.cluster.refusals import explain
 from migration_ops.cluster.schemas import schema_problems
-from migration_ops.cluster.waves import apply_order
+from migration_ops.cluster.waves import apply_order, in_start_order
 
 
 def made(kind: str, api_version: str = "v1", **content: Any) -> dict[str, Any]:
@@ -349,3 +349,14 @@ def test_a_custom_resource_is_checked_against_its_definition(
 def test_a_version_that_is_not_served_is_a_problem() -> None:
     (problem,) = schema_problems(made("Widget", "example.com/v1beta1", spec={}), definition(SCHEMA))
     assert problem == "its definition in the set serves v1 only"
+
+
+def test_stateful_sets_start_in_the_order_that_patterns_give() -> None:
+    sets = [made("StatefulSet", "apps/v1", metadata={"name": name}) for name in ("web", "db", "queue", "x")]
+    groups = in_start_order(sets, [["statefulset/db"], ["nowhere/*"], ["shop/statefulset/que*"]])
+    assert [[one["metadata"]["name"] for one in group] for group in groups] == [
+        ["db"],
+        ["queue"],
+        ["web", "x"],
+    ]
+    assert in_start_order(sets, []) == [sets]

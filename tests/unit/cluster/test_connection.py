@@ -169,3 +169,45 @@ def test_a_role_that_stays_missing_is_a_refusal_and_not_a_server_that_is_away(
     server.on("/version", status(403, message, "Forbidden"))
     with pytest.raises(Forbidden, match="gone"):
         cluster.version()
+
+
+def test_who_waits_is_told_what_for_and_not_too_often(server: FakeServer) -> None:
+    told: list[str] = []
+    trouble = status(503, "apiserver is shutting down")
+    server.on("/version", trouble, trouble, trouble, VERSION)
+    settings = client.Configuration(host=server.address)
+    with Cluster(client.ApiClient(settings), "old", retry_seconds=20, on_wait=told.append) as patient:
+        assert patient.version() == "v1.32.1"
+    (line,) = told
+    assert line.startswith(f"waiting for {server.address} to read the version on old: ")
+    assert "apiserver is shutting down" in line
+    assert "for up to 20 s more" in line
+
+
+def test_a_name_that_never_led_anywhere_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("migration_ops.cluster.connection.UNKNOWN_HOST_SECONDS", 0.5)
+    settings = client.Configuration(host="http://nowhere.invalid:6443")
+    began = time.monotonic()
+    with (
+        Cluster(client.ApiClient(settings), "old", retry_seconds=100) as lost,
+        pytest.raises(ClusterUnreachable, match=r"nowhere\.invalid"),
+    ):
+        lost.version()
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize(
+    ("program", "said"), [("no-such-login", "not installed"), ("false", "run it by hand")]
+)
+def test_a_login_program_that_gives_nothing_is_refused_at_once(program: str, said: str) -> None:
+    api = "client.authentication.k8s.io/v1beta1"
+    kubeconfig = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "users": [{"name": "u", "user": {"exec": {"apiVersion": api, "command": program, "args": []}}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "c",
+    }
+    with pytest.raises(KubeconfigError, match=f"user u .* {program} .*{said}"):
+        Cluster.from_kubeconfig(kubeconfig)

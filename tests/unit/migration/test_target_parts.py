@@ -6,13 +6,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from migration_ops.cluster import ObjectResult
+from migration_ops.migration import Plan
 from migration_ops.migration.errors import ApplyError, BlockerError, VerificationError
 from migration_ops.migration.findings import raise_for_blockers
 from migration_ops.migration.report import connect_table, finish_text, restored_volumes
 from migration_ops.migration.report_page import RunReport
 from migration_ops.migration.report_page.model import Span
 from migration_ops.migration.switchover import AddressChange
-from migration_ops.migration.target import ApplyOutcome, part_of, readiness_subjects, with_namespaces
+from migration_ops.migration.target import (
+    ApplyOutcome,
+    part_of,
+    readiness_subjects,
+    start_order,
+    with_namespaces,
+)
 from migration_ops.migration.verification import Verification, verify_volumes
 from migration_ops.transform import Finding
 
@@ -121,3 +128,19 @@ def test_the_clusters_are_shown_next_to_each_other():
     probe = {"bytes": 8 * 2**20, "write_seconds": 2.0, "read_seconds": 1.0}
     text = connect_table({"source": state}, {"source": probe})
     assert "| source | eks | v1.20.2 | gp2 | 2 | 4.0 MiB/s up, 8.0 MiB/s down |" in text
+
+
+def test_stateful_sets_start_in_the_opposite_order_of_stopping():
+    plan = Plan.model_validate(
+        {
+            "apiVersion": "migration-ops/v1",
+            "name": "shop",
+            "source": {"conn_id": "a"},
+            "target": {"conn_id": "b"},
+            "vault": {"conn_id": "v"},
+            "movers": {"image": "m"},
+            "namespaces": {"shop": "shop-cn"},
+            "quiesce": {"waves": [["deployment/web", "shop/statefulset/queue"], ["statefulset/db"]]},
+        }
+    )
+    assert start_order(plan) == [["statefulset/db"], ["deployment/web", "shop-cn/statefulset/queue"]]
