@@ -169,7 +169,8 @@ def _refusal(spec: MoverSpec, error: ApiException) -> MoverError:
     )
 
 
-def _is_passing(error: BaseException) -> bool:
+def is_passing(error: BaseException) -> bool:
+    """Whether an error of an API call goes away by itself: a restarting or throttling server."""
     if isinstance(error, ApiException):
         return error.status in {0, 429, 500, 502, 503, 504}
     return isinstance(error, OSError) or type(error).__module__.startswith("urllib3")
@@ -178,7 +179,7 @@ def _is_passing(error: BaseException) -> bool:
 def _call(function: Any, *arguments: Any, **options: Any) -> Any:
     """Call the API, again for up to a minute while the server restarts or throttles."""
     retrying = Retrying(
-        retry=retry_if_exception(_is_passing),
+        retry=retry_if_exception(is_passing),
         wait=wait_random_exponential(0.3, max=8),
         stop=stop_after_delay(60),
         reraise=True,

@@ -128,6 +128,7 @@ def ask(step: MigrationOperator, context: Context, reason: str, tries: int) -> N
             timeout=plan.approvals.timeout,
         ),
         defaults=[LEAVE],
+        params={},  # the API takes no null
         assigned_users=users or None,
     )
     raise TaskAwaitingInput(method_name="decided", timeout=plan.approvals.timeout)

@@ -117,7 +117,7 @@ class MoveVolumesOperator(MigrationOperator):
         until = time.monotonic() + patience
         while True:
             self._start(moving)
-            self._look(moving, volumes)
+            self._look_again(moving, volumes)
             if not moving.waiting and not moving.running:
                 break
             if moving.running and time.monotonic() > until:
@@ -138,6 +138,17 @@ class MoveVolumesOperator(MigrationOperator):
             moving.running[item] = job
             if moving.since.setdefault(item, time.time()) + 1 > time.time():
                 self.log.info("%s mover %s for %s", "Found" if job.adopted else "Started", job.name, item)
+
+    def _look_again(self, moving: _Moving, volumes: Mapping[str, dict[str, Any]]) -> None:
+        """Look at the movers; a server that is away is left to the trigger, which has more patience."""
+        from migration_ops.mover.submission import is_passing
+
+        try:
+            self._look(moving, volumes)
+        except Exception as error:
+            if isinstance(error, MoverFailedError) or not is_passing(error):
+                raise
+            self.log.warning("Can't ask about the movers: %s", error)
 
     def _look(self, moving: _Moving, volumes: Mapping[str, dict[str, Any]]) -> None:
         from migration_ops.mover.watching import look

@@ -112,6 +112,7 @@ def test_the_question_names_step_reason_and_the_state_of_both_clusters(step, ask
         step.execute(context_of(1))
 
     said = asked.call_args.kwargs
+    assert said["params"] == {}
     assert said["options"] == ["Retry", "Roll back", "Leave as it is"]
     assert said["defaults"] == ["Leave as it is"]
     assert said["assigned_users"] == [{"id": "ops", "name": "ops"}]
