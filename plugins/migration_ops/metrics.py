@@ -21,7 +21,7 @@ NAMES = {
     "restore_point.volumes": "gauge: volumes in the newest restore point",
     "restore_point.warnings": "gauge: files and objects that could not be read",
     "restore_point.time": "gauge: when the newest restore point was committed, seconds since 1970",
-    "restore_point.age": "gauge: seconds since the newest restore point, when a backup or a cutover begins",
+    "restore_point.age": "gauge: seconds since the newest restore point began, when the next backup does",
     "restore_point.duration": "timer: milliseconds from a backup's start to its commit",
     "restore_points": "counter: restore points made",
     "volume.duration": "timer: milliseconds that one volume's mover took",

@@ -36,7 +36,7 @@ def kind_due(
     due = Calendar(schedule).full_due(moment)
     if due is None:
         return "incremental", "no full one is scheduled"
-    fulls = [began for point in points if (began := _full_since(point)) is not None]
+    fulls = [_begin(point) for point in points if "-full-" in point]
     if not any(began >= due for began in fulls):
         return "full", f"one is due since {due:%Y-%m-%d %H:%M} UTC"
     return "incremental", f"the full one of {due:%Y-%m-%d %H:%M} UTC is there"
@@ -57,8 +57,11 @@ def reason_to_skip(events: Sequence[Event]) -> str | None:
     return None
 
 
-def _full_since(point: str) -> datetime | None:
-    time, _, rest = point.partition("-")
-    if not rest.startswith("full-"):
-        return None
-    return datetime.strptime(time, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+def newest_since(repository: Repository, plan: str) -> datetime | None:
+    """When the newest restore point began; nothing if there is none."""
+    points = whole_points(repository, plan)
+    return _begin(points[-1]) if points else None
+
+
+def _begin(point: str) -> datetime:
+    return datetime.strptime(point.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)

@@ -59,13 +59,14 @@ def tell_findings(plan: Plan, context: Mapping[str, Any], counts: Mapping[str, i
     return _tell(plan, context, "finding", f"{plan.name}: {serious} findings need you", body)
 
 
-def tell_finished(plan: Plan, context: Mapping[str, Any], facts: str, downtime_seconds: float | None) -> int:
-    """A cutover that is done.
-
-    :param facts: its figures, as Markdown.
-    """
+def tell_finished(plan: Plan, context: Mapping[str, Any]) -> int:
+    """A cutover that is done, with the figures of its report."""
+    facts = context["ti"].xcom_pull(task_ids="report", key="facts") or ""
+    downtime_seconds = context["ti"].xcom_pull(task_ids="report", key="downtime_seconds")
     took = f" after {downtime_seconds:.0f} s of downtime" if downtime_seconds is not None else ""
-    return _tell(plan, context, "finished", f"{plan.name} runs in the target{took}", facts)
+    # The report asks for an answer at its end, which is given by now.
+    parts = [part for part in str(facts).split("\n\n") if not part.startswith(("Approve", "Finish"))]
+    return _tell(plan, context, "finished", f"{plan.name} runs in the target{took}", "\n\n".join(parts))
 
 
 def _tell(plan: Plan, context: Mapping[str, Any], occasion: Any, title: str, body: str) -> int:

@@ -96,8 +96,10 @@ class BeginBackupOperator(WindowedOperator, ListVolumesOperator):
         return [task | {"off_peak": off_peak} for task in tasks]
 
     def _decide_kind(self, context: Context) -> str:
-        from migration_ops.migration.backup_kind import kind_due
+        from migration_ops.metrics import measure_age
+        from migration_ops.migration.backup_kind import kind_due, newest_since
 
+        measure_age(self.the_plan.name, newest_since(self.repository, self.the_plan.name))
         if self.kind != "auto":
             return self.kind
         moment = context["dag_run"].run_after

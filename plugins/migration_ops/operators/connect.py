@@ -142,6 +142,7 @@ class ConnectReportOperator(MigrationOperator):
         )
         from migration_ops.migration.report import connect_table
         from migration_ops.migration.vault_records import latest_restore_point
+        from migration_ops.notifiers.telling import tell_findings
 
         run, plan = self.run_key(context), self.the_plan
         probes = {side: movers_result(probe) for side, probe in self.probes.items()}
@@ -161,5 +162,6 @@ class ConnectReportOperator(MigrationOperator):
         for line in report.lines():
             self.log.info("%s", line)
         context["ti"].xcom_push(key="findings", value=report.counts)
+        tell_findings(plan, context, report.counts, report.lines())
         report.raise_for_blockers()
         return f"{text}\n\n{report.markdown()}"

@@ -32,7 +32,9 @@ class PrepareCutoverOperator(MigrationOperator):
         :raises ReadinessError: if something stands against the cutover.
         :raises RestorePointError: if the vault holds no restore point yet.
         """
+        from migration_ops.metrics import measure_forecast
         from migration_ops.migration.cutover import PREPARED, prepare
+        from migration_ops.notifiers.telling import tell_findings
 
         run, began = self.run_key(context), datetime.now(UTC)
         found = prepare(
@@ -40,6 +42,8 @@ class PrepareCutoverOperator(MigrationOperator):
         )
         for line in [*found.readiness.lines(), *found.forecast.markdown().splitlines()]:
             self.log.info("%s", line)
+        tell_findings(self.the_plan, context, found.readiness.counts, found.readiness.lines())
+        measure_forecast(self.the_plan.name, found.forecast.downtime.point)
         found.readiness.raise_for_blockers()
         self.journal.write(run, PREPARED, began=began, data=found.data())
         return {

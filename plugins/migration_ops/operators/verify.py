@@ -82,6 +82,7 @@ class ReportCutoverOperator(MigrationOperator):
     @asks_when_it_fails
     def execute(self, context: Context) -> dict[str, Any]:
         """Read journal, vault and target."""
+        from migration_ops.metrics import measure_downtime
         from migration_ops.migration.cutover import report_cutover
         from migration_ops.migration.report import finish_text
         from migration_ops.migration.report_page.storing import save_report
@@ -101,6 +102,7 @@ class ReportCutoverOperator(MigrationOperator):
         for line in text.splitlines():
             self.log.info("%s", line)
         snapshot = save_report(self.repository, report, self.source.name)
+        measure_downtime(self.the_plan.name, report.downtime_seconds)
         return {"facts": text, "downtime_seconds": report.downtime_seconds, "report": snapshot}
 
 
@@ -122,6 +124,7 @@ class FinishOperator(MigrationOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Release the names."""
         from migration_ops.migration.target import load_adapted, release_names
+        from migration_ops.notifiers.telling import tell_finished
 
         released = release_names(self.target, load_adapted(self.repository, self.adapted))
         for reference in released:
@@ -129,4 +132,5 @@ class FinishOperator(MigrationOperator):
         answer = self.answer if isinstance(self.answer, dict) else {}
         data = {"approved_by": answer.get("approved_by", ""), "released": released}
         self.journal.write(self.run_key(context), "finished", data=data)
+        tell_finished(self.the_plan, context)
         return data

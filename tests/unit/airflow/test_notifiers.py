@@ -83,6 +83,12 @@ def plan_that_tells(plan):
     return make
 
 
+def reported(facts, downtime):
+    """The context of a cutover's last task, whose report said this."""
+    said = {"facts": facts, "downtime_seconds": downtime}
+    return CONTEXT | {"ti": SimpleNamespace(xcom_pull=lambda *, task_ids, key: said[key])}
+
+
 def by_mail(**changes):
     return {"notifier": SMTP, "kwargs": {"smtp_conn_id": "ops_mail", "to": ["ops@example.com"]}} | changes
 
@@ -97,10 +103,12 @@ def text_of(mail):
 
 def test_a_finished_cutover_is_told_with_its_figures(plan_that_tells, mails, posts):
     plan = plan_that_tells(by_mail(), by_http())
-    assert telling.tell_finished(plan, CONTEXT, "| step | took |\n| quiesce | 3 s |", 42.0) == 2
+    facts = "| step | took |\n| quiesce | 3 s |\n\nApprove to finish: the source stays stopped."
+    assert telling.tell_finished(plan, reported(facts, 42.0)) == 2
     (mail,) = mails
     assert mail["Subject"] == "shop runs in the target after 42 s of downtime"
     assert "| quiesce | 3 s |" in text_of(mail)
+    assert "Approve to finish" not in text_of(mail)
     (post,) = posts
     assert post["occasion"] == "finished"
     assert post["plan"] == "shop"
@@ -167,13 +175,13 @@ def test_a_restore_point_that_lacks_something_is_told(plan_that_tells, posts):
 
 def test_no_secret_leaves_with_a_message(plan_that_tells, mails, posts):
     mask_secret("tr0ub4dor-marker")
-    telling.tell_finished(plan_that_tells(by_mail(), by_http()), CONTEXT, "password tr0ub4dor-marker", None)
+    telling.tell_finished(plan_that_tells(by_mail(), by_http()), reported("password tr0ub4dor-marker", None))
     assert "tr0ub4dor-marker" not in mails[0].as_string() + json.dumps(posts)
     assert "***" in text_of(mails[0])
 
 
 def test_what_a_message_says_is_shown_and_never_markup(plan_that_tells, mails):
-    telling.tell_finished(plan_that_tells(by_mail()), CONTEXT, "<script>alert(1)</script> {{ 7 * 7 }}", None)
+    telling.tell_finished(plan_that_tells(by_mail()), reported("<script>alert(1)</script> {{ 7 * 7 }}", None))
     assert "&lt;script&gt;" in text_of(mails[0])
     assert "49" not in text_of(mails[0])
 
