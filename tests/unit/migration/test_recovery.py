@@ -1,0 +1,64 @@
+"""A question names where source and target stand, from nothing but the journal."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from migration_ops.migration.events import Event
+from migration_ops.migration.recovery import LEAVE, RETRY, ROLL_BACK, question, source_state, target_state
+
+NOW = datetime(2026, 11, 22, 23, 0, tzinfo=UTC)
+
+
+def events(*names):
+    return [Event(plan="shop", run="r", name=name, began=NOW, ended=NOW) for name in names]
+
+
+STOPPED = ("quiesce-begun", "quiesced")
+RESTORED = (*STOPPED, "final-delta", "adapted", "restored")
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ((), "runs: nothing was stopped"),
+        (("prepared",), "runs: nothing was stopped"),
+        (("quiesce-begun",), "being stopped"),
+        (STOPPED, "stopped"),
+        ((*STOPPED, "rolled-back", "resumed"), "runs again since 23:00:00 UTC"),
+    ],
+)
+def test_the_source(names, said):
+    assert said in source_state(events(*names))
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (STOPPED, "claims are staged; no workload runs"),
+        ((*STOPPED, "final-delta"), "no workload runs"),
+        (RESTORED, "resources are being applied"),
+        ((*RESTORED, "applied"), "the application may be running"),
+        ((*RESTORED, "applied", "verified"), "runs and is verified; its names are held back"),
+        ((*RESTORED, "applied", "rolled-back"), "nothing of this run is left"),
+    ],
+)
+def test_the_target(names, said):
+    assert said in target_state(events(*names))
+
+
+def test_each_answer_is_explained_and_long_reasons_are_cut():
+    text = question(
+        "shop",
+        "resources",
+        reason="no\n" * 5000,
+        tries=5,
+        events=events(*STOPPED),
+        answers=(RETRY, ROLL_BACK, LEAVE),
+        timeout=timedelta(hours=4),
+    )
+    assert "failed 5 times" in text
+    assert all(f"**{answer}**" in text for answer in (RETRY, ROLL_BACK, LEAVE))
+    assert "`shop.rollback`" in text
+    assert "Without an answer in 4:00:00" in text
+    assert len(text) < 12_000
