@@ -20,6 +20,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.discovery import LazyDiscoverer
 from kubernetes.dynamic.exceptions import DynamicApiError, ResourceNotFoundError
+from kubernetes.dynamic.resource import ResourceList
 from kubernetes.stream import stream
 
 FIELD_MANAGER = "shop-owner"
@@ -160,7 +161,7 @@ class Kube:
         """Return every object of every kind that carries labels, as ``Kind namespace/name``."""
         found = []
         for resource in self.dynamic().resources.search():
-            if "list" not in (getattr(resource, "verbs", None) or []) or "/" in resource.name:
+            if isinstance(resource, ResourceList) or "list" not in (resource.verbs or []):
                 continue
             with contextlib.suppress(DynamicApiError):
                 named = [item.metadata for item in resource.get(label_selector=selector).items]

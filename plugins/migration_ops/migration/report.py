@@ -66,9 +66,9 @@ def finish_text(report: RunReport) -> str:
         parts.append("Explained by the verification:")
         parts.append("\n".join(f"- {line}" for line in report.verification.explained))
     parts.append(
-        "**Finish**: the names go to the target, the source stays stopped. **Roll back**: what this run made "
+        "Finish: the names go to the target, the source stays stopped. Roll back: what this run made "
         "in the target is deleted, orders taken there since then with it, and the source is started again. "
-        f"**Leave as it is** (also without an answer): decide later, by clearing this task or by "
+        f"Leave as it is (also without an answer): decide later, by clearing this task or by "
         f"`{report.plan}.rollback`."
     )
     return "\n\n".join(parts)
