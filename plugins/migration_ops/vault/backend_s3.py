@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from migration_ops.vault.backend import ID_PATTERN, Buffer, FileKind
 from migration_ops.vault.errors import (
@@ -42,6 +42,16 @@ _VIRTUAL_HOSTS = (
 )
 _DENIED = ("ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "InvalidToken",
            "RequestTimeTooSkewed")  # fmt: skip
+# What the client says when it got no answer at all.
+_NO_ANSWER = (
+    "client error (Connect)",
+    "tcp connect error",
+    "dns error",
+    "Connection refused",
+    "operation timed out",
+)
+# A server may still be starting when it is asked first; an address that is wrong stays wrong.
+FIRST_ANSWER_SECONDS = 20.0
 _USELESS_TO_RETRY = ("NoSuchBucket", "InvalidBucketName", "InvalidCertificate", "dns error")
 
 
@@ -57,6 +67,7 @@ class S3Backend:
         self.connections = settings.connections
         self._bucket = location.bucket
         self._retry_seconds = settings.retry_seconds
+        self._was_reached = False
         self._store = _make_store(location, settings)
 
     def create(self) -> None:
@@ -138,14 +149,23 @@ class S3Backend:
     def _try(self, doing: str, path: str, call: Callable[[], _Result]) -> _Result:
         def attempt() -> _Result:
             try:
-                return call()
+                result = call()
             except (OSError, BaseError, ValueError) as error:
+                self._was_reached |= not any(word in str(error) for word in _NO_ANSWER)
                 raise self._explain(error, doing, path) from error
+            self._was_reached = True
+            return result
+
+        def is_over(state: RetryCallState) -> bool:
+            limit = self._retry_seconds
+            if not self._was_reached:
+                limit = min(limit, FIRST_ANSWER_SECONDS)
+            return (state.seconds_since_start or 0.0) >= limit
 
         return Retrying(
             retry=retry_if_exception_type(StorageUnavailable),
             wait=wait_random_exponential(multiplier=1, max=30),
-            stop=stop_after_delay(self._retry_seconds),
+            stop=is_over,
             reraise=True,
         )(attempt)
 
@@ -162,6 +182,10 @@ class S3Backend:
             word in whole for word in _DENIED
         ):
             return StorageDenied(f"{what}: {text}; check the credentials and the bucket's policy")
+        if not self._was_reached:
+            return StorageUnavailable(
+                f"{what}: nothing answers there; check the address and the port: {text}"
+            )
         return StorageUnavailable(f"{what}: {text}")
 
 

@@ -27,6 +27,7 @@ from migration_ops.vault.source import node_of, read_xattrs, user_name
 from migration_ops.vault.stopping import StopRequest
 
 PROGRAM = "migration-ops 0.1.0"
+_MISSING = "it does not exist; the snapshot is without it"
 
 
 def backup(
@@ -51,7 +52,8 @@ def backup(
 ) -> BackupSummary:
     """Back up paths as one snapshot.
 
-    :param paths: files, folders, or block devices (whose content becomes a file).
+    :param paths: files, folders, or block devices (whose content becomes a file). One that does not exist is
+        an error of the summary, as long as another does.
     :param tags: stored with the snapshot.
     :param hostname: stored with the snapshot; parents are looked for under it.
     :param time: nanoseconds since 1970 to store instead of the present.
@@ -74,18 +76,22 @@ def backup(
     started = now()
     stop = stop or StopRequest(stop_at)
     report = progress or silent
+    paths, missing = existing_paths(paths)
     start, targets, shown, root = resolve_targets(paths, as_root=as_root)
     host = hostname or os.uname().nodename
     snapshot_time = started if time is None else time
-    with locks.locked(repo):
+    with locks.locked(repo) as lock:
         parent_snapshot = None
         if not force:
             parent_snapshot = (
                 find_snapshot(repo, parent) if parent else find_parent(repo, host, shown, tags, snapshot_time)
             )
         counts = BackupCounts()
+        for path in missing:
+            counts.errors.append((path, _MISSING))
+            report({"message_type": "error", "error": {"message": _MISSING}, "during": "scan", "item": path})
         throttle = UploadLimit(limit_upload) if limit_upload else None
-        packer = Packer(repo, throttle=throttle, uploads=1 if throttle else None)
+        packer = Packer(repo, throttle=throttle, uploads=1 if throttle else None, guard=lock.check)
         saver = BlobSaver(repo, packer, workers or os.cpu_count() or 2, verify_every)
         options = WalkOptions(Patterns(excludes), ignore_ctime, ignore_inode)
         fingerprints = Fingerprints(repo.key)
@@ -147,7 +153,19 @@ def backup(
             root=root,
             fingerprints=tuple(table),
         )
+        lock.check()
         return BackupSummary(**{**vars(summary), "snapshot_id": store_snapshot(repo, snapshot)})
+
+
+def existing_paths(paths: Sequence[Path | str]) -> tuple[list[Path | str], list[str]]:
+    """Tell the paths that exist from those that do not, as restic does.
+
+    :raises UsageError: if none exists.
+    """
+    missing = [os.fspath(path) for path in paths if not os.path.lexists(path)]
+    if missing and len(missing) == len(paths):
+        raise UsageError(f"{', '.join(missing)} does not exist; nothing was backed up")
+    return [path for path in paths if os.fspath(path) not in missing], missing
 
 
 def resolve_targets(
@@ -155,14 +173,11 @@ def resolve_targets(
 ) -> tuple[bytes, Targets | None, list[str], Node | None]:
     """Where the walk starts, what it visits from there, the paths to store, and the root's own node.
 
-    :raises UsageError: if a path does not exist, or ``as_root`` has more than one.
+    :raises UsageError: if there is no path, or ``as_root`` has more than one.
     """
     if not paths:
         raise UsageError("nothing to back up: give at least one path")
     raw = [os.fsencode(os.fspath(path)) for path in paths]
-    for path in raw:
-        if not os.path.lexists(path):
-            raise UsageError(f"{os.fsdecode(path)} does not exist; nothing was backed up")
     shown = sorted({os.fsdecode(os.path.abspath(path)) for path in raw})
     if as_root:
         if len(raw) != 1:

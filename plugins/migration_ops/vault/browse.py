@@ -17,7 +17,9 @@ def list_files(repo: Repository, snapshot: Snapshot, folder: str = "/") -> Itera
     """Path and node of everything in a snapshot, parents first.
 
     :param folder: only what lies at or below this path.
+    :raises SnapshotNotFound: at the end, if the snapshot has no such path.
     """
+    is_found = False
     prefix = b"/" + folder.strip("/").encode("utf-8", "surrogateescape")
     prefix = prefix if prefix != b"/" else b""
     stack = [(b"", decode_tree(repo.load_tree(bytes.fromhex(snapshot.tree))))]
@@ -30,9 +32,12 @@ def list_files(repo: Repository, snapshot: Snapshot, folder: str = "/") -> Itera
         here = path + b"/" + node.name
         inside = here == prefix or here.startswith(prefix + b"/")
         if inside:
+            is_found = True
             yield here, node
         if node.subtree is not None and (inside or prefix.startswith(here + b"/")):
             stack.append((here, decode_tree(repo.load_tree(node.subtree))))
+    if prefix and not is_found:
+        raise SnapshotNotFound(f"snapshot {snapshot.short_id} has no {folder}; `ls` shows what it has")
 
 
 def find_node(repo: Repository, snapshot: Snapshot, path: str) -> Node:

@@ -4,9 +4,12 @@ A lock is a small file. Readers and writers hold shared ones, whatever deletes h
 holder replaces its lock by a fresh one every few minutes, which shows that it lives. The rules and the file
 are restic's.
 
-restic never passes over a stale lock by itself. We do, when its holder is provably dead: by the storage's
-own clock it has not refreshed the lock for half an hour (restic's holders give up after 22.5 minutes), or it
-was a process of this very machine and PID namespace that is gone. Clocks of the clients play no part in it.
+restic never passes over a stale lock by itself. We do, when its holder is provably dead. Either it was a
+process of this very machine and PID namespace that is gone. Or, by the storage's own clock, it has not
+refreshed the lock for so long that it must have given up. Our holders write into the lock how long that is,
+ten minutes: they refresh it every two, and after seven and a half without success they name no pack, store no
+snapshot and delete nothing any more. restic's give up after 22.5 minutes and count as dead after thirty.
+Clocks of the clients play no part in it.
 """
 
 from __future__ import annotations
@@ -29,8 +32,9 @@ if TYPE_CHECKING:
     from migration_ops.vault.repository import Repository
 
 STALE_SECONDS = 30 * 60
-REFRESH_SECONDS = 5 * 60
-_GIVE_UP_SECONDS = 22.5 * 60
+REFRESH_SECONDS = 2 * 60
+DEAD_SECONDS = 10 * 60
+_GIVE_UP_SECONDS = 7.5 * 60
 _SETTLE_SECONDS = 0.2
 _DAMAGED_TRIES = 4
 
@@ -47,6 +51,12 @@ class LockFile:
     pid: int
     process: dict[str, Any]
 
+    @property
+    def dead_seconds(self) -> float:
+        """After how long without a refresh the holder is dead."""
+        said = self.process.get("dead_after")
+        return max(float(said), DEAD_SECONDS) if isinstance(said, int | float) else STALE_SECONDS
+
     def __str__(self) -> str:
         kind = "an exclusive" if self.exclusive else "a shared"
         return (
@@ -58,6 +68,11 @@ def _warn(text: str) -> None:
     import logging
 
     logging.getLogger(__name__).warning(text)
+
+
+def _awake_or_not() -> float:
+    """Seconds of a clock that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _process(pid: int) -> dict[str, Any]:
@@ -110,7 +125,7 @@ def read_locks(repo: Repository, *, tries: int = _DAMAGED_TRIES) -> list[LockFil
 
 def _same_process_is_gone(lock: LockFile) -> bool:
     """Whether the holder was a process that we could see, and is no more."""
-    if not lock.process:
+    if "started" not in lock.process:
         return False
     ours = _process(os.getpid())
     if not ours or any(lock.process.get(name) != ours[name] for name in ("boot", "pid_namespace")):
@@ -127,7 +142,7 @@ def is_dead(repo: Repository, lock: LockFile, own: str) -> bool:
         return True
     try:
         present = repo.backend.modified(FileKind.LOCK, own)
-        return present - repo.backend.modified(FileKind.LOCK, lock.id) > STALE_SECONDS
+        return present - repo.backend.modified(FileKind.LOCK, lock.id) > lock.dead_seconds
     except ObjectMissing:
         return False
 
@@ -156,7 +171,7 @@ class Lock:
         self._name = ""
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._refreshed = time.monotonic()
+        self._refreshed = _awake_or_not()
 
     def _write(self) -> str:
         document: dict[str, Any] = {
@@ -168,7 +183,7 @@ class Lock:
         }
         if os.getuid():
             document |= {"uid": os.getuid(), "gid": os.getgid()}
-        document["migration_ops_process"] = _process(os.getpid())
+        document["migration_ops_process"] = _process(os.getpid()) | {"dead_after": DEAD_SECONDS}
         return self._repo.save_unpacked(FileKind.LOCK, json.dumps(document, separators=(",", ":")).encode())
 
     def _conflict(self, own: str = "") -> LockFile | None:
@@ -226,7 +241,7 @@ class Lock:
         try:
             fresh = self._write()
             old, self._name = self._name, fresh
-            self._refreshed = time.monotonic()
+            self._refreshed = _awake_or_not()
             self._repo.backend.remove(FileKind.LOCK, old)
         except StorageError as error:
             _warn(f"cannot refresh the lock: {error}")
@@ -236,7 +251,7 @@ class Lock:
 
         :raises RepositoryLocked: if it could not be refreshed for so long that others may take it for stale.
         """
-        if time.monotonic() - self._refreshed > _GIVE_UP_SECONDS:
+        if _awake_or_not() - self._refreshed > _GIVE_UP_SECONDS:
             raise RepositoryLocked(
                 f"the lock on {self._repo.location} could not be refreshed for"
                 f" {_GIVE_UP_SECONDS / 60:g} minutes;"

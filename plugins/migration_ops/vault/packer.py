@@ -35,6 +35,7 @@ class Packer:
 
     :param uploads: how many packs may be on their way at once.
     :param throttle: called with the bytes of each pack before it is uploaded.
+    :param guard: called before packs are named by an index; raises if they may have been pruned meanwhile.
     :param remember: keep in `stored` what each pack holds.
     """
 
@@ -44,11 +45,13 @@ class Packer:
         *,
         uploads: int | None = None,
         throttle: Callable[[int], None] | None = None,
+        guard: Callable[[], None] | None = None,
         remember: bool = False,
     ) -> None:
         self._repo = repo
         self._remember = remember
         self._throttle = throttle
+        self._guard = guard
         self._open = {BlobType.DATA: _OpenPack(), BlobType.TREE: _OpenPack()}
         self._locks = {BlobType.DATA: threading.Lock(), BlobType.TREE: threading.Lock()}
         count = uploads or (1 if repo.backend.connections <= 2 else min(4, repo.backend.connections))
@@ -159,6 +162,8 @@ class Packer:
                 self._durable_blobs = 0
                 self._last_index = time.monotonic()
             if packs:
+                if self._guard is not None:
+                    self._guard()
                 self._repo.save_unpacked(FileKind.INDEX, encode_index(packs))
 
     def flush(self) -> None:

@@ -112,8 +112,8 @@ def _execute(repo: Repository, plan: PrunePlan, old_indexes: list[str], lock: Lo
     for name, _ in list(repo.backend.list(FileKind.INDEX)):
         if name not in written and name not in old_indexes:
             repo.backend.remove(FileKind.INDEX, name)
-    lock.check()
     for pack in (*plan.remove, *plan.rewrite):
+        lock.check()
         repo.backend.remove(FileKind.PACK, pack.hex())
 
 

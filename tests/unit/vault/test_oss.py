@@ -7,10 +7,12 @@ that OSS refuses (path style, aws-chunked bodies with an unsigned payload, batch
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -172,3 +174,36 @@ def test_path_style_is_what_oss_would_refuse(oss: Oss) -> None:
     with pytest.raises(StorageError, match="400 Bad Request"):
         init_repository(LOCATION, "password", settings(addressing="path"))
     assert set(oss.refused) == {"SecondLevelDomainForbidden"}
+
+
+def test_plain_server_side_encryption_names_no_key(oss: Oss) -> None:
+    init_repository(LOCATION, "password", settings(encryption="AES256"))
+    puts = [headers for method, _, headers in oss.asked if method == "PUT"]
+    assert puts
+    assert {headers["x-amz-server-side-encryption"] for headers in puts} == {"AES256"}
+    assert not any("x-amz-server-side-encryption-aws-kms-key-id" in headers for headers in puts)
+
+
+def test_temporary_credentials_are_renewed_from_their_file_when_they_expire(oss: Oss, tmp_path: Path) -> None:
+    file = tmp_path / "credentials.json"
+
+    def renew(token: str, minutes: float) -> None:
+        expires = (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat()
+        keys = {"access_key": "STS.key", "secret_key": "secret", "session_token": token}
+        file.write_text(json.dumps(keys | {"expires_at": expires}))
+
+    def tokens() -> set[str]:
+        sent = {headers["x-amz-security-token"] for _, _, headers in oss.asked}
+        oss.asked.clear()
+        return sent
+
+    temporary = StoreSettings(region="oss-cn-hangzhou", retry_seconds=5, credentials_file=str(file))
+    renew("first", -1)
+    repository = init_repository(LOCATION, "password", temporary)
+    assert tokens() == {"first"}
+    renew("second", 60)
+    list_snapshots(repository)
+    assert tokens() == {"second"}
+    renew("third", 60)
+    list_snapshots(repository)
+    assert tokens() == {"second"}  # it is good for an hour
