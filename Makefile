@@ -7,7 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.locked
 
-.PHONY: help env lock demo demo-down test test-fast test-long bench lint types format lab-up lab-down lab-status clean
+.PHONY: help env lock demo demo-down test test-fast test-long bench lint types format lab-up lab-down lab-status clean docs
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ types: env ## mypy
 
 format: env ## format the code
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
+
+docs: env ## build the documentation into site/; broken links are errors
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet && echo "site/index.html"
 
 lab-up: env ## start the two lab clusters and the S3 server
 	@$(PY) -m tests.lab up
