@@ -2,7 +2,8 @@
 
 `forget` keeps what the plan's `retention` says, and everything while a cutover is under way. `prune` deletes
 data that no restore point needs, `check` looks at the vault's structure and reads a part of the data again;
-both are movers in the source. Run it off-peak: while it prunes, backups wait.
+both are movers in the source. It begins by itself as `schedule.maintain` says, within the plan's windows:
+while it prunes, backups wait.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from airflow.sdk import DAG, Param, chain
 
 from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.maintain import ForgetPointsOperator, VaultWorkOperator
-from migration_ops.operators.runbook import runbook
+from migration_ops.operators.runbook import maintenance_schedule, runbook
 
 PART = Param(
     "5%",
@@ -25,7 +26,9 @@ PART = Param(
 def maintain(plan: Plan) -> DAG:
     """The DAG `PLAN.maintain`."""
     document = plan.document()
-    with DAG(**runbook(plan, "maintain", __doc__, params={"read": PART})) as dag:
+    with DAG(
+        **runbook(plan, "maintain", __doc__, params={"read": PART}, **maintenance_schedule(plan))
+    ) as dag:
         forget = ForgetPointsOperator(task_id="forget", plan=document)
         prune = VaultWorkOperator(task_id="prune", plan=document, command=["prune"])
         part = "{{ params.read }}"

@@ -18,16 +18,16 @@ from __future__ import annotations
 from airflow.sdk import DAG, Param, TriggerRule, chain
 
 from migration_ops.migration import Plan, plans_folder, usable_plans
+from migration_ops.operators.elsewhere import VerifyElsewhereOperator
 from migration_ops.operators.rehearse import (
     BeginRehearsalOperator,
     ClearRehearsalsOperator,
     ProveIsolationOperator,
-    StartRehearsalOperator,
     TearDownRehearsalOperator,
-    VerifyRehearsalOperator,
 )
 from migration_ops.operators.reporting import ReportRunOperator
 from migration_ops.operators.restore import WaitReadyOperator
+from migration_ops.operators.restoring import ApplyElsewhereOperator
 from migration_ops.operators.runbook import runbook
 from migration_ops.operators.steps import move_volumes
 
@@ -47,10 +47,10 @@ def rehearse(plan: Plan) -> DAG:
         clear = ClearRehearsalsOperator(task_id="clear", plan=document)
         begin = BeginRehearsalOperator(task_id="begin", plan=document, point="{{ params.point or '' }}")
         volumes = move_volumes(plan, "restore", begin.output, into="target")
-        there = {"plan": document, "rehearsal": begin.output["rehearsal"]}
+        there = {"plan": document, "there": begin.output["there"]}
         adapted = begin.output["adapted"]
         isolation = ProveIsolationOperator(task_id="isolation", **there)
-        resources = StartRehearsalOperator(
+        resources = ApplyElsewhereOperator(
             task_id="resources",
             adapted=adapted,
             volumes=volumes.output,
@@ -58,7 +58,7 @@ def rehearse(plan: Plan) -> DAG:
             **there,
         )
         ready = WaitReadyOperator(task_id="ready", plan=document, adapted=adapted)
-        verify = VerifyRehearsalOperator(
+        verify = VerifyElsewhereOperator(
             task_id="verify",
             adapted=adapted,
             volumes=volumes.output,
@@ -73,7 +73,7 @@ def rehearse(plan: Plan) -> DAG:
             kind="rehearsal",
             needs=["verified", "torn-down"],
             adapted="{{ ti.xcom_pull(task_ids='begin', key='adapted') or '' }}",
-            rehearsal=begin.output["rehearsal"],
+            there=begin.output["there"],
             volumes=volumes.output,
             trigger_rule=TriggerRule.ALL_DONE,
         )

@@ -1,9 +1,13 @@
-"""Restore a restore point into the target: after a disaster, or to look at what was.
+"""Restore a restore point, or a part of it: after a disaster, or to look at what was.
 
-`adapt` runs the plan's rules over the chosen point (the newest one without a choice) and makes the claims,
-`restore` fills and re-reads them, `resources` applies the rest, `ready` and `verify` prove it. The source is
-neither needed nor touched: plan, vault and target are enough. Objects that exist are treated as the plan's
-`restore.existing` says.
+`choose` finds the point (the newest one without a choice) and says what would come where, `approve` asks,
+`begin` runs the plan's rules over it and makes the claims, `restore` fills and re-reads them, `resources`
+applies the rest, `ready` and `verify` prove it, `report` keeps it in the vault. The source is neither needed
+nor touched: plan file, vault and a cluster are enough, also for an Airflow that never saw the points made.
+
+Objects that exist are treated as the plan's `restore.existing` says, or as the run's parameter does. Claims
+on which an application runs are never filled. Restored into the source's own connection, nothing is adapted
+and namespaces keep their names.
 """
 
 from __future__ import annotations
@@ -11,52 +15,117 @@ from __future__ import annotations
 from airflow.sdk import DAG, Param, TriggerRule, chain
 
 from migration_ops.migration import Plan, plans_folder, usable_plans
-from migration_ops.operators.gate import ApprovalGate
-from migration_ops.operators.restore import ApplyResourcesOperator, ChoosePointOperator, WaitReadyOperator
-from migration_ops.operators.runbook import runbook
-from migration_ops.operators.steps import adapt_resources, move_volumes
-from migration_ops.operators.verify import VerifyOperator
-
-POINT = Param(
-    None,
-    type=["null", "string"],
-    title="Restore point",
-    description_md="Its id, for example `20261122T181700Z-full-1a2b3c4d`; empty for the newest one.",
+from migration_ops.operators.elsewhere import (
+    RestoreVolumeElsewhereOperator,
+    VerifyElsewhereOperator,
+    WaitReadyElsewhereOperator,
 )
+from migration_ops.operators.gate import ApprovalGate
+from migration_ops.operators.mover import VOLUME_LABEL
+from migration_ops.operators.reporting import ReportRunOperator
+from migration_ops.operators.restoring import (
+    ApplyElsewhereOperator,
+    BeginRestoreOperator,
+    ChooseRestoreOperator,
+)
+from migration_ops.operators.runbook import runbook
+
+NAMES = {"type": ["null", "array"], "items": {"type": "string"}}
+PARAMS = {
+    "point": Param(
+        None,
+        type=["null", "string"],
+        title="Restore point",
+        description_md="Its id, for example `20261122T181700Z-full-1a2b3c4d`; empty for the newest one.",
+    ),
+    "only_namespaces": Param(
+        None,
+        title="Namespaces",
+        description_md="Of the source, globs; empty for all.",
+        section="Part",
+        **NAMES,
+    ),
+    "kinds": Param(
+        None, title="Kinds", description_md="`Kind` or `group/Kind`; empty for all.", section="Part", **NAMES
+    ),
+    "claims": Param(
+        None,
+        title="Claims",
+        description_md="`NAMESPACE/CLAIM` or `CLAIM`, globs; empty for all.",
+        section="Part",
+        **NAMES,
+    ),
+    "only_claims": Param(False, type="boolean", title="Claims with their data alone", section="Part"),
+    "cluster": Param(
+        None,
+        type=["null", "string"],
+        title="Cluster",
+        description_md="Its Airflow connection; empty for the plan's target.",
+        section="Where",
+    ),
+    "rename": Param(
+        None,
+        type=["null", "object"],
+        title="Other namespaces",
+        description_md='`{"shop": "shop-yesterday"}`: source to target namespace, instead of the plan\'s.',
+        section="Where",
+    ),
+    "existing": Param(
+        None,
+        type=["null", "string"],
+        enum=[None, "skip", "update", "recreate", "fail"],
+        title="Objects that exist",
+        description_md="Empty: as the plan says.",
+        section="Where",
+    ),
+}
 
 
 def restore(plan: Plan) -> DAG:
     """The DAG `PLAN.restore`."""
     document = plan.document()
-    options = {"params": {"point": POINT}, "allowed_run_types": ["manual", "operator_triggered"]}
+    options = {"params": PARAMS, "allowed_run_types": ["manual", "operator_triggered"]}
     with DAG(**runbook(plan, "restore", __doc__, **options)) as dag:
-        choose = ChoosePointOperator(task_id="choose", plan=document, point="{{ params.point or '' }}")
+        wanted = {name: f"{{{{ params.{name} }}}}" for name in PARAMS}
+        choose = ChooseRestoreOperator(
+            task_id="choose", plan=document, choice=wanted, render_template_as_native_obj=True
+        )
         approve = ApprovalGate(
             task_id="approve",
-            subject=f"Restore {plan.name} into the target?",
+            subject=f"Restore {plan.name}?",
             body="{{ ti.xcom_pull(task_ids='choose', key='facts') }}",
             approvers=plan.approvals.cutover,
             response_timeout=plan.approvals.timeout,
             refused="Nothing has been changed.",
         )
-        adapt = adapt_resources(plan, choose.output["point"])
-        volumes = move_volumes(plan, "restore", adapt.output, into="target")
-        what = {"plan": document, "adapted": adapt.output["adapted"]}
-        resources = ApplyResourcesOperator(
+        there = {"plan": document, "there": choose.output["there"]}
+        begin = BeginRestoreOperator(
+            task_id="begin", point=choose.output["point"], choice=choose.output["choice"], **there
+        )
+        volumes = RestoreVolumeElsewhereOperator.partial(
+            task_id="restore",
+            map_index_template=VOLUME_LABEL,
+            max_active_tis_per_dagrun=plan.movers.parallelism.target,
+            **there,
+        ).expand(volume=begin.output)
+        what = {**there, "adapted": begin.output["adapted"]}
+        resources = ApplyElsewhereOperator(
             task_id="resources", volumes=volumes.output, trigger_rule=TriggerRule.NONE_FAILED, **what
         )
-        ready = WaitReadyOperator(task_id="ready", **what)
-        verify = VerifyOperator(
+        ready = WaitReadyElsewhereOperator(task_id="ready", **what)
+        verify = VerifyElsewhereOperator(
             task_id="verify",
             volumes=volumes.output,
             ready=ready.output,
             trigger_rule=TriggerRule.NONE_FAILED,
             **what,
         )
-        chain(choose, approve, adapt, volumes, resources, ready, verify)
+        report = ReportRunOperator(
+            task_id="report", kind="restore", needs=["verified"], volumes=volumes.output, **what
+        )
+        chain(choose, approve, begin, volumes, resources, ready, verify, report)
     return dag
 
 
 for each in usable_plans(plans_folder(__file__)):
-    if each.target:
-        restore(each)
+    restore(each)

@@ -114,6 +114,11 @@ class Schedule(Section):
 
     full: Cron | None = Field(default=None, description="Cron expression.", examples=["0 1 * * 6"])
     incremental: Cron | None = Field(default=None, description="Cron expression.", examples=["0 2-5 * * *"])
+    maintain: Cron | None = Field(
+        default=None,
+        description="When the vault is kept small and sound; cron expression.",
+        examples=["30 5 * * 0"],
+    )
     timezone: TimeZone | None = Field(
         default=None, description="Of cron expressions, windows and blackout dates; UTC when left out."
     )

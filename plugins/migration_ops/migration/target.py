@@ -19,7 +19,13 @@ from migration_ops.migration.findings import count_by_severity, finding_line, ra
 from migration_ops.migration.staging import mark_staged, staged_snapshots
 from migration_ops.migration.switchover import hold_back, release_patch
 from migration_ops.migration.switchover.external_dns import HELD
-from migration_ops.migration.target_claims import enlarge_claims, held_snapshots, of_others, read_claims
+from migration_ops.migration.target_claims import (
+    enlarge_claims,
+    held_snapshots,
+    of_others,
+    read_claims,
+    refuse_claims_in_use,
+)
 from migration_ops.migration.vault_records import (
     captured_objects,
     get_restore_point,
@@ -123,12 +129,14 @@ def volumes_to_restore(
 
     :param say: told of claims that are left alone, grow, or can't.
     :raises MigrationError: if a volume has no claim among the adapted objects.
+    :raises ClaimInUseError: if the application runs on one of the claims.
     """
     names = [(plan.target_namespace(volume.namespace), volume.claim) for volume in adapted.point.volumes]
     claims = read_claims(target, names)
     left = of_others(plan, claims)
     for name in sorted(left):
         say(f"Claim {'/'.join(name)} was there before and isn't filled (restore.existing: skip)")
+    refuse_claims_in_use(target, set(claims) - left)
     enlarge_claims(plan, target, adapted.objects, claims, say)
     volumes = [
         one for one in adapted.point.volumes if (plan.target_namespace(one.namespace), one.claim) not in left

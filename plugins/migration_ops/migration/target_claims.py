@@ -11,15 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 from migration_ops.cluster import ApiError, Cluster, NotFound, storage_classes
 from migration_ops.cluster.marks import made_by
-from migration_ops.cluster.reference import annotations_of
+from migration_ops.cluster.podspec import holds_volumes, mounted_claims
+from migration_ops.cluster.reference import annotations_of, labels_of
+from migration_ops.migration.errors import MigrationError
 from migration_ops.migration.readiness_report.facts import quantity
 from migration_ops.migration.volumes import STAGED_SNAPSHOT
+from migration_ops.mover.names import MOVER_LABEL
 
 if TYPE_CHECKING:
     from migration_ops.migration.plan import Plan
     from migration_ops.vault import Repository
 
 Manifest = dict[str, Any]
+
+
+class ClaimInUseError(MigrationError):
+    """A claim that is to be filled is mounted by the application."""
+
+
 ClaimName = tuple[str, str]
 Say = Callable[[str], None]
 
@@ -49,6 +58,32 @@ def of_others(plan: Plan, claims: Mapping[ClaimName, Manifest]) -> set[ClaimName
     if plan.restore.existing != "skip":
         return set()
     return {name for name, claim in claims.items() if not made_by(claim["metadata"], plan.name)}
+
+
+def refuse_claims_in_use(target: Cluster, names: Iterable[ClaimName]) -> None:
+    """Stop before a mover overwrites what a running application has written.
+
+    :param names: the claims that would be filled.
+    :raises ClaimInUseError: if pods mount any of them; names each.
+    """
+    wanted = set(names)
+    used = []
+    for namespace in sorted({namespace for namespace, _ in wanted}):
+        path = f"/api/v1/namespaces/{namespace}/pods"
+        for pod in target.get(path, what=f"look who mounts claims in {namespace}")["items"]:
+            if labels_of(pod).get(MOVER_LABEL) == "true" or not holds_volumes(pod):
+                continue
+            used += [
+                f"{namespace}/{claim} by pod {pod['metadata']['name']}"
+                for claim in mounted_claims(pod)
+                if (namespace, claim) in wanted
+            ]
+    if used:
+        raise ClaimInUseError(
+            "claims that would be filled are mounted there, and what the application wrote would be gone: "
+            f"{', '.join(used[:20])}. Stop it first; after a finished migration pause the "
+            "plan's backup and stage"
+        )
 
 
 def held_snapshots(repository: Repository, claims: Mapping[ClaimName, Manifest]) -> dict[ClaimName, str]:

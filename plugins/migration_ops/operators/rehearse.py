@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from migration_ops.migration import Plan
-from migration_ops.operators.base import MigrationOperator, movers_results
-from migration_ops.operators.verify import VerifyOperator
+from migration_ops.operators.base import MigrationOperator
+from migration_ops.operators.elsewhere import StepElsewhere
 from migration_ops.triggers.asking import AskTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airflow.sdk import Context
 
 _ISOLATION_PATIENCE = timedelta(minutes=5)
@@ -39,8 +35,8 @@ class ClearRehearsalsOperator(MigrationOperator):
 class BeginRehearsalOperator(MigrationOperator):
     """Makes the scratch namespaces, closes them, and makes the claims.
 
-    Returns a `RestoreTask` for each volume; pushes `adapted` (snapshot of the objects), `rehearsal` (the
-    plan as it holds there) and `namespaces`.
+    Returns a `RestoreTask` for each volume; pushes `adapted` (snapshot of the objects), `there` (the plan
+    as it holds in them) and `namespaces`.
 
     :param point: the restore point's id; the newest one's if it is empty.
     """
@@ -75,31 +71,13 @@ class BeginRehearsalOperator(MigrationOperator):
         self.journal.write(run, "rehearsal-begun", began=began, data=data)
         push = context["ti"].xcom_push
         push(key="adapted", value=begun.adapted.snapshot)
-        push(key="rehearsal", value=begun.plan.document())
+        push(key="there", value=begun.plan.document())
         push(key="namespaces", value=begun.namespaces)
         push(key="point", value=begun.adapted.point.id)
         return [task.model_dump(mode="json") for task in begun.volumes]
 
 
-class RehearsalStep(MigrationOperator):
-    """A step in the scratch namespaces.
-
-    :param rehearsal: the plan as it holds there.
-    """
-
-    template_fields: Sequence[str] = ("rehearsal",)
-
-    def __init__(self, *, rehearsal: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.rehearsal = rehearsal
-
-    @cached_property
-    def the_plan(self) -> Plan:
-        """The plan as it holds in the scratch namespaces."""
-        return Plan.model_validate(self.rehearsal)
-
-
-class ProveIsolationOperator(RehearsalStep):
+class ProveIsolationOperator(StepElsewhere):
     """Lets a pod try to leave a scratch namespace, before any workload is started."""
 
     def execute(self, context: Context) -> None:
@@ -138,47 +116,6 @@ class ProveIsolationOperator(RehearsalStep):
         isolated = bool(answer and answer["verdict"] == "isolated")
         self.journal.write(self.run_key(context), "isolation", data={"isolated": isolated, "said": said})
         return {"isolated": isolated, "said": said}
-
-
-class StartRehearsalOperator(RehearsalStep):
-    """Applies everything but the claims, workloads last.
-
-    :param adapted: snapshot of the adapted objects.
-    :param volumes: what the restores returned.
-    """
-
-    template_fields = ("rehearsal", "adapted", "volumes")
-
-    def __init__(self, *, adapted: Any, volumes: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.adapted = adapted
-        self.volumes = volumes
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Apply, and note what the volumes took: forecasts are made of it as of stagings.
-
-        :raises ApplyError: if objects were refused.
-        """
-        from migration_ops.migration.report import restored_volumes
-        from migration_ops.migration.target import apply_part, load_adapted
-
-        run, began = self.run_key(context), datetime.now(UTC)
-        begun = self.journal.last("rehearsal-begun", run)
-        volumes = {"volumes": restored_volumes(movers_results(self.volumes))}
-        self.journal.write(run, "staged", began=begun.ended if begun else began, ended=began, data=volumes)
-        objects = load_adapted(self.repository, self.adapted)
-        outcome = apply_part(self.the_plan, self.target, objects, run, part="resources")
-        for line in outcome.lines():
-            self.log.info("%s", line)
-        outcome.raise_for_failures()
-        self.journal.write(run, "applied", began=began, data={"counts": outcome.counts})
-        return {"counts": outcome.counts}
-
-
-class VerifyRehearsalOperator(RehearsalStep, VerifyOperator):
-    """Compares the scratch namespaces with what was to be there, and asks the application."""
-
-    template_fields = ("rehearsal", "adapted", "volumes", "ready")  # type: ignore[assignment]
 
 
 class TearDownRehearsalOperator(MigrationOperator):

@@ -23,10 +23,10 @@ class ReportRunOperator(MigrationOperator):
     :param needs: events of the journal without which the run has failed.
     :param adapted: snapshot of the adapted objects; empty if the run didn't get there.
     :param volumes: what the restores returned.
-    :param rehearsal: the plan as it holds where it was restored to, where that differs.
+    :param there: the plan as it holds where it was restored to, where that differs.
     """
 
-    template_fields = ("adapted", "volumes", "rehearsal")
+    template_fields = ("adapted", "volumes", "there")
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class ReportRunOperator(MigrationOperator):
         needs: Sequence[str],
         adapted: Any,
         volumes: Any,
-        rehearsal: Any = None,
+        there: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(multiple_outputs=True, **kwargs)
@@ -43,13 +43,14 @@ class ReportRunOperator(MigrationOperator):
         self.needs = tuple(needs)
         self.adapted = adapted
         self.volumes = volumes
-        self.rehearsal = rehearsal
+        self.there = there
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read journal and vault.
 
         :raises MigrationError: if the run didn't come to its good end; the report is written before.
         """
+        from migration_ops.hooks.cluster import ClusterHook
         from migration_ops.migration.errors import MigrationError
         from migration_ops.migration.report import run_text
         from migration_ops.migration.report_page.storing import save_report
@@ -60,7 +61,7 @@ class ReportRunOperator(MigrationOperator):
         missing = sorted(set(self.needs) - {event.name for event in events})
         if missing:
             events.append(self.journal.write(run, "failed", data={"missing": missing}))
-        plan = Plan.model_validate(self.rehearsal) if isinstance(self.rehearsal, dict) else self.the_plan
+        plan = Plan.model_validate(self.there) if isinstance(self.there, dict) else self.the_plan
         report = report_restored(
             plan,
             self.repository,
@@ -69,7 +70,10 @@ class ReportRunOperator(MigrationOperator):
             events=events,
             adapted=str(self.adapted or ""),
             restored=movers_results(self.volumes),
-            clusters=(self._source_name(), self.target.name),
+            clusters=(
+                self._source_name(),
+                ClusterHook(plan.target.conn_id).cluster_name if plan.target else "",
+            ),
         )
         text = run_text(report)
         for line in text.splitlines():

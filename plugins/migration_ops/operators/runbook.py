@@ -89,6 +89,18 @@ def backup_schedule(plan: Plan) -> dict[str, Any]:
     return {"schedule": _timetable(plan), "deadline": alert}
 
 
+def maintenance_schedule(plan: Plan) -> dict[str, Any]:
+    """When the vault's upkeep begins by itself, inside the plan's windows: further arguments of `runbook`."""
+    if not plan.schedule.maintain:
+        return {}
+    from migration_ops.timetables.off_peak import OffPeakTimetable
+
+    moments = plan.schedule.model_copy(
+        update={"full": None, "incremental": plan.schedule.maintain, "maintain": None}
+    )
+    return {"schedule": OffPeakTimetable(moments.model_dump(mode="json", exclude_defaults=True))}
+
+
 def _timetable(plan: Plan) -> OffPeakTimetable | None:
     if not plan.schedule.is_automatic:
         return None

@@ -96,6 +96,31 @@ def test_a_new_restore_point_starts_staging(bag):
     assert list(bag.dags["shop.stage"].timetable.asset_condition.objects) == [asset]
 
 
+def test_a_rehearsal_is_torn_down_also_after_a_failure(bag):
+    tasks = bag.dags["shop.rehearse"].task_dict
+    assert tasks["torn_down"].is_teardown
+    assert tasks["torn_down"].upstream_task_ids >= {"verify", "clear"}
+    assert tasks["report"].trigger_rule == "all_done"
+    assert "isolation" in tasks["resources"].get_flat_relative_ids(upstream=True)
+
+
+def test_upkeep_of_the_vault_begins_by_itself_where_the_plan_says_when(tmp_path, monkeypatch):
+    text = (REPOSITORY / "include" / "plans" / "shop.yaml").read_text(encoding="utf-8")
+    (tmp_path / "shop.yaml").write_text(text + '\nschedule: {maintain: "30 5 * * 0"}\n', encoding="utf-8")
+    monkeypatch.setenv("MIGRATION_OPS_PLANS", str(tmp_path))
+    dag = DagBag(REPOSITORY / "dags" / "maintain.py").dags["shop.maintain"]
+    assert dag.timetable.schedule == {"incremental": "30 5 * * 0"}
+
+
+def test_a_restores_parameters_reach_its_first_step_as_what_they_are(bag):
+    dag = bag.dags["shop.restore"]
+    choose = dag.task_dict["choose"]
+    said = {"claims": ["shop/data"], "only_claims": True, "rename": {"shop": "old"}, "point": None}
+    context = {"params": {**{name: param.value for name, param in dag.params.items()}, **said}, "dag": dag}
+    choose.render_template_fields(context)
+    assert {name: choose.choice[name] for name in said} == said
+
+
 def test_movers_are_bounded_in_each_cluster(bag):
     assert bag.dags["shop.backup"].task_dict["volume"].max_active_tis_per_dagrun == 4
     assert bag.dags["shop.restore"].task_dict["restore"].max_active_tis_per_dagrun == 4
@@ -119,6 +144,7 @@ def test_a_plan_without_target_gets_no_cutover(tmp_path, monkeypatch):
         "shop.register",
         "shop.connect",
         "shop.backup",
+        "shop.restore",
         "shop.maintain",
     }
 

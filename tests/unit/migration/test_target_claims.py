@@ -6,7 +6,13 @@ import pytest
 
 from migration_ops.cluster import Rejected
 from migration_ops.migration import Plan
-from migration_ops.migration.target_claims import enlarge_claims, held_snapshots, of_others
+from migration_ops.migration.target_claims import (
+    ClaimInUseError,
+    enlarge_claims,
+    held_snapshots,
+    of_others,
+    refuse_claims_in_use,
+)
 
 NAME = ("shop-prod", "data")
 
@@ -100,3 +106,26 @@ def test_a_claim_holds_only_what_the_vault_still_knows():
     assert held_snapshots(repository, {NAME: claim(held="abc")}) == {NAME: "abc"}
     assert held_snapshots(repository, {NAME: claim(held="forgotten")}) == {}
     assert held_snapshots(SimpleNamespace(), {NAME: claim()}) == {}
+
+
+def pod(name="web-0", phase="Running", labels=None):
+    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
+    return {
+        "metadata": {"name": name, "labels": labels or {}},
+        "spec": {"volumes": volumes, "containers": [{}]},
+        "status": {"phase": phase},
+    }
+
+
+@pytest.mark.parametrize("running", [pod(), pod(phase="Pending")])
+def test_a_claim_on_which_an_application_runs_is_never_filled(running):
+    target = SimpleNamespace(get=lambda _path, **_options: {"items": [running]})
+    with pytest.raises(ClaimInUseError, match="shop-prod/data by pod web-0"):
+        refuse_claims_in_use(target, [NAME])
+
+
+@pytest.mark.parametrize("other", [pod(phase="Succeeded"), pod(labels={"migration-ops.io/mover": "true"})])
+def test_movers_and_pods_that_have_ended_are_in_nobodys_way(other):
+    target = SimpleNamespace(get=lambda _path, **_options: {"items": [other]})
+    refuse_claims_in_use(target, [NAME])
+    refuse_claims_in_use(SimpleNamespace(), [])

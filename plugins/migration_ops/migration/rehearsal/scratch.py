@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from migration_ops.migration.plan_sections import Probe, Verify
+from migration_ops.migration.plan_sections import Verify
+from migration_ops.migration.restore_elsewhere import moved_probe
 
 if TYPE_CHECKING:
     from migration_ops.migration.plan import Plan
@@ -38,7 +39,7 @@ def rehearsal_plan(plan: Plan, namespaces: Iterable[str], run: str) -> Plan:
     scratch = {name: scratch_name(run, plan.target_namespace(name)) for name in sorted(set(namespaces))}
     of_target = {plan.target_namespace(name): there for name, there in scratch.items()}
     params = {**plan.transform.params, "rewrite_service_names": True}
-    probes = [_moved(probe, of_target) for probe in plan.verify.probes] if plan.rehearsal.probes else []
+    probes = [moved_probe(probe, of_target) for probe in plan.verify.probes] if plan.rehearsal.probes else []
     return plan.model_copy(
         update={
             "namespaces": scratch,
@@ -47,14 +48,6 @@ def rehearsal_plan(plan: Plan, namespaces: Iterable[str], run: str) -> Plan:
             "verify": Verify(data=plan.verify.data, probes=probes),
         }
     )
-
-
-def _moved(probe: Probe, scratch: dict[str, str]) -> Probe:
-    question = probe.http or probe.exec
-    if question is None or question.namespace is None:
-        return probe
-    moved = question.model_copy(update={"namespace": scratch.get(question.namespace, question.namespace)})
-    return probe.model_copy(update={"http" if probe.http else "exec": moved})
 
 
 def _digest(text: str) -> str:
