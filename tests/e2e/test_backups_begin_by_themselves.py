@@ -38,11 +38,11 @@ from tests.demo.workspace import Workspace
 from tests.lab import Lab
 from tests.lab.mover_image import MOVER_IMAGE
 
-pytestmark = [pytest.mark.lab, pytest.mark.s3, pytest.mark.timeout(1800), pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.lab, pytest.mark.s3, pytest.mark.timeout(2700), pytest.mark.xdist_group("e2e")]
 LONG = bool(os.environ.get("MIGRATION_OPS_LONG_TESTS"))  # set by `make test-long`
 
 MINUTE = timedelta(minutes=1)
-SIZE = 600 * 2**20
+SIZE = 700 * 2**20
 PROGRAM = f"""
 import os, time
 with open("/data/blob", "wb") as file:
@@ -226,9 +226,9 @@ def remove_bucket(store: ObjectStore) -> None:
 
 def write_plan(path: Path, name: str, told: Story) -> None:
     """A short window in which the limit lets less than all through, and a long one later."""
-    first = datetime.now(UTC).replace(second=0, microsecond=0) + 3 * MINUTE
-    second = first + 6 * MINUTE  # what a mover has read before the end is sent after it, at its limit
-    told.windows = [(first, first + 3 * MINUTE), (second, second + 25 * MINUTE)]
+    first = datetime.now(UTC).replace(second=0, microsecond=0) + 2 * MINUTE
+    second = first + 7 * MINUTE  # what a mover has read before the end is sent after it, at its limit
+    told.windows = [(first, first + 4 * MINUTE), (second, second + 40 * MINUTE)]
     path.write_text(
         yaml.safe_dump(
             {
@@ -268,14 +268,14 @@ def follow(airflow: AirflowStack, name: str, told: Story) -> None:
     dag_id = f"{name}.backup"
     with airflow.api() as api:
         api.wait_for_dag(dag_id, seconds=300)
-        deadline = time.monotonic() + 1200
+        deadline = time.monotonic() + 2000
         while True:
             runs = api.request("GET", f"/dags/{dag_id}/dagRuns", params={"order_by": "run_after"})["dag_runs"]
             ended = [run for run in runs if run["state"] in {"success", "failed"}]
             if len(ended) >= 4 or any(run["state"] == "failed" for run in ended):
                 break
             if time.monotonic() > deadline:
-                raise TimeoutError(f"after 20 minutes: {[(run['run_id'], run['state']) for run in runs]}")
+                raise TimeoutError(f"in time: {[(run['run_id'], run['state']) for run in runs]}")
             time.sleep(3)
         api.request("PATCH", f"/dags/{dag_id}", json={"is_paused": True}, params={"update_mask": "is_paused"})
         told.runs = ended[:4]
