@@ -15,6 +15,7 @@ from tests.lab.instance import DATA_ROOT, RUN_ROOT
 
 TOOLS = ("apt-get", "dpkg-query", "unshare", "nsenter", "setpriv", "setsid", "mount", "tar", "nice")
 FREE_GIGABYTES = 6
+FIRST_TIME_GIGABYTES = 10  # with what is downloaded and built
 MEMORY_GIGABYTES = 5
 
 
@@ -76,9 +77,10 @@ def _kernel() -> list[str]:
 
 def _room() -> list[str]:
     missing = []
+    wanted = FREE_GIGABYTES if (cache_root() / "kubernetes").exists() else FIRST_TIME_GIGABYTES
     for folder in {cache_root(), DATA_ROOT, RUN_ROOT.parent}:
         there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-        needed = FREE_GIGABYTES if folder != RUN_ROOT.parent else 0.1
+        needed = wanted if folder != RUN_ROOT.parent else 0.1
         if shutil.disk_usage(there).free < needed * 2**30:
             missing.append(f"{needed} GB of free disk space in {there}")
     memory = {line.split(":")[0]: int(line.split()[1]) for line in _lines("/proc/meminfo")}
