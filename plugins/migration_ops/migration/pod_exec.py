@@ -74,14 +74,16 @@ def run_in_pod(
             _request_timeout=timeout_seconds,
             **options,
         )
+    except ApiException as error:
+        raise MigrationError(f"exec in {namespace}/{pod}: {error.reason}") from error
+    try:
         session.run_forever(timeout=timeout_seconds)
         if session.is_open():
-            session.close()
             raise MigrationError(f"exec in {namespace}/{pod}: no end after {timeout_seconds:.0f} s")
         code = _exit_code(session, f"{namespace}/{pod}")  # reading the output throws it away
         return code, str(session.read_all())
-    except ApiException as error:
-        raise MigrationError(f"exec in {namespace}/{pod}: {error.reason}") from error
+    finally:
+        session.sock.shutdown()  # `close` leaves the socket open when the server has closed its end
 
 
 def _exit_code(session: Any, where: str) -> int:

@@ -6,12 +6,15 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from kubernetes.client import ApiClient
 
 from migration_ops.cluster import Cluster
 from migration_ops.migration import MigrationError
 from migration_ops.migration.plan import Plan
 from migration_ops.migration.plan_hooks import run_hooks
 from tests.lab.foreign import AnyCluster
+from tests.lab.mover_image import MOVER_IMAGE
+from tests.lab.readiness import wait_until
 
 pytestmark = pytest.mark.lab
 
@@ -34,10 +37,27 @@ def settings(cluster: Cluster) -> Iterator[str]:
     cluster.request("DELETE", f"{path}/{name}")
 
 
+@pytest.fixture
+def pod(source: AnyCluster, cluster: Cluster) -> Iterator[tuple[str, ApiClient]]:
+    """A running pod, and a client for commands in it."""
+    name, path = f"hooked-{uuid.uuid4().hex[:8]}", "/api/v1/namespaces/default/pods"
+    container = {"name": "main", "image": MOVER_IMAGE, "command": ["sleep", "600"]}
+    spec = {"containers": [container], "terminationGracePeriodSeconds": 0}
+    cluster.request("POST", path, body={"metadata": {"name": name}, "spec": spec})
+    wait_until(lambda: cluster.get(f"{path}/{name}")["status"]["phase"] == "Running", "the pod to run", 120)
+    with source.api_client() as api:
+        yield name, api
+    cluster.request("DELETE", f"{path}/{name}")
+
+
 def plan(name: str, **change: object) -> Plan:
     """A plan that pauses the object before the stop."""
     patch = {"apiVersion": "v1", "kind": "ConfigMap", "namespace": "default", "name": name}
-    hook = {"before": "quiesce", "patch": patch | {"merge": {"data": {"paused": "true"}}} | change}
+    return with_hook({"patch": patch | {"merge": {"data": {"paused": "true"}}} | change})
+
+
+def with_hook(hook: dict[str, object]) -> Plan:
+    """A plan with one hook before the stop."""
     return Plan.model_validate(
         {
             "apiVersion": "migration-ops/v1",
@@ -45,15 +65,23 @@ def plan(name: str, **change: object) -> Plan:
             "source": {"conn_id": "a"},
             "vault": {"conn_id": "b"},
             "movers": {"image": "mover:1"},
-            "quiesce": {"hooks": [hook]},
+            "quiesce": {"hooks": [{"before": "quiesce"} | hook]},
         }
     )
 
 
-def run(wanted: Plan, cluster: Cluster, place: str) -> list[str]:
+def run(wanted: Plan, cluster: Cluster, place: str, api: ApiClient | None = None) -> list[str]:
     """Run the hooks of one place and return what was said."""
     said: list[str] = []
-    run_hooks(wanted, cluster, None, place=place, step="quiesce", namespaces=["default"], say=said.append)  # type: ignore[arg-type]
+    run_hooks(
+        wanted,
+        cluster,
+        api,  # type: ignore[arg-type]
+        place=place,  # type: ignore[arg-type]
+        step="quiesce",
+        namespaces=["default"],
+        say=said.append,
+    )
     return said
 
 
@@ -76,3 +104,20 @@ def test_a_hook_that_fails_stops_the_step_unless_it_may_fail(cluster: Cluster) -
 def test_a_kind_that_the_source_does_not_serve_is_named(cluster: Cluster) -> None:
     with pytest.raises(MigrationError, match="serves no Nothing"):
         run(plan("x", kind="Nothing"), cluster, "before")
+
+
+def test_a_command_runs_in_its_pod_and_is_given_up_after_its_time(
+    cluster: Cluster, pod: tuple[str, ApiClient]
+) -> None:
+    name, api = pod
+
+    def command(*words: str, **options: object) -> Plan:
+        return with_hook({"exec": {"pod": name, "command": list(words), **options}})
+
+    assert run(command("true"), cluster, "before", api) == [f"hook before quiesce in {name}: done"]
+    with pytest.raises(MigrationError, match="exit code 3: not now"):
+        run(command("sh", "-c", "echo not now; exit 3"), cluster, "before", api)
+    with pytest.raises(MigrationError, match="no end after 1 s"):
+        run(command("sleep", "60", timeout="1s"), cluster, "before", api)
+    (said,) = run(command("false", on_error="continue"), cluster, "before", api)
+    assert "exit code 1" in said
