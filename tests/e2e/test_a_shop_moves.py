@@ -6,6 +6,7 @@ import pytest
 
 from tests.demo import checks
 from tests.demo.scenario import Scenario
+from tests.demo.secrecy import leaks
 from tests.demo.shop.deployment import TARGET_NAMESPACE
 
 # One migration serves all tests, in this order: the last one starts the source again.
@@ -46,6 +47,12 @@ def test_the_shop_was_down_for_a_shorter_time_than_the_cutover_took(migration: S
     cutover = next(step for step in migration.steps if step.name == "cutover")
     assert cutover.downtime_seconds is not None
     assert 0 < cutover.downtime_seconds < cutover.seconds + 60
+
+
+def test_no_secret_is_in_airflows_logs_and_database_nor_in_journals_and_reports(migration: Scenario) -> None:
+    found, searched = leaks(migration.workspace, migration.ground.store)
+    assert found == []
+    assert searched > 200
 
 
 def test_the_source_is_quiesced_and_can_be_resumed(migration: Scenario) -> None:
