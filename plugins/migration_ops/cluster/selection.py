@@ -17,7 +17,7 @@ from migration_ops.cluster.reference import Manifest, labels_of
 PLATFORM_NAMESPACES = (
     "kube-*", "csdr", "ack-csi-fuse", "velero", "amazon-*", "aws-observability", "karpenter", "gke-*",
     "gmp-*", "config-management-*", "calico-system", "calico-apiserver", "tigera-operator", "azure-arc",
-    "aks-command", "gatekeeper-system", "openshift", "openshift-*", "cattle-*", "fleet-*",
+    "azure-alb-system", "aks-command", "gatekeeper-system", "openshift", "openshift-*", "cattle-*", "fleet-*",
     "local-path-storage", "metallb-system", "rook-ceph", "longhorn-system",
 )  # fmt: skip
 
