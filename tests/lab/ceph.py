@@ -84,6 +84,9 @@ class Ceph:
             rgw thread pool size = 64
             rgw max concurrent requests = 256
             rgw relaxed s3 bucket names = false
+            # What is deleted lies in memory until it is collected; the default is two hours.
+            rgw gc obj min wait = 60
+            rgw gc processor period = 60
             """
         write_file(self.config, dedent(text))
 
