@@ -59,6 +59,12 @@ def tell_findings(plan: Plan, context: Mapping[str, Any], counts: Mapping[str, i
     return _tell(plan, context, "finding", f"{plan.name}: {serious} findings need you", body)
 
 
+def tell_question(plan: Plan, context: Mapping[str, Any], title: str, body: str) -> int:
+    """A step that has failed and waits for an answer, beside the questions that are part of a runbook."""
+    url = f"{run_url(context, context['ti'].task_id)}/required_actions"
+    return deliver(plan.notify, Message("approval", plan.name, title, body, url), context)
+
+
 def tell_finished(plan: Plan, context: Mapping[str, Any]) -> int:
     """A cutover that is done, with the figures of its report."""
     facts = context["ti"].xcom_pull(task_ids="report", key="facts") or ""

@@ -105,6 +105,8 @@ def ask(step: MigrationOperator, context: Context, reason: str, tries: int) -> N
     """
     from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
+    from migration_ops.notifiers.telling import tell_question
+
     plan, run, name = step.the_plan, step.cutover_run(context), step.task_id
     step.log.error("Failed after %d tries, now asking what to do: %s", tries, reason)
     events = None
@@ -114,23 +116,27 @@ def ask(step: MigrationOperator, context: Context, reason: str, tries: int) -> N
     except Exception as error:  # noqa: BLE001 - the vault may be what failed: asking is what counts now
         step.log.warning("The journal can't be written or read: %s", error)
     users: list[HITLUser] = [{"id": user, "name": user} for user in plan.approvals.cutover]
+    subject = f"{plan.name}: step {name} failed. What shall happen?"
+    body = question(
+        plan.name,
+        name,
+        reason=reason,
+        tries=tries,
+        events=events,
+        answers=step.answers,
+        timeout=plan.approvals.timeout,
+    )
     upsert_hitl_detail(
         ti_id=context["ti"].id,
         options=list(step.answers),
-        subject=f"{plan.name}: step {name} failed. What shall happen?",
-        body=question(
-            plan.name,
-            name,
-            reason=reason,
-            tries=tries,
-            events=events,
-            answers=step.answers,
-            timeout=plan.approvals.timeout,
-        ),
+        subject=subject,
+        body=body,
         defaults=[LEAVE],
         params={},  # the API takes no null
         assigned_users=users or None,
     )
+    if plan.notify:
+        tell_question(plan, context, subject, body)
     raise TaskAwaitingInput(method_name="decided", timeout=plan.approvals.timeout)
 
 

@@ -44,6 +44,7 @@ class Instance:
     """Stands in for a task instance."""
 
     id = "0190"
+    task_id = "resources"
 
     def __init__(self, number):
         self.try_number = number
@@ -124,6 +125,24 @@ def test_the_question_names_step_reason_and_the_state_of_both_clusters(step, ask
     written = journal.write.call_args
     assert written.args[1] == "failed"
     assert written.kwargs["data"]["step"] == "resources"
+
+
+def test_the_plans_notifiers_hear_of_the_question(plan, journal, asked):
+    told = Step(
+        task_id="resources",
+        plan=plan | {"notify": [{"notifier": "some.Notifier", "on": ["approval"]}]},
+        answers=CUTOVER_ANSWERS,
+    )
+    told.__dict__["journal"] = journal
+    told.failure = ValueError("no")
+    with (
+        patch("migration_ops.notifiers.telling.deliver", autospec=True) as deliver,
+        pytest.raises(TaskAwaitingInput),
+    ):
+        told.execute(context_of(1))
+    message = deliver.call_args.args[1]
+    assert message.title == "shop: step resources failed. What shall happen?"
+    assert "> ValueError: no" in message.body
 
 
 def test_it_also_asks_when_the_vault_is_what_failed(step, asked, journal):
