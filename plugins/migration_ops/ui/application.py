@@ -11,7 +11,8 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from migration_ops.ui.access import MAY_SEE_PLUGINS
-from migration_ops.ui.rendering import page, roots
+from migration_ops.ui.asking import for_programs
+from migration_ops.ui.rendering import page
 from migration_ops.ui.sources import Sources
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -54,15 +55,11 @@ def make_application(sources: Sources) -> FastAPI:
     return app
 
 
-_NOT_FOR_PEOPLE = ("/api/", "/assets/", "/openapi.json")
-
-
 async def _say(request: Request, error: Exception) -> Response:
     """What isn't there, and what one may not see: as a page to people, as JSON to programs."""
     if not isinstance(error, HTTPException):
         raise error
-    base, _ = roots(request)
-    if request.url.path.removeprefix(base).startswith(_NOT_FOR_PEOPLE):
+    if for_programs(request):
         return await http_exception_handler(request, error)
     title = _TITLES.get(error.status_code, "This did not work")
     return page(request, "refusal.html.j2", status=error.status_code, title=title, detail=error.detail)

@@ -9,6 +9,7 @@ from fastapi import Depends, HTTPException, Path, Request, status
 from migration_ops.ui.access import PlanName
 from migration_ops.ui.airflow_api import AirflowApi, airflow_api
 from migration_ops.ui.plan_view import PlanView
+from migration_ops.ui.rendering import roots
 from migration_ops.ui.sources import Sources
 from migration_ops.ui.vault_index import PlanSlips, PointSlips
 
@@ -16,7 +17,11 @@ Airflow = Annotated[AirflowApi, Depends(airflow_api)]
 PointName = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 RunName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=63)]
 
-MISSING: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such thing."}}
+MISSING: dict[int | str, dict[str, Any]] = {
+    404: {"description": "There is no such thing."},
+    503: {"description": "The vault can't be asked, or is still being read: ask again (JSON only)."},
+}
+_NOT_FOR_PEOPLE = ("/api/", "/assets/", "/openapi.json")
 
 
 def sources_of(request: Request) -> Sources:
@@ -34,7 +39,13 @@ async def plan_view(request: Request, plan: PlanName) -> PlanView:
     found = (await sources.plans()).plans.get(plan)
     if found is None:
         raise missing(f"There is no plan {plan}, or its file can't be used; the list of plans says which.")
-    return PlanView(found, sources)
+    return PlanView(found, sources, strict=for_programs(request))
+
+
+def for_programs(request: Request) -> bool:
+    """Whether a request is one of a program, not of a person's browser."""
+    base, _ = roots(request)
+    return request.url.path.removeprefix(base).startswith(_NOT_FOR_PEOPLE)
 
 
 View = Annotated[PlanView, Depends(plan_view)]

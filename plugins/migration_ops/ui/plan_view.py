@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from fastapi import HTTPException, status
+
 from migration_ops.migration.report_page.model import FindingLine
 from migration_ops.migration.restore_point import POINT_FILE, RestorePoint
 from migration_ops.migration.staging import staged_snapshots
@@ -38,11 +40,13 @@ _MOST_RUNS = 100
 class PlanView:
     """Asks for one plan, and collects what goes wrong.
 
+    :param strict: whether the answer is for a program, which must not take a part for the whole.
     :param troubles: what couldn't be asked so far.
     """
 
     plan: Plan
     sources: Sources
+    strict: bool = False
     troubles: list[Trouble] = field(default_factory=list)
 
     async def slips(self) -> PlanSlips | None:
@@ -112,7 +116,7 @@ class PlanView:
                 weight=lambda found: len(found) + 1,
             )
         except StillReadingError as error:
-            self.troubles.append(self.sources.vault_trouble(self.plan, error))
+            self._note(self.sources.vault_trouble(self.plan, error))
         except Exception:  # noqa: BLE001 - without them no value is shown, which says enough
             return None
         return None
@@ -182,10 +186,15 @@ class PlanView:
         try:
             return await asked
         except Exception as error:  # noqa: BLE001 - whatever it is, it is said on the page
-            said = self.sources.vault_trouble(self.plan, error)
-            if said not in self.troubles:
-                self.troubles.append(said)
+            self._note(self.sources.vault_trouble(self.plan, error))
             return None
+
+    def _note(self, said: Trouble) -> None:
+        if self.strict:
+            detail = f"{said.where} {said.message}"
+            raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
+        if said not in self.troubles:
+            self.troubles.append(said)
 
 
 def run_of(slip: Any) -> str:

@@ -108,9 +108,9 @@ class Sources:
         return found
 
     async def from_cluster(
-        self, conn_id: str, key: Hashable, read: Callable[[Cluster], T], *, fresh: float, wait: float = 4.0
+        self, conn_id: str, key: Hashable, read: Callable[[Cluster], T], *, fresh: float, keep: float = 15.0
     ) -> T:
-        """Something that a cluster says now.
+        """Something that a cluster says now, or said a moment ago while it is being asked again.
 
         :param key: names it within the cluster.
         """
@@ -119,7 +119,8 @@ class Sources:
             (conn_id, key),
             lambda: read(self._cluster_of(conn_id)),
             fresh=fresh,
-            wait=wait,
+            keep=keep,
+            wait=FIRST_WAIT,
         )
 
     def _cluster_of(self, conn_id: str) -> Cluster:
