@@ -9,6 +9,7 @@ from airflow.sdk import TaskGroup, TriggerRule, chain
 from migration_ops.operators.cutover import ResumeOperator
 from migration_ops.operators.decision import BEGIN_ANSWERS, ROLLBACK_ANSWERS
 from migration_ops.operators.mover import VOLUME_LABEL, BackupVolumeOperator, RestoreVolumeOperator
+from migration_ops.operators.reporting import ReportRunOperator
 from migration_ops.operators.restore import AdaptResourcesOperator
 from migration_ops.operators.restore_point import CommitRestorePointOperator
 from migration_ops.operators.rollback import RollBackOperator, UndoTargetOperator
@@ -33,6 +34,9 @@ def move_volumes(plan: Plan, task_id: str, volumes: Any, *, into: Literal["vault
         "map_index_template": VOLUME_LABEL,
         "max_active_tis_per_dagrun": movers.source if into == "vault" else movers.target,
     }
+    pools = plan.movers.pools
+    if pool := pools.source if into == "vault" else pools.target:
+        options["pool"] = pool
     if into == "vault":
         return BackupVolumeOperator.partial(**options).expand(volume=volumes)
     return RestoreVolumeOperator.partial(action=task_id, **options).expand(volume=volumes)
@@ -79,5 +83,6 @@ def roll_back_when_asked(plan: Plan, steps: Sequence[BaseOperator]) -> None:
         )
         undo = UndoTargetOperator(task_id="undo_target", plan=document, answers=ROLLBACK_ANSWERS)
         resume = ResumeOperator(task_id="resume", plan=document, answers=ROLLBACK_ANSWERS)
+        report = ReportRunOperator(task_id="report", plan=document, kind="rollback", needs=["resumed"])
         chain(list(steps), begin)
-        chain(begin, undo, resume)
+        chain(begin, undo, resume, report)
