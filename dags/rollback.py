@@ -17,6 +17,7 @@ from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.cutover import ResumeOperator
 from migration_ops.operators.decision import ROLLBACK_ANSWERS
 from migration_ops.operators.gate import ApprovalGate
+from migration_ops.operators.reporting import ReportRunOperator
 from migration_ops.operators.rollback import ChooseRunOperator, UndoTargetOperator
 from migration_ops.operators.runbook import runbook
 
@@ -57,7 +58,10 @@ def rollback(plan: Plan) -> DAG:
         step = {"plan": document, "run": choose.output["run"], "answers": ROLLBACK_ANSWERS}
         undo = UndoTargetOperator(task_id="undo_target", keep="{{ params.keep }}", **step)
         resume = ResumeOperator(task_id="resume", **step)
-        chain(choose, approve, undo, resume)
+        report = ReportRunOperator(
+            task_id="report", plan=document, kind="rollback", needs=["resumed"], run=choose.output["run"]
+        )
+        chain(choose, approve, undo, resume, report)
     return dag
 
 

@@ -1,4 +1,4 @@
-"""Reports of runs without a downtime: rehearsals and restores."""
+"""Reports of runs without a finished downtime: rehearsals, restores, rollbacks."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def report_restored(
     restored: Sequence[Mapping[str, Any]],
     clusters: tuple[str, str],
 ) -> RunReport:
-    """Put together what a rehearsal or a restore left in journal and vault.
+    """Put together what such a run left in journal and vault.
 
     :param plan: as it holds where it was restored to.
-    :param kind: `rehearsal` or `restore`.
+    :param kind: `rehearsal`, `restore` or `rollback`.
     :param run: the run as a label value.
     :param adapted: snapshot of the adapted objects; empty if it didn't get there.
     :param restored: what restoring each volume returned.

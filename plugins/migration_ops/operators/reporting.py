@@ -1,4 +1,4 @@
-"""The last step of rehearsals and restores: the run's report."""
+"""The last step of rehearsals, restores and rollbacks: the run's report."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ class ReportRunOperator(MigrationOperator):
 
     Pushes `facts` (Markdown) and `report` (its snapshot).
 
-    :param kind: `rehearsal` or `restore`.
+    :param kind: `rehearsal`, `restore` or `rollback`.
     :param needs: events of the journal without which the run has failed.
     :param adapted: snapshot of the adapted objects; empty if the run didn't get there.
     :param volumes: what the restores returned.
+    :param run: the run that it is about, as a label value; this one if it is empty.
     :param there: the plan as it holds where it was restored to, where that differs.
     """
 
-    template_fields = ("adapted", "volumes", "there")
+    template_fields = ("adapted", "volumes", "run", "there")
 
     def __init__(
         self,
         *,
         kind: str,
         needs: Sequence[str],
-        adapted: Any,
-        volumes: Any,
+        adapted: Any = "",
+        volumes: Any = (),
+        run: Any = "",
         there: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -43,6 +45,7 @@ class ReportRunOperator(MigrationOperator):
         self.needs = tuple(needs)
         self.adapted = adapted
         self.volumes = volumes
+        self.run = run
         self.there = there
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -56,7 +59,7 @@ class ReportRunOperator(MigrationOperator):
         from migration_ops.migration.report_page.storing import save_report
         from migration_ops.migration.run_reporting import report_restored
 
-        run = self.run_key(context)
+        run = str(self.run or self.run_key(context))
         events = self.journal.events(run)
         missing = sorted(set(self.needs) - {event.name for event in events})
         if missing:
