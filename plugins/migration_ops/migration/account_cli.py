@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from migration_ops.cluster.grants import Grant, Side
 
 _SIDE = click.Choice(["source", "target"])
+_PLAN = click.option(
+    "--plan",
+    "plan_path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Let the account do what this plan's hooks do to objects of the source.",
+)
 
 
 @click.group()
@@ -55,6 +61,7 @@ def manifests(side: Side, kubeconfig: Path | None, context: str | None) -> None:
     help="Of somebody who may grant rights; it is used once and not kept.",
 )
 @click.option("--context", default=None, help="Context of the kubeconfig; its current one when left out.")
+@_PLAN
 @click.option("--hours", default=720.0, show_default=True, help="How long the account's token holds.")
 @click.option("--exact", is_flag=True, help="Name each kind that may be read (source only).")
 @click.option(
@@ -64,20 +71,32 @@ def manifests(side: Side, kubeconfig: Path | None, context: str | None) -> None:
     help="File for the kubeconfig.",
 )
 def kubeconfig(  # noqa: PLR0917 - click passes options by name
-    side: Side, kubeconfig: Path, context: str | None, hours: float, exact: bool, output: Path
+    side: Side,
+    kubeconfig: Path,
+    context: str | None,
+    plan_path: Path | None,
+    hours: float,
+    exact: bool,
+    output: Path,
 ) -> None:
     """Make the account in a cluster, and write a kubeconfig for it."""
     import yaml
 
-    from migration_ops.cluster import ClusterError
+    from migration_ops.cluster import ClusterError, discovery
     from migration_ops.cluster.account import account_kubeconfig, account_manifests, apply_account
+    from migration_ops.cluster.grants import grants
+    from migration_ops.migration.errors import PlanError
+    from migration_ops.migration.hook_rights import hook_grants
+    from migration_ops.migration.plan_file import load_plan
 
     try:
         cluster = _reach(kubeconfig, context)
-        rules = _exact(cluster) if exact and side == "source" else None
+        rules = _exact(cluster) if exact and side == "source" else grants(side)
+        if plan_path and side == "source":
+            rules += hook_grants(load_plan(plan_path), discovery(cluster))
         apply_account(cluster, account_manifests(side, rules))
         document = account_kubeconfig(cluster, hours=hours)
-    except ClusterError as error:
+    except (ClusterError, PlanError) as error:
         _fail(error)
     with os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         yaml.safe_dump(document, file, sort_keys=False)

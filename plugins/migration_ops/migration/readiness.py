@@ -57,14 +57,16 @@ class ClusterState(BaseModel):
 
 def check_source(plan: Plan, source: Cluster) -> ClusterState:
     """Look at the cluster that the applications leave."""
-    from migration_ops.cluster import capture, source_permissions
+    from migration_ops.cluster import capture, discovery, source_permissions
+    from migration_ops.migration.hook_rights import hook_permissions
 
     chosen = selection(plan)
     found = capture(source, chosen)
     namespaces = sorted(
         {str((one.manifest.get("metadata") or {}).get("namespace") or "") for one in found.objects} - {""}
     )
-    state = _state("source", source, source_permissions(namespaces or [""]))
+    needed = source_permissions(namespaces or [""]) + hook_permissions(plan, discovery(source))
+    state = _state("source", source, needed)
     blockers = list(state.blockers)
     if not found.objects:
         blockers.append("the plan's selection matches nothing: check select.namespaces and select.resources")

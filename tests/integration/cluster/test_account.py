@@ -159,7 +159,7 @@ def test_an_account_that_reads_kinds_by_name_is_good_enough_and_may_not_reach_in
 def test_the_command_writes_a_kubeconfig_that_works_and_that_only_its_owner_reads(
     source: AnyCluster, source_cluster: Cluster, tmp_path: Path
 ) -> None:
-    was_there = exists(source_cluster, "v1/Namespace/migration-ops")
+    was_there = exists(source_cluster, "v1/Namespace//migration-ops")
     output = tmp_path / "source.kubeconfig"
     command = [
         Path(sys.executable).with_name("migration-ops"), "account", "kubeconfig", "source",
