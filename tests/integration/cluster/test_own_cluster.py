@@ -15,7 +15,6 @@ import yaml
 
 from migration_ops.cluster import (
     Cluster,
-    ClusterUnreachable,
     Permission,
     QuiesceTimeout,
     Selection,
@@ -46,7 +45,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning"),
 ]
 
-OBJECTS = 600
+OBJECTS = 300
 RBAC = "rbac.authorization.k8s.io/v1"
 
 
@@ -157,8 +156,8 @@ def test_quiesce_waits_until_volumes_are_detached(cluster: Cluster, unique: str)
     create(cluster, obj("VolumeAttachment", None, unique, "storage.k8s.io/v1", spec=spec))
 
     with pytest.raises(QuiesceTimeout, match=f"volume of {unique}/data is attached to node n1"):
-        quiesce(cluster, [unique], plan=unique, run="1", timeout=8)
-    quiesce(cluster, [unique], plan=unique, run="1", timeout=8, wait_detached=False)
+        quiesce(cluster, [unique], plan=unique, run="1", timeout=4)
+    quiesce(cluster, [unique], plan=unique, run="1", timeout=20, wait_detached=False)
 
     cluster.request("DELETE", f"/apis/storage.k8s.io/v1/volumeattachments/{unique}")
     assert quiesce(cluster, [unique], plan=unique, run="1", timeout=30).finished
@@ -193,7 +192,7 @@ def test_apply_survives_a_restart(cluster: Cluster, unique: str, restart: Callab
         nonlocal seen
         seen += 1
         if seen == OBJECTS // 4:
-            restart(3)
+            restart(1)
 
     results = apply(cluster, many(unique), plan="p", run=unique, on_result=count)
 
@@ -211,7 +210,7 @@ def test_apply_survives_a_restart(cluster: Cluster, unique: str, restart: Callab
 def test_capture_survives_a_restart(
     cluster: Cluster, unique: str, restart: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("migration_ops.cluster.listing.PAGE", 20)  # many pages, so that it is in the middle
+    monkeypatch.setattr("migration_ops.cluster.listing.PAGE", 10)  # many pages, so that it is in the middle
     apply(cluster, many(unique), plan="p", run=unique)
     selection = Selection(namespaces_include=(unique,))
     before = capture(cluster, selection)
@@ -223,7 +222,7 @@ def test_capture_survives_a_restart(
         nonlocal asked
         asked += 1
         if asked == 60:
-            restart(3)
+            restart(1)
         return plain(self, method, path, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Cluster, "request", counting)
@@ -242,9 +241,9 @@ def test_quiesce_and_resume_survive_a_restart(
     create(cluster, obj("Namespace", None, unique), *workloads)
     assert wait_ready(cluster, workloads, 90).ready
 
-    record = quiesce(cluster, [unique], plan=unique, run="1", timeout=120, on_record=lambda _: restart(3))
+    record = quiesce(cluster, [unique], plan=unique, run="1", timeout=120, on_record=lambda _: restart(1))
     assert len(record.workloads) == 6
-    restart(3)
+    restart(1)
     assert resume(cluster, unique, timeout=120).complete
     assert read(cluster, f"apps/v1/Deployment/{unique}/web-3")["spec"]["replicas"] == 1
 
@@ -257,21 +256,9 @@ def test_rollback_survives_a_restart(cluster: Cluster, unique: str, restart: Cal
         nonlocal gone
         gone += 1
         if gone == OBJECTS // 4:
-            restart(3)
+            restart(1)
 
     undone = roll_back(cluster, plan="p", run=unique, on_object=count)
 
     assert undone.problems == ()
     assert roll_back(cluster, plan="p", run=unique).deleted == ()
-
-
-def test_a_server_that_stays_away_is_named(own: LabCluster) -> None:
-    own.stop("apiserver")
-    try:
-        with (
-            Cluster.from_kubeconfig(own.kubeconfig, name="own", retry_seconds=1) as impatient,
-            pytest.raises(ClusterUnreachable, match=r"read the version on own: .* is up and reachable"),
-        ):
-            impatient.version()
-    finally:
-        own.start("apiserver")

@@ -240,7 +240,7 @@ def test_a_pod_that_does_not_go_is_named_with_its_reason(
     source_cluster: Cluster, namespace_in: Callable[[Cluster], str]
 ) -> None:
     space = namespace_in(source_cluster)
-    template = pod_template({"app": "web"}, terminationGracePeriodSeconds=20)
+    template = pod_template({"app": "web"}, terminationGracePeriodSeconds=8)
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
     template["spec"]["containers"][0] |= {"image": MOVER, "command": ["python3", "-c", deaf]}
     web = deployment(space, "web", template=template)

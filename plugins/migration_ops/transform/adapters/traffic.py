@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from migration_ops.transform.context import Context
 from migration_ops.transform.draft import Draft
-from migration_ops.transform.objects import Manifest, Parts, items_at, mapping_at
+from migration_ops.transform.objects import POD_TEMPLATE_PATHS, Manifest, Parts, items_at, mapping_at
 from migration_ops.transform.registry import adapter
 
 SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
@@ -138,7 +139,26 @@ def replace_by_managed_service(draft: Draft, _base: Parts, context: Context) -> 
             draft.drop(f"the managed service {entry['host']} replaces it")
             return
         if draft.manifest["kind"] == "Service" and place == entry["service"]:
+            _tell_of_workloads(draft, entry, context)
             _lead_to(draft, str(entry["host"]), context)
+
+
+def _tell_of_workloads(draft: Draft, entry: Mapping[str, Any], context: Context) -> None:
+    """Say which workloads lose their Service and still go along."""
+    selector = mapping_at(draft.manifest, "spec", "selector").items()
+    namespace = draft.manifest["metadata"].get("namespace", "")
+    for item in context.objects if selector else ():
+        template = POD_TEMPLATE_PATHS.get(item["kind"], ("spec", "template"))
+        labels = mapping_at(item, *template, "metadata", "labels")
+        name = f"{item['kind']}/{item['metadata'].get('namespace', '')}/{item['metadata']['name']}"
+        same_place = item["metadata"].get("namespace", "") == namespace
+        if same_place and selector <= labels.items() and name not in (entry.get("replaces") or ()):
+            draft.find(
+                "decision",
+                f"{name} stood behind it and comes along, though {entry['host']} is used instead",
+                "name it in `replaces` of the entry in managed_services, so that it stays behind",
+                ("leave the workload behind", "keep it without this Service"),
+            )
 
 
 def _lead_to(draft: Draft, host: str, context: Context) -> None:
