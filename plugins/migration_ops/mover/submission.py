@@ -165,7 +165,8 @@ def _refusal(spec: MoverSpec, error: ApiException) -> MoverError:
     text = str(error.body or error.reason)[:600]
     return MoverError(
         f"mover {spec.namespace}/{spec.name} was refused by the API server ({error.status}): {text}",
-        retryable=error.status in {409, 429} or (error.status or 0) >= 500,
+        # A server that has just started refuses everybody (403) until it has read the rights.
+        retryable=error.status in {403, 409, 429} or (error.status or 0) >= 500,
     )
 
 

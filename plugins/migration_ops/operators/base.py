@@ -20,6 +20,7 @@ from migration_ops.operators.decision import (
     AskedToRetryError,
     guard,
     is_hopeless,
+    is_refusal,
     take_answer,
     tries_since_answer,
 )
@@ -49,9 +50,10 @@ class RetryUnlessHopeless(RetryPolicy):
         """Look at the error's own word; an error in a program or a value stays one."""
         if isinstance(exception, AskedToRetryError):
             return RetryDecision.retry(timedelta(seconds=1), str(exception))
-        if is_hopeless(exception):
+        asks = max_tries >= TRIES
+        if is_hopeless(exception) and not (asks and is_refusal(exception)):
             return RetryDecision.fail(f"{type(exception).__name__} doesn't go away by itself")
-        if max_tries >= TRIES and context is not None:
+        if asks and context is not None:
             # Airflow's own pauses grow with all tries, those before the last answer included.
             tries = min(tries_since_answer(context), ATTEMPTS)
             return RetryDecision.retry(timedelta(seconds=3 * 2 ** (tries - 1)), type(exception).__name__)

@@ -79,7 +79,7 @@ def guard(step: MigrationOperator, context: Context, attempt: Callable[[], Any])
     except AirflowSkipException:
         raise
     except Exception as error:
-        if tries < ATTEMPTS and not is_hopeless(error):
+        if tries < ATTEMPTS and (is_refusal(error) or not is_hopeless(error)):
             raise
         ask(step, context, f"{type(error).__name__}: {error}", tries)
 
@@ -88,6 +88,17 @@ def is_hopeless(error: BaseException) -> bool:
     """Whether trying again unchanged can't help: the error's own word, or an error in a program or value."""
     lasting = isinstance(error, (TypeError, ValueError, LookupError, AttributeError, NameError))
     return getattr(error, "retryable", not lasting) is False
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether an API server said that the account has no right.
+
+    Rights were looked at before the stop, and a server that has just started refuses everybody until it has
+    read them: after the stop this is tried again like anything that may pass.
+    """
+    from migration_ops.cluster import Forbidden
+
+    return isinstance(error, Forbidden)
 
 
 def tries_since_answer(context: Context) -> int:

@@ -8,6 +8,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
+from migration_ops.cluster import Forbidden
 from migration_ops.migration.events import Event
 from migration_ops.migration.journal import Journal
 from migration_ops.operators.base import MigrationOperator, RetryUnlessHopeless
@@ -105,6 +106,15 @@ def test_what_may_pass_is_tried_again_before_anybody_is_asked(step, asked):
     asked.assert_not_called()
     with pytest.raises(TaskAwaitingInput):
         step.execute(context_of(ATTEMPTS))
+
+
+def test_an_api_server_that_has_just_started_refuses_everybody_and_is_tried_again(step, asked):
+    step.failure = Forbidden('User "migration-ops" cannot get path "/api"', status=403)
+    with pytest.raises(Forbidden):
+        step.execute(context_of(1))
+    decision = RetryUnlessHopeless().evaluate(step.failure, 1, TRIES, context_of(1))
+    assert decision.action.value == "retry"
+    assert RetryUnlessHopeless().evaluate(step.failure, 1, 5, context_of(1)).action.value == "fail"
 
 
 def test_the_question_names_step_reason_and_the_state_of_both_clusters(step, asked, journal):
