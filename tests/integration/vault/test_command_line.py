@@ -149,3 +149,37 @@ def test_the_public_names_are_all_there() -> None:
         assert getattr(vault, name) is not None
     with pytest.raises(AttributeError):
         vault.nothing  # noqa: B018 - the access is the test
+
+
+def test_a_path_that_a_snapshot_does_not_have_fails_ls_by_name(run: Run, source: Path) -> None:
+    run("init")
+    run("backup", "--as-root", source)
+    assert run("ls", "latest", "/file").returncode == 0
+    missing = run("ls", "latest", "/nope")
+    assert missing.returncode == 1
+    assert "has no /nope" in missing.stderr
+
+
+def test_a_source_that_does_not_exist_is_named_and_the_others_are_backed_up(run: Run, source: Path) -> None:
+    run("init")
+    done = run("--json", "backup", source, source / "nope")
+    assert done.returncode == 3
+    assert [line["item"] for line in _lines(done) if line["message_type"] == "error"] == [
+        str(source / "nope")
+    ]
+    assert str(source / "file") in run("ls", "latest").stdout
+    nothing = run("backup", source / "nope", source / "neither")
+    assert nothing.returncode == 1
+    assert str(source / "neither") in nothing.stderr
+    assert len(json.loads(run("snapshots", "--json").stdout)) == 1
+
+
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(run: Run, source: Path, tmp_path: Path) -> None:
+    run("init")
+    run("backup", "--as-root", source)
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target/extra").touch()
+    dry = run("restore", "latest", "--target", tmp_path / "target", "--delete", "--dry-run")
+    assert dry.returncode == 0
+    assert "nothing was written: would restore 1 of 1 files and delete 1" in dry.stdout
+    assert [path.name for path in (tmp_path / "target").iterdir()] == ["extra"]

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
@@ -133,7 +134,7 @@ def oss(monkeypatch: pytest.MonkeyPatch) -> Iterator[Oss]:
     server.server_close()
 
 
-def settings(**more: str) -> StoreSettings:
+def settings(**more: Any) -> StoreSettings:
     return StoreSettings(
         access_key="LTAI-test", secret_key="secret", region="oss-cn-hangzhou", retry_seconds=5, **more
     )
