@@ -32,7 +32,7 @@ class Access:
             ("region", self.region),
         ):
             if not value:
-                raise AlibabaError(f"Alibaba Cloud needs a {name}, and the connection has none")
+                raise AlibabaError(f"Alibaba Cloud needs {name}: the connection or environment has none")
 
     @property
     def host(self) -> str:

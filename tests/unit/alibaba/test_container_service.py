@@ -200,5 +200,5 @@ def test_a_kubeconfig_that_cannot_be_had_is_explained(service: ContainerService)
         current_kubeconfig(service, "gone")
     with pytest.raises(AlibabaError, match="15 to 4320 minutes, not 5"):
         current_kubeconfig(service, "gone", minutes=5)
-    with pytest.raises(AlibabaError, match="needs a region"):
+    with pytest.raises(AlibabaError, match="needs region: the connection"):
         Access(KEY_ID, KEY_SECRET, "")
