@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tenacity
 import yaml
 from aiosmtpd.controller import Controller
 from kubernetes import client
+from kubernetes.client.exceptions import ApiException
 
 from migration_ops.migration.vault_records import find_restore_points
 from migration_ops.vault import StoreSettings, list_snapshots, open_repository
@@ -158,7 +160,15 @@ def deploy(lab: Lab, source: Kube, name: str, progress: Progress) -> None:
             "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}}},
         },
     )
-    core.create_namespaced_pod(
+    # The namespace's service account and its token are made by controllers, a little later.
+    patient = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(ApiException),
+        stop=tenacity.stop_after_delay(120),
+        wait=tenacity.wait_fixed(1),
+        reraise=True,
+    )
+    patient(
+        core.create_namespaced_pod,
         name,
         {
             "metadata": {"name": "writer"},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,13 @@ def load_plan(path: Path | str) -> Plan:
     :raises PlanError: if it can't be read or isn't a valid plan; names every problem with line and field.
     """
     path = Path(path)
-    document = _read(path)
+    return _parse(path, _read(path))
+
+
+@lru_cache(maxsize=512)
+def _parse(path: Path, raw: bytes) -> Plan:
+    """Read a plan once for all DAG files of a process, as long as its file says the same."""
+    document = _document(path, raw)
     try:
         return Plan.model_validate(document)
     except ValidationError as error:
@@ -109,7 +116,7 @@ def plan_files(folder: Path | str) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.suffix in SUFFIXES and path.is_file())
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> bytes:
     if path.exists() and not path.is_file():
         raise PlanError(path, [PlanProblem(0, "", "is no file")])
     try:
@@ -121,6 +128,10 @@ def _read(path: Path) -> Any:
         raise PlanError(
             path, [PlanProblem(0, "", f"is larger than {MAX_BYTES // 1024} KiB; no plan needs that")]
         )
+    return raw
+
+
+def _document(path: Path, raw: bytes) -> Any:
     try:
         document = YAML(typ="rt").load(raw.decode("utf-8"))
     except UnicodeDecodeError as error:

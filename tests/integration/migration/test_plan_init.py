@@ -10,7 +10,7 @@ import pytest
 import tenacity
 from click.testing import CliRunner
 
-from migration_ops.cluster import Cluster, capture
+from migration_ops.cluster import Cluster, Forbidden, capture
 from migration_ops.migration.adaptation import selection
 from migration_ops.migration.plan import Plan
 from migration_ops.migration.plan_cli import plan as plan_command
@@ -60,6 +60,13 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     cluster.request("DELETE", f"/api/v1/namespaces/{name}", what=f"delete namespace {name}")
 
 
+# A namespace's service account and its token are made by controllers, a little later.
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_type(Forbidden),
+    stop=tenacity.stop_after_delay(60),
+    wait=tenacity.wait_fixed(1),
+    reraise=True,
+)
 def make(cluster: Cluster, path: str, manifest: dict[str, object]) -> None:
     cluster.request("POST", path, body={"apiVersion": "v1"} | manifest, what=f"create at {path}")
 
