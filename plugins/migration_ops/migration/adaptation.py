@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from migration_ops.migration.plan import Plan
 
 if TYPE_CHECKING:
-    from migration_ops.cluster import Cluster, Selection
+    from migration_ops.cluster import AddressPolicy, Cluster, Selection
     from migration_ops.transform import Parameters, TransformResult
 
 RULES_FOLDER_VARIABLE = "MIGRATION_OPS_RULES"
@@ -42,6 +42,13 @@ def selection(plan: Plan) -> Selection:
 
 def _with_namespace(patterns: Sequence[str]) -> tuple[str, ...]:
     return tuple(pattern if "/" in pattern else f"*/{pattern}" for pattern in patterns)
+
+
+def kept_addresses(plan: Plan) -> AddressPolicy:
+    """Which of the source's addresses Services keep in the target."""
+    from migration_ops.cluster import AddressPolicy
+
+    return AddressPolicy(**dict.fromkeys(plan.restore.keep_addresses, True))
 
 
 def provider_of(source: Cluster) -> str:

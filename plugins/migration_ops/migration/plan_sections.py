@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -230,10 +230,28 @@ class Quiesce(Section):
     )
 
 
+ExistingPolicy = Literal["skip", "update", "recreate", "fail"]
+
+
+def _policies(value: object) -> object:
+    """One error for the whole, where pydantic would tell of each form that it might have been."""
+    for policy in value.values() if isinstance(value, dict) else [value]:
+        if policy not in get_args(ExistingPolicy):
+            raise ValueError(f"must be one of {', '.join(get_args(ExistingPolicy))} (it is {policy!r})")
+    return value
+
+
 class Restore(Section):
     """What happens to objects that the target has already."""
 
-    existing: Literal["skip", "update", "recreate", "fail"] = "skip"
+    existing: Annotated[ExistingPolicy | dict[str, ExistingPolicy], BeforeValidator(_policies)] = Field(
+        default="skip",
+        description="One policy, or one for each kind; `*` is the rest (skip without it).",
+        examples=[{"ConfigMap": "update", "apps/Deployment": "recreate", "*": "skip"}],
+    )
+    keep_addresses: list[Literal["node_ports", "cluster_ips", "load_balancer_ips"]] = Field(
+        default=[], description="Which addresses Services keep; the target gives new ones otherwise."
+    )
     ready_timeout: Duration = Field(default="15m", validate_default=True, description="Until all is ready.")
 
 

@@ -104,9 +104,16 @@ def point_text(point: RestorePoint, plan: Plan) -> str:
         f"Restore point `{point.id}` of **{point.plan}**, made {point.finished:%Y-%m-%d %H:%M} UTC from "
         f"{point.cluster.name} (Kubernetes {point.cluster.version}): {sum(point.objects.values())} objects, "
         f"{size_text(point.total_bytes)} in {len(point.volumes)} volumes. Objects that exist in the target: "
-        f"{plan.restore.existing}."
+        f"{_policies_text(plan)}."
     )
     return head + "\n\n" + table(["volume", "size", "consistency", "warnings"], rows)
+
+
+def _policies_text(plan: Plan) -> str:
+    policies = plan.restore.existing
+    if isinstance(policies, str):
+        return policies
+    return ", ".join(f"{kind}: {policy}" for kind, policy in ({"*": "skip"} | policies).items())
 
 
 def restored_volumes(restored: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]]:

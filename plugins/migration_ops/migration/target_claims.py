@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from migration_ops.cluster import ApiError, Cluster, NotFound, storage_classes
+from migration_ops.cluster import ApiError, Cluster, NotFound, ObjectReference, storage_classes
+from migration_ops.cluster.existing import policy_for
 from migration_ops.cluster.marks import made_by
 from migration_ops.cluster.podspec import holds_volumes, mounted_claims
 from migration_ops.cluster.reference import annotations_of, labels_of
@@ -55,7 +56,8 @@ def of_others(plan: Plan, claims: Mapping[ClaimName, Manifest]) -> set[ClaimName
 
     :param claims: as they are in the target.
     """
-    if plan.restore.existing != "skip":
+    claim_kind = ObjectReference("", "v1", "PersistentVolumeClaim", "", "")
+    if policy_for(claim_kind, plan.restore.existing) != "skip":
         return set()
     return {name for name, claim in claims.items() if not made_by(claim["metadata"], plan.name)}
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from migration_ops.cluster import Cluster, NotFound, ObjectReference, apply, discovery, strip_for_apply
 from migration_ops.cluster.apply_one import reason_never_to_apply
 from migration_ops.cluster.backends import backends_of
+from migration_ops.cluster.existing import policy_for
 from migration_ops.migration.comparison import differences
 from migration_ops.migration.errors import VerificationError
 from migration_ops.migration.probes import ProbeResult, run_probe
@@ -136,7 +137,7 @@ def verify_resources(
                 different.append(f"{name} is missing")
             continue
         labels = (live.get("metadata") or {}).get("labels") or {}
-        if labels.get(_PLAN_LABEL) != plan.name and plan.restore.existing == "skip":
+        if labels.get(_PLAN_LABEL) != plan.name and leaves_existing(plan, item):
             explained.append(f"{name} was there before and the plan says to leave such objects")
             continue
         paths = differences(strip_for_apply(item), live)
@@ -149,6 +150,11 @@ def verify_resources(
         if paths:
             different.append(f"{name} differs at {', '.join(paths)}")
     return different, explained
+
+
+def leaves_existing(plan: Plan, item: Manifest) -> bool:
+    """Whether the plan says to leave an object of this kind as it is where there is one."""
+    return policy_for(ObjectReference.of(item), plan.restore.existing) == "skip"
 
 
 def verify_volumes(volumes: Sequence[dict[str, Any]]) -> list[str]:

@@ -1,9 +1,12 @@
 """Whose cluster the source is, and what the plan tells the rules."""
 
 import pytest
+from pydantic import ValidationError
 
-from migration_ops.migration.adaptation import rule_parameters, selection
+from migration_ops.cluster import AddressPolicy
+from migration_ops.migration.adaptation import kept_addresses, rule_parameters, selection
 from migration_ops.migration.plan import Plan
+from migration_ops.migration.verification import leaves_existing
 
 
 @pytest.fixture
@@ -63,6 +66,26 @@ def test_every_filter_of_the_plan_reaches_the_selection(make_plan):
     assert chosen.volume_labels_exclude == ("tier=scratch",)
     assert chosen.storage_classes_exclude == ("local-*",)
     assert chosen.volumes_opt_in
+
+
+def test_what_exists_may_be_treated_by_kind_and_addresses_kept(make_plan):
+    per_kind = {"ConfigMap": "update", "apps/Deployment": "recreate"}
+    plan = make_plan(restore={"existing": per_kind, "keep_addresses": ["node_ports"]})
+    assert kept_addresses(plan) == AddressPolicy(node_ports=True)
+    assert kept_addresses(make_plan()) == AddressPolicy()
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}
+    assert not leaves_existing(plan, deployment)
+    assert leaves_existing(plan, service)
+    assert Plan.model_validate(plan.document()) == plan
+
+
+@pytest.mark.parametrize("existing", ["sometimes", {"ConfigMap": "sometimes"}, 3])
+def test_an_unknown_policy_is_one_mistake(make_plan, existing):
+    with pytest.raises(ValidationError) as caught:
+        make_plan(restore={"existing": existing})
+    (mistake,) = caught.value.errors()
+    assert "skip, update, recreate, fail" in mistake["msg"]
 
 
 @pytest.mark.parametrize(("written", "meant"), [("on", True), (True, True), ("off", False), ("auto", "auto")])

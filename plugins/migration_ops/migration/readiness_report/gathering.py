@@ -72,7 +72,7 @@ def gather(
         capture=found,
         adapted=adapted,
         objects=objects,
-        trial=dry_run(target, objects, plan=plan.name, run=run, existing=plan.restore.existing),
+        trial=dry_run(target, objects, plan=plan, run=run),
         rights={
             "source": check_permissions(source, source_permissions(sorted(names) or [""])),
             "target": check_permissions(target, target_permissions(targets or [""])),

@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 
 from migration_ops.cluster import Cluster, Manifest, ObjectReference, ObjectResult, apply
-from migration_ops.cluster.existing import Policies
+from migration_ops.migration.adaptation import kept_addresses
+from migration_ops.migration.plan import Plan
 from migration_ops.migration.readiness_report.finding import ReadinessFinding, Severity, finding
 
 CHECK, EXISTING_CHECK = "dry-run", "existing"
@@ -20,15 +21,21 @@ _QUOTED = re.compile(r"(Invalid value: ).*?(?=: |$)", re.DOTALL)
 _LONGEST = 600
 
 
-def dry_run(
-    target: Cluster, objects: Sequence[Manifest], *, plan: str, run: str, existing: Policies
-) -> list[ObjectResult]:
-    """Let the target judge all objects.
+def dry_run(target: Cluster, objects: Sequence[Manifest], *, plan: Plan, run: str) -> list[ObjectResult]:
+    """Let the target judge all objects, treated as the plan says.
 
-    :param existing: what the plan says of objects that exist.
     :raises ClusterError: if the API server can't be reached.
     """
-    return apply(target, objects, plan=plan, run=run, existing=existing, dry_run=True, patience_seconds=0.0)
+    return apply(
+        target,
+        objects,
+        plan=plan.name,
+        run=run,
+        existing=plan.restore.existing,
+        addresses=kept_addresses(plan),
+        dry_run=True,
+        patience_seconds=0.0,
+    )
 
 
 def check_dry_run(results: Sequence[ObjectResult]) -> list[ReadinessFinding]:
