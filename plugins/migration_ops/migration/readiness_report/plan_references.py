@@ -44,10 +44,13 @@ def check_hooks_and_probes(
     findings = []
     here = _workloads(one.manifest for one in capture.objects)
     for number, hook in enumerate(plan.quiesce.hooks):
-        if "/" in hook.exec.pod and not any(_matches(hook.exec.pod, workload) for workload in here):
-            reason = f"{hook.exec.pod} is no workload of the source"
+        command = hook.exec  # what a `patch` changes may lie outside of the selection: the hook itself tells
+        if command is None or "/" not in command.pod:
+            continue
+        if not any(_matches(command.pod, workload) for workload in here):
+            reason = f"{command.pod} is no workload of the source"
             where = f"quiesce.hooks[{number}]"
-            severity: Severity = "blocker" if hook.exec.on_error == "fail" else "warning"
+            severity: Severity = "blocker" if command.on_error == "fail" else "warning"
             findings.append(_reference(severity, where, reason))
     there = _workloads(objects)
     services = {

@@ -236,7 +236,15 @@ def test_probes_and_hooks_must_find_their_objects(make_plan, make_capture, make_
         verify={
             "probes": [{"http": {"service": "web"}}, {"exec": {"pod": "statefulset/db", "command": ["x"]}}]
         },
-        quiesce={"hooks": [{"before": "quiesce", "exec": {"pod": "deployment/gone", "command": ["x"]}}]},
+        quiesce={
+            "hooks": [
+                {"before": "quiesce", "exec": {"pod": "deployment/gone", "command": ["x"]}},
+                {
+                    "before": "quiesce",
+                    "patch": {"apiVersion": "v1", "kind": "X", "name": "x", "merge": {"spec": None}},
+                },
+            ]
+        },
     )
     found = check_hooks_and_probes(plan, make_capture(make_deployment()), [make_deployment()])
     assert [(one.severity, one.object) for one in found] == [
