@@ -41,6 +41,7 @@ _NAMES = {
     VERIFIED: "verify",
     "rolled-back": "roll back",
     "resumed": "resume",
+    "adapted": "adapt",
     "rehearsal-begun": "close and adapt",
     "restore-begun": "adapt",
     "staged": "restore",
