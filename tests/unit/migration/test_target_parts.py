@@ -9,9 +9,9 @@ from migration_ops.cluster import ObjectResult
 from migration_ops.migration import Plan
 from migration_ops.migration.errors import ApplyError, BlockerError, VerificationError
 from migration_ops.migration.findings import raise_for_blockers
-from migration_ops.migration.report import connect_table, finish_text, restored_volumes
+from migration_ops.migration.report import connect_table, finish_text, restored_volumes, run_text
 from migration_ops.migration.report_page import RunReport
-from migration_ops.migration.report_page.model import Span
+from migration_ops.migration.report_page.model import ResourcesPart, Span, VerificationPart
 from migration_ops.migration.switchover import AddressChange
 from migration_ops.migration.target import (
     ApplyOutcome,
@@ -114,6 +114,28 @@ def test_the_last_approval_is_told_what_was_measured():
     assert "| quiesce | 5.0 s | 2 workloads |" in text
     assert "| v1/Service/ns/web | a.b | 1.1.1.1 | - |" in text
     assert "`shop.rollback`" in text
+
+
+def test_a_run_without_downtime_tells_its_steps_and_what_stayed_behind():
+    report = RunReport(
+        plan="shop",
+        kind="rehearsal",
+        run="r",
+        outcome="verified",
+        source="eks",
+        target="ack",
+        began=T0,
+        ended=T0,
+        made=T0,
+        timeline=[Span(name="tear down", began=T0, ended=T0 + timedelta(seconds=16))],
+        resources=ResourcesPart(stayed=[("networking.k8s.io/v1/Ingress/a/web", "is an entrance")]),
+        verification=VerificationPart(objects=3, volumes=1, bytes=1024),
+    )
+    text = run_text(report)
+    assert "Rehearsal of **shop** in ack: **verified**" in text
+    assert "| tear down | 16 s |" in text
+    assert "3 objects and 1 volumes (1.0 KiB) compared" in text
+    assert "1 objects stayed behind" in text
 
 
 def test_what_a_restore_moved_is_kept_for_forecasts():
