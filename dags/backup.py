@@ -6,9 +6,9 @@ byte again. Either way the restore point is complete by itself, and only what th
 failed volume can be cleared alone: its mover is found again, or what it had stored is not sent twice.
 
 Scheduled runs keep to the plan's windows: movers stop cleanly at a window's end, their rows wait, and go on
-in the next one where they were. To pause backups, pause this DAG; afterwards at most one run is made up for. To
-skip some nights, set the variable `PLAN.skip_until`. While a cutover has stopped the source, and after it is
-finished, scheduled runs are skipped.
+in the next one where they were. To pause backups, pause this DAG; afterwards at most one run is made up for.
+To skip some nights, set the variable `PLAN.skip_until`. While a cutover has stopped the source, and after it
+is finished, scheduled runs are skipped.
 """
 
 from __future__ import annotations
