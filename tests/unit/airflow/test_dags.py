@@ -220,5 +220,5 @@ def test_the_plugin_comes_once_by_the_installed_distribution():
     (provider,) = entry_points(
         group="apache_airflow_provider", name="provider_info", module="migration_ops.provider_info"
     )
-    (connection_type,) = provider.load()()["connection-types"]
-    assert connection_type["connection-type"] == "migration_ops_vault"
+    types = {one["connection-type"] for one in provider.load()()["connection-types"]}
+    assert types == {"migration_ops_vault", "migration_ops_ack"}
