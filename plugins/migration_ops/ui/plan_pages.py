@@ -184,7 +184,8 @@ async def _movers(airflow: AirflowApi, view: PlanView, conn_ids: Any, runs: Any,
     except AirflowAwayError as error:
         view.troubles.append(trouble("Airflow", error))
         return []
-    view.troubles.extend(troubles)
+    for one in troubles:
+        view.note(one)
     return lines
 
 

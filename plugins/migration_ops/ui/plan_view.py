@@ -160,7 +160,7 @@ class PlanView:
                 fresh=_STAGED_FRESH,
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, it is said on the page
-            self.troubles.append(trouble(f"cluster {target.conn_id}", error))
+            self.note(trouble(f"cluster {target.conn_id}", error))
             return None
 
     async def findings(self, slips: PlanSlips, point: PointSlips) -> list[FindingLine]:
@@ -189,12 +189,16 @@ class PlanView:
             self._note(self.sources.vault_trouble(self.plan, error))
             return None
 
+    def note(self, said: Trouble) -> None:
+        """Say once what couldn't be asked."""
+        if said not in self.troubles:
+            self.troubles.append(said)
+
     def _note(self, said: Trouble) -> None:
         if self.strict:
             detail = f"{said.where} {said.message}"
             raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
-        if said not in self.troubles:
-            self.troubles.append(said)
+        self.note(said)
 
 
 def run_of(slip: Any) -> str:

@@ -79,10 +79,21 @@ def volume_rows(
             namespace, _, claim = mover.volume.partition("/")
             rows[name] = VolumeRow(namespace=namespace, claim=claim)
         if name in rows:
-            rows[name] = rows[name].model_copy(update={"movers": [*rows[name].movers, mover]})
+            rows[name] = rows[name].model_copy(
+                update={"movers": [*rows[name].movers, _measured(mover, rows[name].bytes)]}
+            )
         else:
             others.append(mover)
     return sorted(rows.values(), key=lambda row: (not row.movers, row.namespace, row.claim)), others
+
+
+def _measured(mover: MoverLine, size: int) -> MoverLine:
+    """A full backup doesn't know how much there is to read: the newest restore point's size tells it."""
+    done = mover.bytes_done
+    if mover.part is None or mover.part < 1 or not done or done >= size:
+        return mover
+    left = (size - done) / mover.rate if mover.rate else None
+    return mover.model_copy(update={"part": done / size, "bytes_total": size, "seconds_left": left})
 
 
 def _staged(

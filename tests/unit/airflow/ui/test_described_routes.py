@@ -24,7 +24,7 @@ def test_schemathesis_finds_nothing(pages):
         operation = result.ok()
 
         @settings(
-            max_examples=12,
+            max_examples=6,
             deadline=None,
             database=None,
             derandomize=True,
@@ -34,7 +34,7 @@ def test_schemathesis_finds_nothing(pages):
         def run(case) -> None:
             nonlocal tried
             tried += 1
-            case.call_and_validate(checks=CHECKS)
+            case.call_and_validate(checks=CHECKS, timeout=120)
 
         schemathesis_test(operation, run)
     assert tried > 100
