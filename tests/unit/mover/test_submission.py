@@ -88,11 +88,12 @@ def test_an_api_server_that_restarts_is_asked_again(api):
     assert not submit(api.api_client, SPEC, CREDENTIALS).adopted
 
 
-def test_a_refusal_carries_the_servers_words_and_is_not_retried(api):
-    api.answers.append(403)
+@pytest.mark.parametrize(("status", "retryable"), [(403, True), (422, False)])
+def test_a_refusal_carries_the_servers_words_and_is_left_to_the_tasks_retries(api, status, retryable):
+    api.answers.append(status)
     with pytest.raises(MoverError, match="as the test says") as caught:
         submit(api.api_client, SPEC, CREDENTIALS)
-    assert caught.value.retryable is False
+    assert caught.value.retryable is retryable  # a server that has just started refuses everybody
     assert len(api.requests) == 1
 
 
