@@ -113,8 +113,8 @@ def volume(tmp_path: Path) -> Path:
     (root / "folder/sub/deep").mkdir(parents=True)
     (root / "folder/sub/deep/leaf").write_text("leaf")
     (root / "empty folder").mkdir(mode=0o700)
-    for number, name in enumerate(ODD_NAMES):
-        _write(os.fsencode(root / "folder") + b"/" + name, b"odd %d" % number)
+    for number, odd_name in enumerate(ODD_NAMES):
+        _write(os.fsencode(root / "folder") + b"/" + odd_name, b"odd %d" % number)
     os.symlink("small.txt", root / "link")
     os.symlink(b"\xff\xfebroken", os.fsencode(root / "broken link"))
     os.symlink("/etc/passwd", root / "absolute link")

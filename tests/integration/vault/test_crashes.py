@@ -72,27 +72,37 @@ from migration_ops.cli import main
 main()
 """
 
+# The clock of its window jumps by two hours as soon as 20 MB are stored.
+_LATE = """
+import os, time
+from pathlib import Path
+from migration_ops.vault import stopping
+packs = Path(os.environ["RESTIC_REPOSITORY"], "data")
+class Clock:
+    def time():
+        stored = sum(path.stat().st_size for path in packs.glob("*/" + "?" * 64))
+        return time.time() + (7200 if stored > 20_000_000 else 0)
+stopping.time = Clock
+from migration_ops.cli import main
+main()
+"""
+_USUAL = "from migration_ops.cli import main; main()"
+
 
 @pytest.fixture
 def vault_command(location: str) -> Callable[..., subprocess.Popen[bytes]]:
     """Start the vault's command line on this test's repository."""
 
-    def start(*arguments: str | Path, die_before: str | None = None) -> subprocess.Popen[bytes]:
+    def start(*arguments: str | Path, die_before: str = "", program: str = _USUAL) -> subprocess.Popen[bytes]:
         environment = {
             **os.environ,
             "RESTIC_REPOSITORY": location,
             "RESTIC_PASSWORD": PASSWORD,
             "PYTHONPATH": str(Path(__file__).parents[3] / "plugins"),
+            "DIE_BEFORE": die_before,
         }
-        program = (
-            [sys.executable, "-c", _DYING] if die_before else [sys.executable, "-m", "migration_ops.cli"]
-        )
-        if die_before:
-            environment["DIE_BEFORE"] = die_before
-        else:
-            program = [sys.executable, "-c", "from migration_ops.cli import main; main()"]
         return subprocess.Popen(
-            [*program, "vault", *map(str, arguments)],
+            [sys.executable, "-c", _DYING if die_before else program, "vault", *map(str, arguments)],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -207,10 +217,7 @@ def _make_waste(repo: Repository, location: str, source: Path) -> None:
         path.unlink()
     backup(repo, [source], as_root=True)
     forget(repo, policy=Policy(last=1))
-    orphan = b"x" * 100
-    name = "00" + os.urandom(31).hex()
-    path = Path(location, "data", "00", name)
-    path.write_bytes(orphan)
+    Path(location, "data", "00", "00" + os.urandom(31).hex()).write_bytes(b"x" * 100)
 
 
 @pytest.mark.timeout(3600)
@@ -322,14 +329,15 @@ def test_a_window_that_ends_stops_the_backup_and_the_next_one_goes_on(
     source.mkdir()
     for number in range(4):
         (source / f"file {number}").write_bytes(random.Random(number).randbytes(30_000_000))
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 5))
-    code, said = _wait(
-        vault_command("backup", "--as-root", source, "--limit-upload", "6000", "--stop-at", moment)
+    in_an_hour = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 3600))
+    process = vault_command(
+        "backup", "--as-root", source, "--limit-upload", "20000", "--stop-at", in_an_hour, program=_LATE
     )
+    code, said = _wait(process)
     assert code == 130, said
     assert "window ended" in said
     stored = _data_bytes(location)
-    assert stored > 0
+    assert 20_000_000 < stored < 110_000_000
     summary = backup(open_repository(location, PASSWORD), [source], as_root=True)
     assert summary.data_added + stored < 122_000_000
 

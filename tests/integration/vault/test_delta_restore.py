@@ -88,7 +88,12 @@ def test_equal_subtrees_are_not_listed(
     restore(repo, first, target)
     listed: list[Any] = []
     real = os.listdir
-    monkeypatch.setattr(os, "listdir", lambda *place: listed.append(place) or real(*place))
+
+    def noting(*place: Any) -> Any:
+        listed.append(place)
+        return real(*place)
+
+    monkeypatch.setattr(os, "listdir", noting)
     summary = restore(repo, second, target, base=first)
     assert listed == []
     assert summary.subtrees_skipped >= 50

@@ -17,6 +17,7 @@ from migration_ops.vault.restore import restore
 from migration_ops.vault.snapshot import find_snapshot, list_snapshots
 from migration_ops.vault.tree import decode_tree, encode_tree
 from migration_ops.vault.verifier import verify
+from tests.integration.vault.conftest import Restic
 
 Describe = Callable[..., dict[str, tuple[object, ...]]]
 
@@ -42,7 +43,7 @@ def test_holes_come_back_as_holes(repo: Repository, volume: Path, tmp_path: Path
 
 
 def test_restic_restores_our_snapshot(
-    repo: Repository, volume: Path, tmp_path: Path, describe: Describe, restic
+    repo: Repository, volume: Path, tmp_path: Path, describe: Describe, restic: Restic
 ) -> None:
     summary = backup(repo, [volume], as_root=True)
     restic.check()
@@ -57,7 +58,7 @@ def test_restic_restores_our_snapshot(
 
 
 def test_we_restore_restics_snapshot(
-    repo: Repository, volume: Path, tmp_path: Path, describe: Describe, restic
+    repo: Repository, volume: Path, tmp_path: Path, describe: Describe, restic: Restic
 ) -> None:
     if "0.14" in restic("version"):
         (volume / "broken link").unlink()
@@ -70,7 +71,9 @@ def test_we_restore_restics_snapshot(
     assert ours == theirs
 
 
-def test_restics_trees_are_encoded_again_byte_for_byte(repo: Repository, volume: Path, restic) -> None:
+def test_restics_trees_are_encoded_again_byte_for_byte(
+    repo: Repository, volume: Path, restic: Restic
+) -> None:
     if "0.14" in restic("version"):
         (volume / "broken link").unlink()  # it stored such targets with losses
     restic("backup", volume)
@@ -83,7 +86,7 @@ def test_restics_trees_are_encoded_again_byte_for_byte(repo: Repository, volume:
 
 
 def test_both_programs_store_the_same_nodes(
-    repo: Repository, volume: Path, restic, monkeypatch: pytest.MonkeyPatch
+    repo: Repository, volume: Path, restic: Restic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (volume / "folder/hard link of large").unlink()  # its chunks are cut elsewhere
     if "0.14" in restic("version"):
@@ -111,7 +114,7 @@ def _nodes(repo: Repository, snapshot: str) -> dict[bytes, bytes]:
     return found
 
 
-def test_restic_takes_our_snapshot_as_parent(repo: Repository, volume: Path, restic) -> None:
+def test_restic_takes_our_snapshot_as_parent(repo: Repository, volume: Path, restic: Restic) -> None:
     backup(repo, [volume], hostname="one")
     said = restic("backup", "--host", "one", volume)
     assert "using parent snapshot" in said
@@ -119,7 +122,7 @@ def test_restic_takes_our_snapshot_as_parent(repo: Repository, volume: Path, res
     restic.check()
 
 
-def test_restics_snapshot_is_our_parent(repo: Repository, volume: Path, restic) -> None:
+def test_restics_snapshot_is_our_parent(repo: Repository, volume: Path, restic: Restic) -> None:
     restic("backup", "--host", "one", volume)
     summary = backup(repo, [volume], hostname="one")
     assert summary.parent is not None

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -176,7 +177,7 @@ print(len(index), spent, (peak() - before) / 1024)
     assert float(megabytes) < 90
 
 
-def test_a_pack_header_comes_back(tmp_path) -> None:
+def test_a_pack_header_comes_back(tmp_path: Path) -> None:
     blobs = [
         PackedBlob(BlobType.DATA, os.urandom(32), 0, 100, 0),
         PackedBlob(BlobType.TREE, os.urandom(32), 100, 50, 400),
