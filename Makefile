@@ -37,9 +37,9 @@ test-long: env ## all of `test`, with the long fault-injection runs
 	@$(PY) -m tests.phases long
 
 bench: env ## benchmarks against restic, borg and kubectl, as tables with ratios (long; starts the lab)
+	@$(PY) -m tests.lab up
 	@$(PY) -m tests.bench
 	@$(PY) -m tests.bench.transform
-	@$(PY) -m tests.lab up
 	@$(PY) -m tests.bench.cluster --kubeconfig "$$($(PY) -c 'from tests.lab import Lab; print(Lab().target.kubeconfig)')"
 	@$(PY) -m tests.bench.downtime
 

@@ -27,7 +27,8 @@ def _text(rng: random.Random, size: int) -> bytes:
             rng.randrange(10**6),
             rng.getrandbits(64),
         )
-        line += b'"level":"%b","message":"%b %b %b","n":%d}\n' % (*rng.choices(_WORDS, k=4), number)
+        level, subject, verb, thing = rng.choices(_WORDS, k=4)
+        line += b'"level":"%b","message":"%b %b %b","n":%d}\n' % (level, subject, verb, thing, number)
         lines.append(line)
         length += len(line)
         number += 1

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import resource
 import statistics
 import subprocess
-import time
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,18 @@ class Measurement:
     memory: int
 
 
+# A small process between this one and the program: peak memory is handed down to what a process starts.
+_STARTER = """
+import os, sys, time
+began = time.monotonic()
+child = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(child, 0)
+figures = time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+os.write(int(sys.argv[1]), repr(figures).encode())
+sys.exit(os.waitstatus_to_exitcode(status) != 0)
+"""
+
+
 def run(
     command: Sequence[str | Path], environment: Mapping[str, str], cwd: Path | None = None
 ) -> Measurement:
@@ -31,20 +44,25 @@ def run(
 
     :raises RuntimeError: if it fails, with what it said.
     """
-    started = time.monotonic()
-    process = subprocess.Popen(
-        [*map(str, command)], env={**os.environ, **environment}, cwd=cwd,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    assert process.stdout is not None
-    said = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.monotonic() - started
-    process.stdout.close()
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(map(str, command))} failed: {said.decode()[-2000:]}")
-    return Measurement(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    reader, writer = os.pipe()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _STARTER, str(writer), *map(str, command)],
+            env={**_own_environment(), **environment}, cwd=cwd, pass_fds=(writer,), check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(map(str, command))} failed: {done.stdout.decode()[-2000:]}")
+        wall, cpu, memory = ast.literal_eval(os.read(reader, 1000).decode())
+    finally:
+        os.close(reader)
+        os.close(writer)
+    return Measurement(wall, cpu, memory)
+
+
+def _own_environment() -> dict[str, str]:
+    """This process's, in which Python programs keep their byte code, as they do where they are installed."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def median(measurements: Sequence[Measurement]) -> Measurement:

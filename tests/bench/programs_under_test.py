@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.bench.measure import Measurement, run
+from tests.bench.bucket import Bucket
+from tests.bench.measure import Measurement, run, stored_bytes
 
 _PASSWORD = "bench"
 
@@ -17,9 +19,14 @@ class Ours:
 
     name = "ours"
 
-    def __init__(self, folder: Path) -> None:
-        self.repository = folder / "repository-ours"
+    def __init__(self, folder: Path, bucket: Bucket | None = None) -> None:
+        self.repository = folder / f"repository-{self.name}"
+        self._kept = folder / f"kept-{self.name}"
+        self._bucket = bucket
+        self._kept_keys: dict[str, int] = {}
         self._environment = {"RESTIC_PASSWORD": _PASSWORD, "RESTIC_REPOSITORY": str(self.repository)}
+        if bucket is not None:
+            self._environment |= {**bucket.environment, "RESTIC_REPOSITORY": bucket.location(self.name)}
         self._program = Path(sys.executable).with_name("migration-ops")
 
     def _run(self, *arguments: str | Path, cwd: Path | None = None) -> Measurement:
@@ -27,8 +34,38 @@ class Ours:
 
     def init(self) -> None:
         """Make an empty repository."""
-        shutil.rmtree(self.repository, ignore_errors=True)
+        self._clear()
         self._run("init")
+
+    def _clear(self) -> None:
+        if self._bucket is None:
+            shutil.rmtree(self.repository, ignore_errors=True)
+        else:
+            self._bucket.remove(self.name, keep=())
+
+    def keep(self) -> None:
+        """Remember the repository as it is."""
+        if self._bucket is None:
+            shutil.copytree(self.repository, self._kept)
+        else:
+            self._kept_keys = self._bucket.keys(self.name)
+
+    def reset(self) -> None:
+        """Bring it back to that."""
+        if self._bucket is None:
+            shutil.rmtree(self.repository)
+            shutil.copytree(self._kept, self.repository)
+        else:
+            self._bucket.remove(self.name, keep=self._kept_keys)
+
+    def forget_kept(self) -> None:
+        """Free what `keep` took."""
+        shutil.rmtree(self._kept, ignore_errors=True)
+
+    def stored_bytes(self) -> int:
+        """Bytes that the repository takes."""
+        keys = self._bucket.keys(self.name) if self._bucket is not None else None
+        return sum(keys.values()) if keys is not None else stored_bytes(self.repository)
 
     def backup(self, source: Path) -> Measurement:
         """Back up a folder."""
@@ -61,13 +98,9 @@ class Restic(Ours):
 
     name = "restic"
 
-    def __init__(self, folder: Path, program: Path) -> None:
-        super().__init__(folder)
-        self.repository = folder / "repository-restic"
-        self._environment |= {
-            "RESTIC_REPOSITORY": str(self.repository),
-            "RESTIC_CACHE_DIR": str(folder / "restic-cache"),
-        }
+    def __init__(self, folder: Path, program: Path, bucket: Bucket | None = None) -> None:
+        super().__init__(folder, bucket)
+        self._environment["RESTIC_CACHE_DIR"] = str(folder / "restic-cache")
         self._program = program
 
     def _run(self, *arguments: str | Path, cwd: Path | None = None) -> Measurement:
@@ -102,11 +135,13 @@ class Borg:
 
     name = "borg"
 
-    def __init__(self, folder: Path, program: Path) -> None:
+    def __init__(self, folder: Path, program: Sequence[str], environment: Mapping[str, str]) -> None:
         self.repository = folder / "repository-borg"
+        self._kept = folder / "kept-borg"
         self._program = program
         self._count = 0
         self._environment = {
+            **environment,
             "BORG_PASSPHRASE": _PASSWORD,
             "BORG_REPO": str(self.repository),
             "BORG_BASE_DIR": str(folder / "borg-home"),
@@ -116,13 +151,30 @@ class Borg:
     def init(self) -> None:
         """Make an empty repository."""
         shutil.rmtree(self.repository, ignore_errors=True)
-        run([self._program, "init", "--encryption", "repokey"], self._environment)
+        run([*self._program, "init", "--encryption", "repokey"], self._environment)
+
+    def keep(self) -> None:
+        """Remember the repository as it is."""
+        shutil.copytree(self.repository, self._kept)
+
+    def reset(self) -> None:
+        """Bring it back to that."""
+        shutil.rmtree(self.repository)
+        shutil.copytree(self._kept, self.repository)
+
+    def forget_kept(self) -> None:
+        """Free what `keep` took."""
+        shutil.rmtree(self._kept, ignore_errors=True)
+
+    def stored_bytes(self) -> int:
+        """Bytes that the repository takes."""
+        return stored_bytes(self.repository)
 
     def backup(self, source: Path) -> Measurement:
         """Back up a folder."""
         self._count += 1
         return run(
-            [self._program, "create", "--compression", "zstd,3", f"::{self._count:03d}", source],
+            [*self._program, "create", "--compression", "zstd,3", f"::{self._count:03d}", source],
             self._environment,
         )
 
@@ -134,4 +186,4 @@ class Borg:
         """Restore into an empty folder."""
         del source
         target.mkdir(parents=True, exist_ok=True)
-        return run([self._program, "extract", f"::{snapshot}"], self._environment, target)
+        return run([*self._program, "extract", f"::{snapshot}"], self._environment, target)
