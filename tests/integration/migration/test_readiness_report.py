@@ -141,7 +141,9 @@ def about(report: ReadinessReport, name: str) -> dict[str, str]:
 
 
 def test_both_clusters_are_read_and_all_checks_run(report: ReadinessReport) -> None:
-    assert {"identity", "permissions", "storage", "dry run", "existing objects", "probes"} <= set(report.checked)
+    assert {"identity", "permissions", "storage", "dry run", "existing objects", "probes"} <= set(
+        report.checked
+    )
     assert len(set(report.checked)) == len(report.checked) >= 37
     assert not [one for one in report.findings if one.check in {"permissions", "clock"}]
 
