@@ -38,11 +38,13 @@ class Backend(Protocol):
     """Storage of one repository. Every method may be called from several threads at once.
 
     A file is visible under its name completely or not at all, and durable when ``save`` has returned.
+    `read_ahead` is how many bytes are worth reading to save a request; 0 where requests cost nothing.
     Errors are :class:`~migration_ops.vault.errors.StorageError` and its subclasses.
     """
 
     location: str
     connections: int
+    read_ahead: int
 
     def create(self) -> None:
         """Prepare the place for a new repository (folders; a bucket must exist)."""

@@ -41,6 +41,7 @@ class LocalBackend:
     def __init__(self, root: str) -> None:
         self.location = root
         self.connections = 2
+        self.read_ahead = 0
         self._root = Path(root)
         self._file_mode = 0o400
         self._folder_mode = 0o700

@@ -65,6 +65,7 @@ class S3Backend:
     def __init__(self, location: S3Location, settings: StoreSettings) -> None:
         self.location = "/".join(filter(None, (f"s3:{location.endpoint}", location.bucket, location.prefix)))
         self.connections = settings.connections
+        self.read_ahead = 1 << 20
         self._bucket = location.bucket
         self._retry_seconds = settings.retry_seconds
         self._was_reached = False

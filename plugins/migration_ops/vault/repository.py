@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from migration_ops.vault.index import BlobPlace, Index, blob_id_of
 from migration_ops.vault.keys import KeyFile, add_key, find_key
 from migration_ops.vault.location import StoreSettings
 from migration_ops.vault.pack import BlobType, PackedBlob
+from migration_ops.vault.tree_window import TreeWindows
 
 _COMPRESSED = b"\x02"
 
@@ -37,6 +39,7 @@ class Repository:
         self._index_names: set[str] = set()
         self._index_may_be_old = False
         self._index_lock = threading.Lock()
+        self._tree_windows = TreeWindows(backend)
 
     @property
     def location(self) -> str:
@@ -194,7 +197,17 @@ class Repository:
         ) from failure
 
     def load_tree(self, tree_id: bytes) -> bytes:
-        """Read a tree's JSON."""
+        """Read a tree's JSON.
+
+        :raises DamagedError: if no good copy is there.
+        """
+        place = next(iter(self.index.find_all(BlobType.TREE, tree_id)), None)
+        if place is not None and self.backend.read_ahead:
+            blob = place.blob
+            # What is damaged or gone is read again below, for itself.
+            with contextlib.suppress(DamagedError, ObjectMissing):
+                sealed = self._tree_windows.read(place.pack.hex(), blob.offset, blob.length)
+                return bytes(self.open_blob(blob, sealed))
         return bytes(self.load_blob(BlobType.TREE, tree_id))
 
     def close(self) -> None:

@@ -159,6 +159,21 @@ def test_a_volume_goes_through_s3_and_restic_agrees(
     assert check(open_repository(location, PASSWORD, settings), read_data="100%").errors == ()
 
 
+def test_trees_are_read_with_few_requests(
+    proxy: FaultProxy, through_proxy: str, settings: StoreSettings, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    for number in range(60):
+        (source / f"folder {number}").mkdir(parents=True)
+        (source / f"folder {number}/file").write_text(str(number))
+    backup(open_repository(through_proxy, PASSWORD, settings), [source], as_root=True)
+    repo = open_repository(through_proxy, PASSWORD, settings)
+    before = proxy.counts["GET"]
+    restore(repo, "latest", tmp_path / "target")
+    assert verify(repo, "latest", tmp_path / "target").differences == 0
+    assert proxy.counts["GET"] - before < 20  # a request for each folder's tree would be 120
+
+
 def test_an_untrusted_certificate_is_refused_at_once(s3: Any, bucket: str, settings: StoreSettings) -> None:
     started = time.monotonic()
     with pytest.raises(StorageError, match="CA"):
