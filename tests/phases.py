@@ -2,7 +2,9 @@
 
 Each phase is announced, timed and counted. A failed phase does not stop the later ones, so that one
 run shows all there is to mend. The lab is started once, before the first phase that needs it, and is
-stopped at the end if it did not run before.
+stopped at the end if it did not run before. In `all`, the end-to-end tests, which mostly wait, run beside
+the phases after the lab's start and are printed when they ended; in `long` they stop the lab's parts, so
+they run alone.
 """
 
 from __future__ import annotations
@@ -11,10 +13,12 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -58,8 +62,9 @@ LINT = Phase(
 TYPES = Phase("types", (tool("mypy"),))
 UNIT = Phase("unit", (pytest("tests/unit", "-n", "2", "--dist", "worksteal"),))
 INTEGRATION = Phase("integration", (pytest("tests/integration", "-n", "2", "--dist", "loadfile"),))
-E2E = Phase("e2e", (pytest("tests/e2e", "-s"),))
+E2E = Phase("e2e", (pytest("tests/e2e", "-s", "--timeout=1200"),))
 
+SIGN_OF_LIFE_SECONDS = 10
 PLANS = {
     "lint": (LINT,),
     "types": (TYPES,),
@@ -69,15 +74,20 @@ PLANS = {
 }
 
 
-def run_phase(phase: Phase, environment: dict[str, str]) -> Outcome:
-    """Run a phase's commands, all of them, and count what pytest ran."""
+def run_phase(phase: Phase, environment: dict[str, str], output: IO[bytes] | None = None) -> Outcome:
+    """Run a phase's commands, all of them, and count what pytest ran.
+
+    :param output: where their output goes; this process's own without one.
+    """
     outcome = Outcome(phase.name)
     started = time.monotonic()
     for command in phase.commands:
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "junit.xml"
             extra = (f"--junitxml={report}",) if "pytest" in command else ()
-            status = subprocess.run([*command, *extra], cwd=ROOT, env=environment, check=False).returncode
+            status = subprocess.run(
+                [*command, *extra], cwd=ROOT, env=environment, check=False, stdout=output, stderr=output
+            ).returncode
             outcome.ok &= status == 0
             if report.exists():
                 count(report, outcome)
@@ -98,6 +108,38 @@ def count(report: Path, outcome: Outcome) -> None:
             outcome.passed += 1
 
 
+class PhaseBeside:
+    """A phase that runs while others do; its output is kept and printed when it ended."""
+
+    def __init__(self, phase: Phase, environment: dict[str, str]) -> None:
+        self.phase = phase
+        self.log = tempfile.NamedTemporaryFile(prefix="migration-ops-phase-", suffix=".log")  # noqa: SIM115
+        self.outcome = Outcome(phase.name, ok=False)
+        self._thread = threading.Thread(target=self._run, args=(environment,))
+        self._thread.start()
+
+    def _run(self, environment: dict[str, str]) -> None:
+        self.outcome = run_phase(self.phase, environment, self.log)
+
+    def join(self) -> None:
+        """Wait for its end."""
+        self._thread.join()
+
+    def wait(self) -> Outcome:
+        """Wait for its end, with a sign of life now and then, and print what it printed."""
+        while self._thread.is_alive():
+            self._thread.join(SIGN_OF_LIFE_SECONDS)
+            if self._thread.is_alive():
+                print(f"   {self.phase.name} goes on: {self._last_line()}", flush=True)
+        sys.stdout.write(Path(self.log.name).read_text(encoding="utf-8", errors="replace"))
+        self.log.close()
+        return self.outcome
+
+    def _last_line(self) -> str:
+        lines = Path(self.log.name).read_text(encoding="utf-8", errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
 def run(plan: str) -> int:
     """Run all phases of `plan`; the exit status is 0 if every one succeeded."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -105,18 +147,26 @@ def run(plan: str) -> int:
         environment["MIGRATION_OPS_LONG_TESTS"] = "1"
     phases = PLANS[plan]
     lab = LabKeeper(wanted=any(phase in (INTEGRATION, E2E) for phase in phases))
+    beside: PhaseBeside | None = None
     outcomes = []
     try:
         for number, phase in enumerate(phases, start=1):
-            if phase is INTEGRATION:
+            if phase is UNIT:
                 lab.start()
+                if plan == "all":
+                    print(
+                        f"\n== {len(phases)}/{len(phases)} {E2E.name} begins, beside the others", flush=True
+                    )
+                    beside = PhaseBeside(E2E, environment)
             print(f"\n== {number}/{len(phases)} {phase.name}", flush=True)
-            outcomes.append(run_phase(phase, environment))
+            outcomes.append(beside.wait() if phase is E2E and beside else run_phase(phase, environment))
             print(
                 f"== {phase.name}: {'ok' if outcomes[-1].ok else 'FAILED'}, {outcomes[-1].seconds:.0f} s",
                 flush=True,
             )
     finally:
+        if beside:
+            beside.join()
         lab.stop()
     return summarise(outcomes)
 
