@@ -10,6 +10,8 @@ import ipaddress
 import json
 import re
 import socket
+import uuid
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -84,9 +86,17 @@ class Instance:
     def save(self) -> None:
         """Write the record, whole or not at all."""
         self.run.mkdir(parents=True, exist_ok=True)
-        half = self.run / "instance.json.half"
+        half = self.run / f".instance.{uuid.uuid4().hex}.half"
         half.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
         half.rename(self.run / "instance.json")
+
+    def add_made_folders(self, folders: Iterable[str]) -> None:
+        """Record mount points to be removed at the end, beside what other processes recorded meanwhile."""
+        with file_lock(RUN_ROOT / ".records.lock"):
+            recorded = load_instance(self.name)
+            known = recorded.made_folders if recorded else []
+            self.made_folders = list(dict.fromkeys([*known, *self.made_folders, *folders]))
+            self.save()
 
 
 def check_name(name: str) -> str:
@@ -102,12 +112,12 @@ def check_name(name: str) -> str:
 
 
 def load_instance(name: str) -> Instance | None:
-    """Return the record of a lab that was started and not yet taken down."""
+    """Return the record of a lab that was started and not yet taken down; a damaged one counts as lost."""
     try:
         return Instance(
             **json.loads((RUN_ROOT / check_name(name) / "instance.json").read_text(encoding="utf-8"))
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError, TypeError):
         return None
 
 

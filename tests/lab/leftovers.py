@@ -64,8 +64,7 @@ def _give_up_mount_points(instance: Instance) -> None:
     for path in RUN_ROOT.glob("*/instance.json"):
         other = load_instance(path.parent.name)
         if other and other.name != instance.name:
-            other.made_folders = sorted({*other.made_folders, *instance.made_folders})
-            other.save()
+            other.add_made_folders(instance.made_folders)
             return
     node.remove_mount_points(instance.made_folders)
 

@@ -40,9 +40,8 @@ def make_mount_points(layout: Layout) -> None:
     for where, seen in private_folders(layout).items():
         seen.mkdir(parents=True, exist_ok=True)
         if not Path(where).exists():
-            instance.made_folders.append(where)
-            instance.save()
-            Path(where).mkdir(parents=True)
+            instance.add_made_folders([where])
+            Path(where).mkdir(parents=True, exist_ok=True)
 
 
 def holder_command(layout: Layout, binaries: Path) -> list[str]:
