@@ -54,7 +54,8 @@ def approval(plan: str, context: Mapping[str, Any]) -> Message:
     """A question that waits for people."""
     task = context["task"]
     timeout = getattr(task, "response_timeout", None)
-    silence = f"\n\nWithout an answer within {timeout} the answer is no." if timeout else ""
+    silent = " or ".join(getattr(task, "defaults", None) or ["no"])
+    silence = f"\n\nWithout an answer within {timeout} the answer is: {silent}." if timeout else ""
     title = str(getattr(task, "subject", None) or f"{task.task_id} waits for an answer")
     body = f"{getattr(task, 'body', None) or ''}{silence}".strip()
     url = f"{run_url(context, task.task_id)}/required_actions"

@@ -139,13 +139,18 @@ def test_a_failed_run_names_its_last_task(plan_that_tells, mails):
 
 def test_a_question_is_told_with_its_facts_and_where_to_answer(plan_that_tells, posts):
     task = SimpleNamespace(
-        task_id="approve", subject="Stop shop?", body="**40 s** of downtime", response_timeout="4:00:00"
+        task_id="finish",
+        subject="Finish shop?",
+        body="**40 s** of downtime",
+        response_timeout="4:00:00",
+        defaults=["Leave as it is"],
     )
     PlanNotifier(plan_that_tells(by_http()), "approval").notify({**CONTEXT, "task": task})
     (post,) = posts
-    assert post["title"] == "Stop shop?"
+    assert post["title"] == "Finish shop?"
     assert "**40 s** of downtime" in post["text"]
-    assert post["url"].endswith("/tasks/approve/required_actions")
+    assert "Without an answer within 4:00:00 the answer is: Leave as it is." in post["text"]
+    assert post["url"].endswith("/tasks/finish/required_actions")
 
 
 def test_a_late_backup_is_told_from_the_triggerer(plan_that_tells, mails, posts):
