@@ -76,11 +76,14 @@ def add_tree(
                 tar.add(path, inside, recursive=False)
 
 
-def add_plain(tar: tarfile.TarFile, path: Path, inside: str) -> None:
-    """Add a file or folder as root's, with a fixed time, so that the same content gives the same layer."""
+def add_plain(tar: tarfile.TarFile, path: Path, inside: str, *, byte_code: bool = False) -> None:
+    """Add a file or folder as root's, with a fixed time, so that the same content gives the same layer.
+
+    :param byte_code: whether Python's compiled modules come along.
+    """
 
     def plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-        if "__pycache__" in member.name:
+        if "__pycache__" in member.name and not byte_code:
             return None
         member.uid = member.gid = 0
         member.uname = member.gname = "root"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tarfile
 import tomllib
@@ -43,16 +44,25 @@ def mover_image(progress: Progress, log: Path) -> Path:
             f"Metadata-Version: 2.1\nName: migration-ops\nVersion: {version}\n", encoding="utf-8"
         )
 
+        modules = folder / "migration_ops"
+        modules.mkdir()
+        for part in parts:
+            if part.is_dir():
+                shutil.copytree(part, modules / part.name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(part, modules)
+        _compile(modules, f"/{SITE}/migration_ops", log)
+
         def fill(tar: tarfile.TarFile) -> None:
-            for part in parts:
-                add_plain(tar, part, f"{SITE}/migration_ops/{part.name}")
+            add_plain(tar, modules, f"{SITE}/migration_ops", byte_code=True)
             add_plain(tar, metadata, f"{SITE}/migration_ops-{version}.dist-info/METADATA")
             add_plain(tar, program, "usr/local/bin/migration-ops")
 
         own = write_layer(folder / "layer.tar", fill)
+        shutil.rmtree(modules)
         write_image(folder, MOVER_IMAGE, [base, libraries, own], RECIPE.oci_config())
 
-    key = fingerprint(base.digest, libraries.digest, PROGRAM, version, *content)
+    key = fingerprint(base.digest, libraries.digest, PROGRAM, version, "byte code", *content)
     return build_once("images", f"mover-{key}", build) / "image.json"
 
 
@@ -86,10 +96,15 @@ def _libraries_layer(progress: Progress, log: Path) -> Layer:
         ]
         with progress.step("installing the mover's locked dependencies"):
             run_tool(command, log=log)
-            compiler = [sys.executable, "-m", "compileall", "-q", "-j0", "--invalidation-mode=unchecked-hash"]
-            if sys.version_info[:2] == (3, 11):  # byte code of another version would only take space
-                run_tool([*compiler, "-s", str(target), "-p", f"/{SITE}", str(target)], log=log)
+            _compile(target, f"/{SITE}", log)
             write_layer(folder / "layer.tar", lambda tar: add_tree(tar, target, prefix=SITE))
 
     key = fingerprint(lock.read_text(encoding="utf-8"), PYTHON)
     return read_layer(build_once("layers", f"mover-{key}", build) / "layer.tar")
+
+
+def _compile(folder: Path, inside: str, log: Path) -> None:
+    """Compile a folder's modules, as `pip install` would in the image: movers start often."""
+    compiler = [sys.executable, "-m", "compileall", "-q", "-j0", "--invalidation-mode=unchecked-hash"]
+    if sys.version_info[:2] == (3, 11):  # byte code of another version would only take space
+        run_tool([*compiler, "-s", str(folder), "-p", inside, str(folder)], log=log)
