@@ -47,9 +47,11 @@ MINUTE = timedelta(minutes=1)
 SIZE = 700 * 2**20
 PROGRAM = f"""
 import os, time
-with open("/data/blob", "wb") as file:
-    for _ in range({SIZE} // 2**20):
-        file.write(os.urandom(2**20))
+if not os.path.exists("/data/blob"):  # a container that is started again must not change it
+    with open("/data/unfinished", "wb") as file:
+        for _ in range({SIZE} // 2**20):
+            file.write(os.urandom(2**20))
+    os.rename("/data/unfinished", "/data/blob")
 while True:
     with open("/data/log", "ab") as file:
         file.write(os.urandom(2**16))
