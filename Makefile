@@ -19,8 +19,8 @@ $(STAMP): requirements-dev.lock pyproject.toml .ci/make-env
 	@touch $@
 
 demo: ## run a whole migration between two real clusters, and leave Airflow's UI running
-	@.ci/make-env --check
 	@if command -v python3 >/dev/null; then python3 -B -m tests.demo.preflight; fi
+	@.ci/make-env --check
 	@$(MAKE) --no-print-directory env
 	@$(PY) -m tests.demo up
 

@@ -85,14 +85,24 @@ def run_phase(phase: Phase, environment: dict[str, str], output: IO[bytes] | Non
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "junit.xml"
             extra = (f"--junitxml={report}",) if "pytest" in command else ()
-            status = subprocess.run(
-                [*command, *extra], cwd=ROOT, env=environment, check=False, stdout=output, stderr=output
-            ).returncode
+            process = subprocess.Popen(
+                [*command, *extra], cwd=ROOT, env=environment, stdout=output, stderr=output
+            )
+            status = wait_aloud(process, phase.name) if not extra else process.wait()
             outcome.ok &= status == 0
             if report.exists():
                 count(report, outcome)
     outcome.seconds = time.monotonic() - started
     return outcome
+
+
+def wait_aloud(process: subprocess.Popen[bytes], name: str) -> int:
+    """Wait for a program that is silent until its end, with a sign of life now and then; its exit status."""
+    while True:
+        try:
+            return process.wait(SIGN_OF_LIFE_SECONDS)
+        except subprocess.TimeoutExpired:
+            print(f"   {name} goes on", flush=True)
 
 
 def count(report: Path, outcome: Outcome) -> None:

@@ -107,6 +107,7 @@ class Cluster:
         :param on_wait: see the class.
         :raises KubeconfigError: when the kubeconfig cannot be used.
         """
+        import yaml
         from kubernetes import client, config
 
         settings = client.Configuration()
@@ -129,11 +130,13 @@ class Cluster:
             KeyError,
             AttributeError,
             RecursionError,
+            yaml.YAMLError,
         ) as error:
-            message = (
-                f"kubeconfig {kubeconfig if not isinstance(kubeconfig, Mapping) else '(inline)'}: {error}"
-            )
-            raise KubeconfigError(message) from error
+            named = "(inline)" if isinstance(kubeconfig, Mapping) else kubeconfig
+            reason = " ".join(str(error).split())
+            if not isinstance(error, (config.ConfigException, OSError)):
+                reason = f"isn't a kubeconfig as kubectl writes it ({reason})"
+            raise KubeconfigError(f"kubeconfig {named}: {reason}") from error
         require_credentials(kubeconfig, context, settings)
         return cls(
             client.ApiClient(settings), name or context or where, retry_seconds=retry_seconds, on_wait=on_wait

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from migration_ops.migration.cli_checks import finite, tell_waits, writable
+
 if TYPE_CHECKING:
     from migration_ops.cluster import Cluster
     from migration_ops.cluster.grants import Grant, Side
@@ -62,12 +64,20 @@ def manifests(side: Side, kubeconfig: Path | None, context: str | None) -> None:
 )
 @click.option("--context", default=None, help="Context of the kubeconfig; its current one when left out.")
 @_PLAN
-@click.option("--hours", default=720.0, show_default=True, help="How long the account's token holds.")
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0.25, max=87600),
+    callback=finite,
+    default=720.0,
+    show_default=True,
+    help="How long the account's token holds.",
+)
 @click.option("--exact", is_flag=True, help="Name each kind that may be read (source only).")
 @click.option(
     "--output",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
+    callback=writable,
     help="File for the kubeconfig.",
 )
 def kubeconfig(  # noqa: PLR0917 - click passes options by name
@@ -106,7 +116,7 @@ def kubeconfig(  # noqa: PLR0917 - click passes options by name
 def _reach(kubeconfig: Path, context: str | None) -> Cluster:
     from migration_ops.cluster import Cluster
 
-    return Cluster.from_kubeconfig(kubeconfig, context)
+    return Cluster.from_kubeconfig(kubeconfig, context, on_wait=tell_waits("account"))
 
 
 def _exact(cluster: Cluster) -> list[Grant]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from migration_ops.migration.cli_checks import tell_waits, time_zone, writable
 from migration_ops.migration.errors import PlanError
 from migration_ops.migration.plan_file import load_plan
 
@@ -38,10 +39,17 @@ def _label(_context: click.Context, _option: click.Parameter, value: str) -> str
 )
 @click.option("--protect-only", is_flag=True, help="No target: scheduled restore points only.")
 @click.option("--region", default="cn-hangzhou", show_default=True, help="Region of the target.")
-@click.option("--timezone", default="UTC", show_default=True, help="Time zone of the schedule.")
+@click.option(
+    "--timezone", default="UTC", show_default=True, callback=time_zone, help="Time zone of the schedule."
+)
 @click.option("--image", default=None, help="The mover's image, as both clusters pull it.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=None, help="File; stdout when left out."
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=writable,
+    default=None,
+    help="File; stdout when left out.",
 )
 def init(
     *,
@@ -69,12 +77,13 @@ def init(
     options = DraftOptions(name=name, region=region, timezone=timezone, protect_only=protect_only)
     if image:
         options = DraftOptions(**{**options.__dict__, "image": image})
+    tell = tell_waits("plan init")
     try:
-        with Cluster.from_kubeconfig(kubeconfig, context) as source:
+        with Cluster.from_kubeconfig(kubeconfig, context, on_wait=tell) as source:
             facts = look_at(source, namespaces)
         target = None
         if target_kubeconfig and not protect_only:
-            with Cluster.from_kubeconfig(target_kubeconfig) as cluster:
+            with Cluster.from_kubeconfig(target_kubeconfig, on_wait=tell) as cluster:
                 target = look_at(cluster)
     except ClusterError as error:
         raise click.ClickException(str(error)) from None

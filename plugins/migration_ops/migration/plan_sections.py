@@ -262,7 +262,7 @@ class HttpProbe(Section):
         default=None, description="In the target; needed when the plan has several."
     )
     service: KubernetesName
-    port: int | str = 80
+    port: Annotated[int, Field(ge=1, le=65535)] | str = 80
     path: str = Field(default="/", pattern=r"^/")
     status: int = Field(default=200, ge=100, le=599)
     contains: str | None = Field(default=None, description="Text that the answer must contain.")

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+_LONGEST = timedelta(days=3653)
+_FASTEST = 2.0**50
 _DURATION = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
 _RATE = r"^\d+(\.\d+)?(B|KiB|MiB|GiB|KB|MB|GB)/s$"
 
@@ -24,7 +26,10 @@ def parse_duration(text: Any) -> Any:
     if not re.match(_DURATION, text):
         raise ValueError(f"{text!r} is not a duration; write for example 60s, 15m, 4h or 1h30m")
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
-    return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in parts))
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if seconds > _LONGEST.total_seconds():
+        raise ValueError(f"{text!r} is longer than ten years; write for example 60s, 15m, 4h or 1h30m")
+    return timedelta(seconds=seconds)
 
 
 def duration_text(duration: timedelta) -> str:
@@ -43,7 +48,10 @@ def parse_rate(text: Any) -> Any:
     match = re.match(r"^(\d+(?:\.\d+)?)(\w+)/s$", text)
     if not match or match[2] not in _BYTES:
         raise ValueError(f"{text!r} is not a rate; write for example 50MiB/s")
-    return int(float(match[1]) * _BYTES[match[2]])
+    rate = float(match[1]) * _BYTES[match[2]]
+    if rate > _FASTEST:
+        raise ValueError(f"{text!r} is more than any network carries; write for example 50MiB/s")
+    return int(rate)
 
 
 def _positive(duration: timedelta) -> timedelta:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from migration_ops.migration.cli_checks import finite, tell_waits
 from migration_ops.migration.errors import MigrationError, PlanError
 from migration_ops.migration.plan_file import load_plan
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     "--wait",
     "wait_seconds",
     type=click.FloatRange(min=0),
+    callback=finite,
     default=150,
     show_default=True,
     metavar="SECONDS",
@@ -65,7 +67,7 @@ def resume(
         plan = load_plan(plan_path)
         journal = _journal(plan, repo, password_file) if repo else None
         source = Cluster.from_kubeconfig(
-            kubeconfig, context, retry_seconds=wait_seconds, on_wait=_say_waiting
+            kubeconfig, context, retry_seconds=wait_seconds, on_wait=tell_waits("resume")
         )
         client = config.new_client_from_config(str(kubeconfig), context, persist_config=False)
         result = resume_source(plan, source, client, journal=journal, say=click.echo)
@@ -79,10 +81,6 @@ def resume(
     for reference in result.resumed:
         click.echo(f"resumed {reference}")
     click.echo(f"plan {plan.name}: {len(result.resumed)} workloads resumed")
-
-
-def _say_waiting(text: str) -> None:
-    click.echo(f"migration-ops resume: {text}", err=True)
 
 
 def _journal(plan: Plan, repo: str, password_file: Path | None) -> Journal:

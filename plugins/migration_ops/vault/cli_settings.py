@@ -68,6 +68,8 @@ class Session:
                 return Path(file).read_text().rstrip("\r\n")
             except OSError as error:
                 raise UsageError(f"cannot read the password file {file}: {error.strerror}") from error
+            except UnicodeDecodeError as error:
+                raise UsageError(f"the password file {file} isn't UTF-8 text: {error.reason}") from error
         if sys.stdin.isatty():
             return str(click.prompt("password", hide_input=True, err=True))
         raise UsageError("no password given; use --password-file, RESTIC_PASSWORD or RESTIC_PASSWORD_FILE")
