@@ -120,13 +120,25 @@ def test_the_first_large_hole_begins_with_the_blob_that_restic_knows() -> None:
     assert list(zero_lengths(100, first=True)) == [100]
 
 
-def test_polynomials_are_irreducible_and_products_are_not() -> None:
+def test_polynomials_of_a_vault_are_irreducible() -> None:
     assert is_irreducible(0x3DA3358B4DC173)
     polynomial = random_polynomial()
     assert polynomial.bit_length() == 54
     assert is_irreducible(polynomial)
-    assert not is_irreducible(polynomial ^ 2 | 1 << 54)
-    assert not is_irreducible(0b101)  # (x + 1) squared
+
+
+@given(st.integers(2, (1 << 27) - 1), st.integers(2, (1 << 27) - 1))
+def test_products_of_polynomials_are_not_irreducible(first: int, second: int) -> None:
+    product = 0
+    for place in range(second.bit_length()):
+        product ^= (first << place) * (second >> place & 1)
+    assert not is_irreducible(product)
+
+
+def test_there_are_as_many_irreducible_polynomials_of_a_degree_as_gauss_counted() -> None:
+    """Over two elements, degrees 1 to 10: OEIS A001037."""
+    counts = [sum(is_irreducible(p) for p in range(1 << degree, 2 << degree)) for degree in range(1, 11)]
+    assert counts == [2, 1, 2, 3, 6, 9, 18, 30, 56, 99]
 
 
 @given(st.lists(st.binary(min_size=32, max_size=32), max_size=300))
