@@ -137,6 +137,7 @@ class Borg:
 
     def __init__(self, folder: Path, program: Sequence[str], environment: Mapping[str, str]) -> None:
         self.repository = folder / "repository-borg"
+        self._home = folder / "borg-home"
         self._kept = folder / "kept-borg"
         self._program = program
         self._count = 0
@@ -144,7 +145,7 @@ class Borg:
             **environment,
             "BORG_PASSPHRASE": _PASSWORD,
             "BORG_REPO": str(self.repository),
-            "BORG_BASE_DIR": str(folder / "borg-home"),
+            "BORG_BASE_DIR": str(self._home),
             "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes",
         }
 
@@ -154,13 +155,15 @@ class Borg:
         run([*self._program, "init", "--encryption", "repokey"], self._environment)
 
     def keep(self) -> None:
-        """Remember the repository as it is."""
-        shutil.copytree(self.repository, self._kept)
+        """Remember the repository, and what borg knows of it: it refuses one older than its cache."""
+        shutil.copytree(self.repository, self._kept / "repository")
+        shutil.copytree(self._home, self._kept / "home")
 
     def reset(self) -> None:
         """Bring it back to that."""
-        shutil.rmtree(self.repository)
-        shutil.copytree(self._kept, self.repository)
+        for kept, there in (("repository", self.repository), ("home", self._home)):
+            shutil.rmtree(there)
+            shutil.copytree(self._kept / kept, there)
 
     def forget_kept(self) -> None:
         """Free what `keep` took."""
