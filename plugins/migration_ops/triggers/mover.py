@@ -87,6 +87,7 @@ class MoverTrigger(BaseTrigger):
             except Exception as error:  # noqa: BLE001 - any failure to ask is treated alike: ask again, bounded
                 unreachable_since = unreachable_since or time.time()
                 self.log.warning("Can't ask about mover %s/%s: %s", self.namespace, self.name, error)
+                hook = AsyncClusterHook(conn_id=self.conn_id)  # credentials may have ended meanwhile
                 if time.time() - unreachable_since > _UNREACHABLE_SECONDS:
                     yield TriggerEvent({"phase": "unreachable", "reason": str(error)})
                     return

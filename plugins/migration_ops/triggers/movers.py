@@ -51,18 +51,14 @@ class MoversTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until there is something that the operator must know."""
-        from airflow.providers.common.compat.connection import get_async_connection
-
-        from migration_ops.hooks.cluster import ClusterHook
-
-        extras = (await get_async_connection(self.conn_id)).extra_dejson
-        hook = ClusterHook(self.conn_id, connection_extras=extras)
+        hook: ClusterHook | None = None
         began, answered = time.time(), time.time()
         told: dict[str, str] = {}
         while True:
             tell = time.time() - began > self.report_after_seconds
             event: dict[str, Any] | None = None
             try:
+                hook = hook or await self._hook()
                 phases, progress = await asyncio.to_thread(self._ask, hook, told, tell=tell)
                 answered = time.time()
                 if any(phase not in {"waiting", "running"} for phase in phases.values()):
@@ -71,6 +67,7 @@ class MoversTrigger(BaseTrigger):
                     event = {"phase": "progress", "progress": progress}
             except Exception as error:  # noqa: BLE001 - any failure to ask is treated alike: ask again, bounded
                 self.log.warning("Can't ask about the movers: %s", error)
+                hook = None  # credentials may have ended meanwhile
                 if time.time() - answered > _UNREACHABLE_SECONDS:
                     event = {"phase": "unreachable", "reason": str(error)}
             if event:
@@ -78,6 +75,15 @@ class MoversTrigger(BaseTrigger):
                 yield TriggerEvent(event)
                 return
             await asyncio.sleep(random.uniform(0.8, 1.2))  # noqa: S311 - only spreads the requests
+
+    async def _hook(self) -> ClusterHook:
+        """The connection as it is now; of an ACK cluster with a kubeconfig that holds."""
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        from migration_ops.hooks.cluster import ClusterHook
+
+        extras = (await get_async_connection(self.conn_id)).extra_dejson
+        return ClusterHook(self.conn_id, connection_extras=extras)
 
     def _ask(
         self, hook: ClusterHook, told: dict[str, str], *, tell: bool

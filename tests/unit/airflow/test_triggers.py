@@ -12,6 +12,7 @@ from airflow.triggers.base import TaskSuccessEvent
 from migration_ops.mover import Observation
 from migration_ops.triggers import mover as mover_module
 from migration_ops.triggers.mover import MoverTrigger
+from migration_ops.triggers.movers import MoversTrigger
 from migration_ops.triggers.readiness import ReadinessTrigger
 
 PROGRESS = {"message_type": "status", "percent_done": 0.5}
@@ -146,6 +147,50 @@ def test_a_failure_is_told_with_its_reason():
 def test_an_api_server_that_is_away_for_a_while_is_waited_for():
     event = event_of(trigger(), [OSError("refused"), OSError("refused"), Observation("succeeded")])
     assert event["phase"] == "succeeded"
+
+
+def test_a_refusal_is_answered_with_a_new_kubeconfig():
+    """A temporary kubeconfig may end while a mover works for hours."""
+    hooks = []
+
+    async def look(hook, progress):
+        hooks.append(hook)
+        if len(hooks) == 2:
+            raise PermissionError("401 Unauthorized")
+        return Observation("succeeded" if len(hooks) == 4 else "running"), progress
+
+    async def first():
+        waiting = trigger()
+        waiting._look = look
+        return (await anext(waiting.run())).payload
+
+    assert asyncio.run(first())["phase"] == "succeeded"
+    assert hooks[0] is hooks[1]
+    assert hooks[2] is hooks[3]
+    assert hooks[1] is not hooks[2]
+
+
+def test_a_refusal_about_several_movers_is_answered_with_a_new_kubeconfig():
+    made, asked = [], []
+
+    async def make():
+        made.append(object())
+        return made[-1]
+
+    def ask(hook, _told, *, tell):
+        asked.append(hook)
+        if len(asked) == 1:
+            raise PermissionError("401 Unauthorized")
+        return {"shop/data": "succeeded"}, {}
+
+    async def first():
+        waiting = MoversTrigger(conn_id="c", movers={}, deadline=time.time() + 60)
+        waiting._hook, waiting._ask = make, ask
+        return (await anext(waiting.run())).payload
+
+    assert asyncio.run(first()) == {"phase": "ended"}
+    assert asked == made
+    assert len(made) == 2
 
 
 def test_an_api_server_that_stays_away_ends_the_wait(monkeypatch):
