@@ -3,6 +3,9 @@
 Started by each new restore point (an Airflow asset), or by hand. Namespaces and claims are made as the
 plan's rules adapt them; no workload is. What a claim holds is written on it, so the next staging, and the
 cutover, move only what has changed since.
+
+Runs that a restore point has started begin, and start movers, only in the plan's windows (unless its
+`schedule.staging` is `at-once`); a mover that works at a window's end is left to finish.
 """
 
 from __future__ import annotations
@@ -12,14 +15,13 @@ from airflow.sdk import DAG, TriggerRule
 from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.restore import NoteStagedOperator
 from migration_ops.operators.runbook import restore_points, runbook
-from migration_ops.operators.steps import adapt_resources, move_volumes
+from migration_ops.operators.staging import stage_newest
 
 
 def stage(plan: Plan) -> DAG:
     """The DAG `PLAN.stage`."""
     with DAG(**runbook(plan, "stage", __doc__, schedule=[restore_points(plan)])) as dag:
-        adapt = adapt_resources(plan)
-        restore = move_volumes(plan, "stage", adapt.output, into="target")
+        restore = stage_newest(plan)
         NoteStagedOperator(
             task_id="staged",
             plan=plan.document(),

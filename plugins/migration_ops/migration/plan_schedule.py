@@ -127,6 +127,11 @@ class Schedule(Section):
     blackout: list[Blackout] = Field(
         default=[], max_length=500, description="Days without any: `2026-12-24`, or `first` and `last`."
     )
+    staging: Literal["in-windows", "at-once"] = Field(
+        default="in-windows",
+        description="When staging that a new restore point starts may begin a volume: in the windows only, or "
+        "at once, if load on target and vault doesn't matter.",
+    )
     deadline: Duration | None = Field(
         default=None, description="A backup that isn't done so long after its start is told as late."
     )

@@ -26,6 +26,8 @@ from migration_ops.operators.links import RunLink, VolumeLink, note_volume_link
 from migration_ops.triggers.mover import MoverTrigger
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.sdk import Context
 
     from migration_ops.hooks.cluster import ClusterHook
@@ -213,7 +215,7 @@ class VolumeOperator(MoverOperator):
     """
 
     operator_extra_links = (VolumeLink(), RunLink())
-    template_fields = ("volume",)
+    template_fields: Sequence[str] = ("volume",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"volume": "json"}
 
     def __init__(

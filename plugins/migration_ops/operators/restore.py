@@ -11,6 +11,8 @@ from migration_ops.operators.decision import asks_when_it_fails
 from migration_ops.triggers.readiness import ReadinessTrigger
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.sdk import Context
 
 _PATIENCE_SECONDS = 20.0
@@ -26,7 +28,7 @@ class AdaptResourcesOperator(MigrationOperator):
     :param point: the restore point's id; the newest one if it is empty.
     """
 
-    template_fields = ("point",)
+    template_fields: Sequence[str] = ("point",)
 
     def __init__(self, *, point: Any = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)

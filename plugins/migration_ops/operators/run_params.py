@@ -37,6 +37,18 @@ WINDOW = Param(
     title="Off-peak windows",
     description_md="Whether movers work only in the windows of the plan's `schedule`.",
 )
+STAGING_WINDOW = Param(
+    "auto",
+    type="string",
+    enum=["auto", "keep", "ignore"],
+    values_display={
+        "auto": "As the plan says: runs that a restore point has started keep to them, runs by hand don't",
+        "keep": "Keep to them: wait for the next one; a mover that has begun is left to finish",
+        "ignore": "Ignore them: work now, until it is done",
+    },
+    title="Off-peak windows",
+    description_md="Whether movers begin only in the windows of the plan's `schedule`.",
+)
 NAMESPACES = Param(
     [],
     type="array",
@@ -71,7 +83,7 @@ RULE_PARAMS = Param(
 
 _OF_VERB: dict[str, dict[str, Param]] = {
     "backup": {"kind": KIND, "window": WINDOW, "namespaces": NAMESPACES},
-    "stage": {"verification": VERIFICATION, "rule_params": RULE_PARAMS},
+    "stage": {"window": STAGING_WINDOW, "verification": VERIFICATION, "rule_params": RULE_PARAMS},
     "restore": {"verification": VERIFICATION, "rule_params": RULE_PARAMS},
     "rehearse": {"verification": VERIFICATION, "rule_params": RULE_PARAMS},
     "cutover": {"verification": VERIFICATION, "rule_params": RULE_PARAMS},

@@ -91,6 +91,7 @@ def test_questions_and_failures_are_told(dags):
 
 def test_trigger_forms_ask_what_makes_sense(dags):
     assert set(dags["shop.backup"].params) == {"kind", "window", "namespaces"}
+    assert set(dags["shop.stage"].params) == {"window", "verification", "rule_params"}
     assert {"verification", "rule_params"} <= set(dags["shop.cutover"].params)
     assert {"point", "verification", "rule_params"} <= set(dags["shop.restore"].params)
     for dag in dags.values():
