@@ -34,16 +34,16 @@ class StepElsewhere(MigrationOperator):
 class RestoreVolumeElsewhereOperator(StepElsewhere, RestoreVolumeOperator):
     """Makes one claim equal to its snapshot."""
 
-    template_fields = ("there", "volume")  # type: ignore[assignment]
+    template_fields = ("there", "volume")
 
 
 class WaitReadyElsewhereOperator(StepElsewhere, WaitReadyOperator):
     """Waits until the workloads are ready."""
 
-    template_fields = ("there", "adapted")  # type: ignore[assignment]
+    template_fields = ("there", "adapted")
 
 
 class VerifyElsewhereOperator(StepElsewhere, VerifyOperator):
     """Compares what is there with what was to be there, and asks the application."""
 
-    template_fields = ("there", "adapted", "volumes", "ready")  # type: ignore[assignment]
+    template_fields = ("there", "adapted", "volumes", "ready")
