@@ -40,10 +40,10 @@ class RestoreVolumeElsewhereOperator(StepElsewhere, RestoreVolumeOperator):
 class WaitReadyElsewhereOperator(StepElsewhere, WaitReadyOperator):
     """Waits until the workloads are ready."""
 
-    template_fields = ("there", "adapted")
+    template_fields = ("there", "adapted")  # type: ignore[assignment]
 
 
 class VerifyElsewhereOperator(StepElsewhere, VerifyOperator):
     """Compares what is there with what was to be there, and asks the application."""
 
-    template_fields = ("there", "adapted", "volumes", "ready")
+    template_fields = ("there", "adapted", "volumes", "ready")  # type: ignore[assignment]
