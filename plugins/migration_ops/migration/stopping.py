@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration_ops.cluster import QuiesceRecord, RollbackResult, capture, quiesce, resume, roll_back
 from migration_ops.migration.adaptation import selection
 from migration_ops.migration.errors import MigrationError
+from migration_ops.migration.events import RESUMED
 from migration_ops.migration.journal import QUIESCE_BEGUN
 from migration_ops.migration.plan_hooks import run_hooks
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from kubernetes.client import ApiClient
 
     from migration_ops.cluster import Claim, Cluster, ResumeResult
@@ -95,6 +98,22 @@ def resume_source(
         )
     run_hooks(plan, source, api_client, place="after", step="resume", namespaces=namespaces, say=say)
     return result
+
+
+def note_resumed(journal: Journal, workloads: Sequence[str], *, began: datetime, by: str) -> str | None:
+    """Write into the journal of the last cutover that its source runs again; returns that run.
+
+    Without this word backups would wait, and nothing be forgotten, for a cutover that nobody goes on with.
+    Nothing is written if no run of the journal stopped the source.
+
+    :param workloads: references of what was started.
+    :param by: who or what did it.
+    """
+    stopped = journal.last(QUIESCE_BEGUN)
+    if stopped is None:
+        return None
+    journal.write(stopped.run, RESUMED, began=began, data={"workloads": list(workloads), "by": by})
+    return stopped.run
 
 
 def undo_run(

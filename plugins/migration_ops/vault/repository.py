@@ -199,9 +199,14 @@ class Repository:
     def load_tree(self, tree_id: bytes) -> bytes:
         """Read a tree's JSON.
 
+        A tree that the index doesn't know may belong to a snapshot that somebody made after it was read.
+
         :raises DamagedError: if no good copy is there.
         """
         place = next(iter(self.index.find_all(BlobType.TREE, tree_id)), None)
+        if place is None:
+            self.expect_changes()
+            place = next(iter(self.index.find_all(BlobType.TREE, tree_id)), None)
         if place is not None and self.backend.read_ahead:
             blob = place.blob
             # What is damaged or gone is read again below, for itself.

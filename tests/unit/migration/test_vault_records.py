@@ -146,6 +146,14 @@ def test_a_journal_tells_a_run_in_the_order_of_its_events(repository):
     assert Journal(repository, "blog", "source").events() == []
 
 
+def test_a_journal_that_was_read_before_tells_also_what_another_process_wrote_since(repository):
+    ours, others = (Journal(one, "shop", "eks") for one in (repository, reopened(repository)))
+    ours.write("run-1", QUIESCE_BEGUN)
+    ours.events()
+    others.write("run-1", "resumed")
+    assert [event.name for event in ours.events("run-1")] == [QUIESCE_BEGUN, "resumed"]
+
+
 def test_rolling_back_takes_the_last_cutover_that_stopped_the_source(repository):
     journal = Journal(repository, "shop", "source")
     with pytest.raises(MigrationError, match="no run stopped the source"):
