@@ -41,6 +41,7 @@ _OUTCOMES = {
 }
 _KINDS = {
     "rehearsal-begun": "rehearsal",
+    "restore-begun": "restore",
     "prepared": "cutover",
     _STOPPED: "cutover",
     "rolled-back": "rollback",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from migration_ops.vault import Repository
 
 _AT_ONCE = 16
+_ELSEWHERE = {"rehearsal-begun", "restore-begun"}  # events of runs that don't fill the plan's own claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,8 @@ class PlanSlips:
 
     :param points: committed restore points, oldest first.
     :param journal: events by run, oldest first.
-    :param adapted: by restore point, the newest snapshot of its adapted objects.
+    :param adapted: by restore point, the newest snapshot of its adapted objects; one that was adapted for
+        a rehearsal or a restore to elsewhere only if there is no other.
     :param reports: by run, its newest report.
     """
 
@@ -100,23 +102,28 @@ class PlanSlips:
         """One restore point."""
         return next((one for one in reversed(self.points) if one.id == name), None)
 
+    def events_of(self, run: str) -> set[str]:
+        """Names of what a run wrote into the journal."""
+        return {one.tags.get("event", "") for one in self.journal.get(run, [])}
+
+    def is_elsewhere(self, run: str) -> bool:
+        """Whether the run filled other claims than the plan's own: a rehearsal, or a restore."""
+        return not _ELSEWHERE.isdisjoint(self.events_of(run))
+
     @property
     def is_moved(self) -> bool:
         """Whether a cutover has brought its final delta into the target, and nobody took it back."""
         if not self.points or self.points[-1].kind != "final":
             return False
         adapted = self.adapted.get(self.points[-1].id)
-        events = self.journal.get(adapted.tags.get("run", ""), []) if adapted else []
-        names = {one.tags.get("event") for one in events}
+        names = self.events_of(adapted.tags.get("run", "")) if adapted else set()
         return "restored" in names and "rolled-back" not in names
 
     @property
     def staged_point(self) -> str | None:
         """The newest restore point that a staging brought to its end."""
         staged = {
-            run
-            for run, events in self.journal.items()
-            if any(e.tags.get("event") == "staged" for e in events)
+            run for run in self.journal if "staged" in self.events_of(run) and not self.is_elsewhere(run)
         }
         for point in reversed(self.points):
             adapted = self.adapted.get(point.id)
@@ -194,6 +201,7 @@ def _seconds(said: dict[str, object]) -> float:
 def by_plan(slips: Iterable[Slip]) -> dict[str, PlanSlips]:
     """Sort snapshots by what they belong to; of what was written twice the newest counts."""
     found: dict[str, PlanSlips] = defaultdict(PlanSlips)
+    adapted: list[tuple[str, str, Slip]] = []
     resources: dict[tuple[str, str], Slip] = {}
     volumes: dict[tuple[str, str], dict[tuple[str, str], Slip]] = defaultdict(dict)
     for slip in sorted(slips, key=lambda one: one.time):
@@ -207,13 +215,16 @@ def by_plan(slips: Iterable[Slip]) -> dict[str, PlanSlips]:
             case "volume" if name:
                 volumes[plan, name][slip.volume] = slip
             case "adapted" if name:
-                found[plan].adapted[name] = slip
+                adapted.append((plan, name, slip))
             case "journal" if run:
                 found[plan].journal.setdefault(run, []).append(slip)
             case "report" if run:
                 found[plan].reports[run] = slip
             case _:
                 pass
+    adapted.sort(key=lambda one: not found[one[0]].is_elsewhere(one[2].tags.get("run", "")))
+    for plan, name, slip in adapted:
+        found[plan].adapted[name] = slip
     for (plan, name), slip in resources.items():
         point_volumes = sorted(volumes[plan, name].values(), key=lambda one: one.volume)
         found[plan].points.append(PointSlips(name, slip, point_volumes))
