@@ -37,12 +37,22 @@ POINT = Param(
     title="Restore point",
     description_md="Its id, for example `20261122T181700Z-full-1a2b3c4d`; empty for the newest one.",
 )
+NAMESPACES = Param(
+    None,
+    type=["null", "array"],
+    items={"type": "string"},
+    title="Namespaces",
+    description_md="Of the source, globs, one a line; empty for all. What they need of others is missing.",
+)
 
 
 def rehearse(plan: Plan) -> DAG:
     """The DAG `PLAN.rehearse`."""
     document = plan.document()
-    options = {"params": {"point": POINT}, "allowed_run_types": ["manual", "scheduled", "operator_triggered"]}
+    options = {
+        "params": {"point": POINT, "only_namespaces": NAMESPACES},
+        "allowed_run_types": ["manual", "scheduled", "operator_triggered"],
+    }
     with DAG(**runbook(plan, "rehearse", __doc__, **options)) as dag:
         clear = ClearRehearsalsOperator(task_id="clear", plan=document)
         begin = BeginRehearsalOperator(task_id="begin", plan=document, point="{{ params.point or '' }}")

@@ -36,7 +36,7 @@ class BeginRehearsalOperator(MigrationOperator):
     """Makes the scratch namespaces, closes them, and makes the claims.
 
     Returns a `RestoreTask` for each volume; pushes `adapted` (snapshot of the objects), `there` (the plan
-    as it holds in them) and `namespaces`.
+    as it holds in them) and `namespaces`. The run's parameter `only_namespaces` makes a part of it.
 
     :param point: the restore point's id; the newest one's if it is empty.
     """
@@ -52,12 +52,21 @@ class BeginRehearsalOperator(MigrationOperator):
 
         :raises BlockerError: if the rules found blockers.
         :raises ApplyError: if the target refused something.
+        :raises RestorePointError: if nothing in the point is chosen.
         """
         from migration_ops.migration.rehearsal.beginning import begin_rehearsal
+        from migration_ops.migration.restore_choice import Choice
 
         run, began = self.run_key(context), datetime.now(UTC)
+        only = tuple(context["params"].get("only_namespaces") or ())
         begun = begin_rehearsal(
-            self.the_plan, self.repository, self.point, self.target, run, say=self.log.info
+            self.the_plan,
+            self.repository,
+            self.point,
+            self.target,
+            run,
+            say=self.log.info,
+            chosen=Choice(namespaces=only) if only else None,
         )
         for name, reason in begun.isolated.left_out:
             self.log.info("Left out: %s (%s)", name, reason)
@@ -67,6 +76,7 @@ class BeginRehearsalOperator(MigrationOperator):
             "point": begun.adapted.point.id,
             "namespaces": begun.namespaces,
             "left_out": len(begun.isolated.left_out),
+            "only": list(only),
         }
         self.journal.write(run, "rehearsal-begun", began=began, data=data)
         push = context["ti"].xcom_push

@@ -93,7 +93,9 @@ def test_trigger_forms_ask_what_makes_sense(dags):
     assert set(dags["shop.backup"].params) == {"kind", "window", "namespaces"}
     assert set(dags["shop.stage"].params) == {"window", "verification", "rule_params"}
     assert {"verification", "rule_params"} <= set(dags["shop.cutover"].params)
-    assert {"point", "verification", "rule_params"} <= set(dags["shop.restore"].params)
+    for verb in ("restore", "rehearse"):
+        params = dags[f"shop.{verb}"].params
+        assert {"point", "only_namespaces", "verification", "rule_params"} <= set(params)
     for dag in dags.values():
         dag.params.validate()
 

@@ -20,6 +20,7 @@ from migration_ops.migration.vault_records import captured_objects, get_restore_
 if TYPE_CHECKING:
     from migration_ops.cluster import Cluster
     from migration_ops.migration.plan import Plan
+    from migration_ops.migration.restore_choice import Choice
     from migration_ops.migration.volumes import RestoreTask
     from migration_ops.vault import Repository
 
@@ -52,17 +53,23 @@ def begin_rehearsal(
     run: str,
     *,
     say: Callable[[str], None],
+    chosen: Choice | None = None,
 ) -> Begun:
     """Adapt a restore point for the scratch namespaces, close these, and make the claims.
 
     :param point_id: the newest one's if it is empty.
     :param run: the run as a label value.
     :param say: told of each object.
+    :param chosen: which part of the point is rehearsed; all of it if left out.
     :raises BlockerError: if the rules found what people must solve.
     :raises ApplyError: if the target refused a namespace, a policy or a claim.
+    :raises RestorePointError: if nothing in the point is chosen.
     """
     point = get_restore_point(repository, plan.name, point_id)
-    used = {str(item["metadata"].get("namespace") or "") for item in captured_objects(repository, point)}
+    captured = captured_objects(repository, point)
+    if chosen is not None:
+        point, captured = chosen.of(point, captured)
+    used = {str(item["metadata"].get("namespace") or "") for item in captured}
     used |= {volume.namespace for volume in point.volumes}
     there = rehearsal_plan(plan, used - {""}, run)
     isolated = Isolated()
@@ -79,7 +86,7 @@ def begin_rehearsal(
         policies = network_policies(there.namespaces.values(), plan.rehearsal, run)
         return [*isolated.objects, *policies], isolated.report(report)
 
-    adapted = adapt_restore_point(there, repository, point.id, target, run, shape=shape)
+    adapted = adapt_restore_point(there, repository, point.id, target, run, chosen=chosen, shape=shape)
     # Policies before anything else, so that no pod ever lives without them.
     walls = [item for item in adapted.objects if item["kind"] in {"Namespace", "NetworkPolicy"}]
     for part in ("claims", "resources"):
