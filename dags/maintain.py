@@ -12,6 +12,7 @@ from airflow.sdk import DAG, Param, chain
 
 from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.maintain import ForgetPointsOperator, VaultWorkOperator
+from migration_ops.operators.mover import pool_of
 from migration_ops.operators.runbook import maintenance_schedule, runbook
 
 PART = Param(
@@ -30,11 +31,10 @@ def maintain(plan: Plan) -> DAG:
         **runbook(plan, "maintain", __doc__, params={"read": PART}, **maintenance_schedule(plan))
     ) as dag:
         forget = ForgetPointsOperator(task_id="forget", plan=document)
-        prune = VaultWorkOperator(task_id="prune", plan=document, command=["prune"])
-        part = "{{ params.read }}"
-        check = VaultWorkOperator(
-            task_id="check", plan=document, command=["check", "--read-data-subset", part]
-        )
+        pool = pool_of(plan, "source")
+        prune = VaultWorkOperator(task_id="prune", plan=document, command=["prune"], **pool)
+        part = ["check", "--read-data-subset", "{{ params.read }}"]
+        check = VaultWorkOperator(task_id="check", plan=document, command=part, **pool)
         chain(forget, prune, check)
     return dag
 

@@ -12,7 +12,7 @@ and namespaces keep their names.
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param, TriggerRule, chain
+from airflow.sdk import DAG, TriggerRule, chain
 
 from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.elsewhere import (
@@ -21,72 +21,22 @@ from migration_ops.operators.elsewhere import (
     WaitReadyElsewhereOperator,
 )
 from migration_ops.operators.gate import ApprovalGate
-from migration_ops.operators.mover import VOLUME_LABEL
+from migration_ops.operators.mover import volume_rows
 from migration_ops.operators.reporting import ReportRunOperator
 from migration_ops.operators.restoring import (
     ApplyElsewhereOperator,
     BeginRestoreOperator,
     ChooseRestoreOperator,
 )
+from migration_ops.operators.run_params import CHOICE
 from migration_ops.operators.runbook import runbook
-
-NAMES = {"type": ["null", "array"], "items": {"type": "string"}}
-PARAMS = {
-    "point": Param(
-        None,
-        type=["null", "string"],
-        title="Restore point",
-        description_md="Its id, for example `20261122T181700Z-full-1a2b3c4d`; empty for the newest one.",
-    ),
-    "only_namespaces": Param(
-        None,
-        title="Namespaces",
-        description_md="Of the source, globs; empty for all.",
-        section="Part",
-        **NAMES,
-    ),
-    "kinds": Param(
-        None, title="Kinds", description_md="`Kind` or `group/Kind`; empty for all.", section="Part", **NAMES
-    ),
-    "claims": Param(
-        None,
-        title="Claims",
-        description_md="`NAMESPACE/CLAIM` or `CLAIM`, globs; empty for all.",
-        section="Part",
-        **NAMES,
-    ),
-    "only_claims": Param(False, type="boolean", title="Claims with their data alone", section="Part"),
-    "cluster": Param(
-        None,
-        type=["null", "string"],
-        title="Cluster",
-        description_md="Its Airflow connection; empty for the plan's target.",
-        section="Where",
-    ),
-    "rename": Param(
-        None,
-        type=["null", "object"],
-        title="Other namespaces",
-        description_md='`{"shop": "shop-yesterday"}`: source to target namespace, instead of the plan\'s.',
-        section="Where",
-    ),
-    "existing": Param(
-        None,
-        type=["null", "string"],
-        enum=[None, "skip", "update", "recreate", "fail"],
-        title="Objects that exist",
-        description_md="Empty: as the plan says.",
-        section="Where",
-    ),
-}
 
 
 def restore(plan: Plan) -> DAG:
     """The DAG `PLAN.restore`."""
     document = plan.document()
-    options = {"params": PARAMS, "allowed_run_types": ["manual", "operator_triggered"]}
-    with DAG(**runbook(plan, "restore", __doc__, **options)) as dag:
-        wanted = {name: f"{{{{ params.{name} }}}}" for name in PARAMS}
+    with DAG(**runbook(plan, "restore", __doc__, allowed_run_types=["manual", "operator_triggered"])) as dag:
+        wanted = {name: f"{{{{ params.{name} }}}}" for name in CHOICE}
         choose = ChooseRestoreOperator(
             task_id="choose", plan=document, choice=wanted, render_template_as_native_obj=True
         )
@@ -103,10 +53,7 @@ def restore(plan: Plan) -> DAG:
             task_id="begin", point=choose.output["point"], choice=choose.output["choice"], **there
         )
         volumes = RestoreVolumeElsewhereOperator.partial(
-            task_id="restore",
-            map_index_template=VOLUME_LABEL,
-            max_active_tis_per_dagrun=plan.movers.parallelism.target,
-            **there,
+            there=there["there"], **volume_rows(plan, "restore", "target")
         ).expand(volume=begin.output)
         what = {**there, "adapted": begin.output["adapted"]}
         resources = ApplyElsewhereOperator(

@@ -11,7 +11,7 @@ whether to try again; the whole runbook can be run again as well.
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param, chain
+from airflow.sdk import DAG, chain
 
 from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.cutover import ResumeOperator
@@ -21,30 +21,11 @@ from migration_ops.operators.reporting import ReportRunOperator
 from migration_ops.operators.rollback import ChooseRunOperator, UndoTargetOperator
 from migration_ops.operators.runbook import runbook
 
-RUN = Param(
-    None,
-    type=["null", "string"],
-    title="Run of the cutover",
-    description_md="Its run id; empty for the last cutover that stopped the source.",
-)
-KEEP = Param(
-    "nothing",
-    type="string",
-    enum=["nothing", "claims", "everything"],
-    values_display={
-        "nothing": "nothing of the cutover",
-        "claims": "claims with their data",
-        "everything": "everything: only start the source",
-    },
-    title="What stays in the target",
-)
-
 
 def rollback(plan: Plan) -> DAG:
     """The DAG `PLAN.rollback`."""
     document = plan.document()
-    options = {"params": {"run": RUN, "keep": KEEP}, "allowed_run_types": ["manual", "operator_triggered"]}
-    with DAG(**runbook(plan, "rollback", __doc__, **options)) as dag:
+    with DAG(**runbook(plan, "rollback", __doc__, allowed_run_types=["manual", "operator_triggered"])) as dag:
         choose = ChooseRunOperator(task_id="choose", plan=document, run="{{ params.run or '' }}")
         approve = ApprovalGate(
             task_id="approve",

@@ -11,7 +11,7 @@ from airflow.sdk import TriggerRule
 from airflow.sdk.exceptions import AirflowSkipException
 
 from migration_ops.operators.base import MigrationOperator, remember
-from migration_ops.operators.mover import VOLUME_LABEL, BackupVolumeOperator
+from migration_ops.operators.mover import BackupVolumeOperator, volume_rows
 from migration_ops.operators.restore_point import CommitRestorePointOperator, ListVolumesOperator
 
 if TYPE_CHECKING:
@@ -189,17 +189,11 @@ class CommitBackupOperator(CommitRestorePointOperator):
 
 
 def back_up_volumes(plan: Plan, volumes: Any) -> Any:
-    """One mover for each volume, a named row each in the grid, as many at a time as plan and pool allow.
+    """One mover for each volume, see `volume_rows`.
 
     :param volumes: the output of the task that lists them.
     """
-    return BackupInWindowsOperator.partial(
-        task_id="volume",
-        plan=plan.document(),
-        map_index_template=VOLUME_LABEL,
-        max_active_tis_per_dagrun=plan.movers.parallelism.source,
-        **({"pool": plan.movers.pools.source} if plan.movers.pools.source else {}),
-    ).expand(volume=volumes)
+    return BackupInWindowsOperator.partial(**volume_rows(plan, "volume", "source")).expand(volume=volumes)
 
 
 def commit_backup(plan: Plan, begun: Any, saved: Any, **options: Any) -> CommitBackupOperator:

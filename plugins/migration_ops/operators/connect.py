@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from migration_ops.operators.asking import await_answer
 from migration_ops.operators.base import MigrationOperator, movers_result
-from migration_ops.triggers.asking import AskTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -81,17 +80,8 @@ class ProbeImagesOperator(MigrationOperator):
             len(started),
         )
         arguments = {"started": [one.data() for one in started], "since": time.time()}
-        patience = self.the_plan.movers.start_timeout
-        self.defer(
-            trigger=AskTrigger(
-                conn_id=self.target_conn_id,
-                question="image-pulls",
-                arguments=arguments,
-                deadline=time.time() + patience.total_seconds(),
-            ),
-            method_name="look",
-            kwargs={"arguments": arguments},
-            timeout=patience + timedelta(minutes=5),
+        await_answer(
+            self, "image-pulls", arguments, patience=self.the_plan.movers.start_timeout, method="look"
         )
 
     def look(

@@ -10,7 +10,7 @@ import time
 from abc import abstractmethod
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from migration_ops.migration.mover_specs import backup_spec, restore_spec
 from migration_ops.migration.volumes import BackupTask, RestoreTask, outcome
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from migration_ops.hooks.cluster import ClusterHook
+    from migration_ops.migration import Plan
 
 VOLUME_LABEL = "{{ task.volume.namespace }}/{{ task.volume.claim }}"
 """The name of a mapped task's row in Airflow's grid, from its start on."""
@@ -38,6 +39,26 @@ VOLUME_LABEL = "{{ task.volume.namespace }}/{{ task.volume.claim }}"
 _FIRST_REPORT_SECONDS = 15.0
 _SLOWEST_REPORT_SECONDS = 60.0
 _GRACE = timedelta(minutes=5)  # Kubernetes ends the Job first; this only guards against a lost triggerer
+
+
+def pool_of(plan: Plan, side: Literal["source", "target"]) -> dict[str, str]:
+    """The pool from which a cluster's movers take their slots, as an operator's argument."""
+    pool = getattr(plan.movers.pools, side)
+    return {"pool": pool} if pool else {}
+
+
+def volume_rows(plan: Plan, task_id: str, side: Literal["source", "target"]) -> dict[str, Any]:
+    """Arguments of a mapped task with a mover and a named row in the grid for each volume.
+
+    :param side: the cluster of the movers; as many work at a time as plan and pool allow there.
+    """
+    return {
+        "task_id": task_id,
+        "plan": plan.document(),
+        "map_index_template": VOLUME_LABEL,
+        "max_active_tis_per_dagrun": getattr(plan.movers.parallelism, side),
+        **pool_of(plan, side),
+    }
 
 
 class MoverOperator(MigrationOperator):

@@ -81,10 +81,87 @@ RULE_PARAMS = Param(
     section="More",
 )
 
+POINT = Param(
+    None,
+    type=["null", "string"],
+    title="Restore point",
+    description_md="Its id, for example `20261122T181700Z-full-1a2b3c4d`; empty for the newest one.",
+)
+
+
+def names(title: str, text: str, section: str | None = None) -> Param:
+    """A field for several names, one a line; empty for all."""
+    return Param(
+        None,
+        type=["null", "array"],
+        items={"type": "string"},
+        title=title,
+        description_md=text,
+        section=section,
+    )
+
+
+CHOICE: dict[str, Param] = {
+    "point": POINT,
+    "only_namespaces": names("Namespaces", "Of the source, globs; empty for all.", "Part"),
+    "kinds": names("Kinds", "`Kind` or `group/Kind`; empty for all.", "Part"),
+    "claims": names("Claims", "`NAMESPACE/CLAIM` or `CLAIM`, globs; empty for all.", "Part"),
+    "only_claims": Param(
+        False,
+        type="boolean",
+        title="Claims with their data alone",
+        description_md="No other object of the restore point is applied.",
+        section="Part",
+    ),
+    "cluster": Param(
+        None,
+        type=["null", "string"],
+        title="Cluster",
+        description_md="Its Airflow connection; empty for the plan's target.",
+        section="Where",
+    ),
+    "rename": Param(
+        None,
+        type=["null", "object"],
+        title="Other namespaces",
+        description_md='`{"shop": "shop-yesterday"}`: source to target namespace, instead of the plan\'s.',
+        section="Where",
+    ),
+    "existing": Param(
+        None,
+        type=["null", "string"],
+        enum=[None, "skip", "update", "recreate", "fail"],
+        title="Objects that exist",
+        description_md="Empty: as the plan says.",
+        section="Where",
+    ),
+}
+"""What of which restore point is restored, and to where."""
+
+_RUN = Param(
+    None,
+    type=["null", "string"],
+    title="Run of the cutover",
+    description_md="Its run id; empty for the last cutover that stopped the source.",
+)
+_KEEP = Param(
+    "nothing",
+    type="string",
+    enum=["nothing", "claims", "everything"],
+    values_display={
+        "nothing": "nothing of the cutover",
+        "claims": "claims with their data",
+        "everything": "everything: only start the source",
+    },
+    title="What stays in the target",
+    description_md="With its claims nothing has to be staged anew before the next cutover.",
+)
+
 _OF_VERB: dict[str, dict[str, Param]] = {
     "backup": {"kind": KIND, "window": WINDOW, "namespaces": NAMESPACES},
     "stage": {"window": STAGING_WINDOW, "verification": VERIFICATION, "rule_params": RULE_PARAMS},
-    "restore": {"verification": VERIFICATION, "rule_params": RULE_PARAMS},
+    "restore": {**CHOICE, "verification": VERIFICATION, "rule_params": RULE_PARAMS},
+    "rollback": {"run": _RUN, "keep": _KEEP},
     "rehearse": {"verification": VERIFICATION, "rule_params": RULE_PARAMS},
     "cutover": {"verification": VERIFICATION, "rule_params": RULE_PARAMS},
 }

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from migration_ops.operators.backup import WindowedOperator
-from migration_ops.operators.mover import VOLUME_LABEL, RestoreVolumeOperator
+from migration_ops.operators.mover import RestoreVolumeOperator, volume_rows
 from migration_ops.operators.restore import AdaptResourcesOperator
 
 if TYPE_CHECKING:
@@ -67,13 +67,5 @@ def stage_newest(plan: Plan) -> Any:
     """Adapt the newest restore point, then run a mover for each volume, a named row each in the grid."""
     window = "{{ params.window }}"
     adapt = AdaptInWindowsOperator(task_id="adapt", plan=plan.document(), window=window)
-    pool = {"pool": plan.movers.pools.target} if plan.movers.pools.target else {}
-    return StageVolumeOperator.partial(
-        task_id="stage",
-        plan=plan.document(),
-        action="stage",
-        window=window,
-        map_index_template=VOLUME_LABEL,
-        max_active_tis_per_dagrun=plan.movers.parallelism.target,
-        **pool,
-    ).expand(volume=adapt.output)
+    rows = volume_rows(plan, "stage", "target")
+    return StageVolumeOperator.partial(action="stage", window=window, **rows).expand(volume=adapt.output)

@@ -8,7 +8,7 @@ from airflow.sdk import TaskGroup, TriggerRule, chain
 
 from migration_ops.operators.cutover import ResumeOperator
 from migration_ops.operators.decision import BEGIN_ANSWERS, ROLLBACK_ANSWERS
-from migration_ops.operators.mover import VOLUME_LABEL, BackupVolumeOperator, RestoreVolumeOperator
+from migration_ops.operators.mover import BackupVolumeOperator, RestoreVolumeOperator, volume_rows
 from migration_ops.operators.reporting import ReportRunOperator
 from migration_ops.operators.restore import AdaptResourcesOperator
 from migration_ops.operators.restore_point import CommitRestorePointOperator
@@ -23,23 +23,14 @@ if TYPE_CHECKING:
 
 
 def move_volumes(plan: Plan, task_id: str, volumes: Any, *, into: Literal["vault", "target"]) -> Any:
-    """One mover for each volume, a named row each in the grid, as many at a time as the plan allows.
+    """One mover for each volume, see `volume_rows`.
 
     :param volumes: the output of the task that lists them.
     """
-    movers = plan.movers.parallelism
-    options: dict[str, Any] = {
-        "task_id": task_id,
-        "plan": plan.document(),
-        "map_index_template": VOLUME_LABEL,
-        "max_active_tis_per_dagrun": movers.source if into == "vault" else movers.target,
-    }
-    pools = plan.movers.pools
-    if pool := pools.source if into == "vault" else pools.target:
-        options["pool"] = pool
     if into == "vault":
-        return BackupVolumeOperator.partial(**options).expand(volume=volumes)
-    return RestoreVolumeOperator.partial(action=task_id, **options).expand(volume=volumes)
+        return BackupVolumeOperator.partial(**volume_rows(plan, task_id, "source")).expand(volume=volumes)
+    rows = volume_rows(plan, task_id, "target")
+    return RestoreVolumeOperator.partial(action=task_id, **rows).expand(volume=volumes)
 
 
 def commit_restore_point(plan: Plan, begun: Any, saved: Any, **options: Any) -> CommitRestorePointOperator:

@@ -78,7 +78,17 @@ def test_a_cutovers_movers_go_first(dags):
 
 def test_movers_take_their_slots_from_their_clusters_pool(dags):
     assert dags["shop.backup"].task_dict["volume"].pool == "old"
-    assert dags["shop.stage"].task_dict["stage"].pool == "new"
+    assert dags["shop.cutover"].task_dict["fresh.volume"].pool == "old"
+    assert dags["shop.cutover"].task_dict["fresh.stage"].pool == "new"
+    for verb, task in (("stage", "stage"), ("restore", "restore"), ("rehearse", "restore")):
+        assert dags[f"shop.{verb}"].task_dict[task].pool == "new", verb
+    for task in ("prune", "check"):
+        assert dags["shop.maintain"].task_dict[task].pool == "old", task
+
+
+def test_while_the_application_is_down_no_mover_waits_for_a_slot(dags):
+    for task in ("final", "restore"):
+        assert dags["shop.cutover"].task_dict[task].pool == "default_pool"
 
 
 def test_questions_and_failures_are_told(dags):
