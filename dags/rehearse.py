@@ -15,7 +15,7 @@ cutover's forecast better.
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param, TriggerRule, chain
+from airflow.sdk import DAG, TriggerRule, chain
 
 from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.elsewhere import VerifyElsewhereOperator
@@ -31,29 +31,12 @@ from migration_ops.operators.restoring import ApplyElsewhereOperator
 from migration_ops.operators.runbook import runbook
 from migration_ops.operators.steps import move_volumes
 
-POINT = Param(
-    None,
-    type=["null", "string"],
-    title="Restore point",
-    description_md="Its id, for example `20261122T181700Z-full-1a2b3c4d`; empty for the newest one.",
-)
-NAMESPACES = Param(
-    None,
-    type=["null", "array"],
-    items={"type": "string"},
-    title="Namespaces",
-    description_md="Of the source, globs, one a line; empty for all. What they need of others is missing.",
-)
-
 
 def rehearse(plan: Plan) -> DAG:
     """The DAG `PLAN.rehearse`."""
     document = plan.document()
-    options = {
-        "params": {"point": POINT, "only_namespaces": NAMESPACES},
-        "allowed_run_types": ["manual", "scheduled", "operator_triggered"],
-    }
-    with DAG(**runbook(plan, "rehearse", __doc__, **options)) as dag:
+    kinds_of_run = ["manual", "scheduled", "operator_triggered"]
+    with DAG(**runbook(plan, "rehearse", __doc__, allowed_run_types=kinds_of_run)) as dag:
         clear = ClearRehearsalsOperator(task_id="clear", plan=document)
         begin = BeginRehearsalOperator(task_id="begin", plan=document, point="{{ params.point or '' }}")
         volumes = move_volumes(plan, "restore", begin.output, into="target")

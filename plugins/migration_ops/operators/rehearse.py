@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from migration_ops.operators.asking import await_answer
 from migration_ops.operators.base import MigrationOperator
 from migration_ops.operators.elsewhere import StepElsewhere
-from migration_ops.triggers.asking import AskTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -100,17 +99,7 @@ class ProveIsolationOperator(StepElsewhere):
             self.target, self.the_plan, self.run_key(context), namespace, [place] if place else []
         )
         arguments = {"namespace": namespace, "job": job}
-        self.defer(
-            trigger=AskTrigger(
-                conn_id=self.target_conn_id,
-                question="isolation",
-                arguments=arguments,
-                deadline=time.time() + _ISOLATION_PATIENCE.total_seconds(),
-            ),
-            method_name="judge",
-            kwargs={"arguments": arguments},
-            timeout=_ISOLATION_PATIENCE + timedelta(minutes=5),
-        )
+        await_answer(self, "isolation", arguments, patience=_ISOLATION_PATIENCE, method="judge")
 
     def judge(self, context: Context, event: dict[str, Any], arguments: dict[str, str]) -> dict[str, Any]:
         """Say what the pod found.

@@ -97,7 +97,7 @@ def names(title: str, text: str, section: str | None = None) -> Param:
         items={"type": "string"},
         title=title,
         description_md=text,
-        section=section,
+        **({"section": section} if section else {}),
     )
 
 
@@ -162,7 +162,14 @@ _OF_VERB: dict[str, dict[str, Param]] = {
     "stage": {"window": STAGING_WINDOW, "verification": VERIFICATION, "rule_params": RULE_PARAMS},
     "restore": {**CHOICE, "verification": VERIFICATION, "rule_params": RULE_PARAMS},
     "rollback": {"run": _RUN, "keep": _KEEP},
-    "rehearse": {"verification": VERIFICATION, "rule_params": RULE_PARAMS},
+    "rehearse": {
+        "point": POINT,
+        "only_namespaces": names(
+            "Namespaces", "Of the source, globs; empty for all. What they need of others is missing."
+        ),
+        "verification": VERIFICATION,
+        "rule_params": RULE_PARAMS,
+    },
     "cutover": {"verification": VERIFICATION, "rule_params": RULE_PARAMS},
 }
 

@@ -31,6 +31,17 @@ def thing(kind, name, namespace=None, **content):
     return {"apiVersion": "v1", "kind": kind, "metadata": metadata, **content}
 
 
+def report_of(kind, **parts):
+    """The report of a verified run from EKS to ACK."""
+    told = {"plan": "shop", "run": "r", "source": "eks", "target": "ack"}
+    times = dict.fromkeys(("began", "ended", "made"), T0)
+    return RunReport(kind=kind, outcome="verified", **told, **times, **parts)
+
+
+def span(name, seconds, detail=""):
+    return Span(name=name, began=T0, ended=T0 + timedelta(seconds=seconds), detail=detail)
+
+
 OBJECTS = [
     thing("PersistentVolumeClaim", "data", "shop-prod"),
     thing("Secret", "keys", "shop-prod", data={"password": "c2VjcmV0"}),
@@ -95,18 +106,10 @@ def test_any_difference_fails_the_verification():
 
 
 def test_the_last_approval_is_told_what_was_measured():
-    report = RunReport(
-        plan="shop",
-        kind="cutover",
-        run="r",
-        outcome="verified",
-        source="eks",
-        target="ack",
-        began=T0,
-        ended=T0,
-        made=T0,
+    report = report_of(
+        "cutover",
         downtime_seconds=30.5,
-        timeline=[Span(name="quiesce", began=T0, ended=T0 + timedelta(seconds=5), detail="2 workloads")],
+        timeline=[span("quiesce", 5, "2 workloads")],
         addresses=[AddressChange(object="v1/Service/ns/web", hosts=["a.b"], old=["1.1.1.1"], new=[])],
     )
     text = finish_text(report)
@@ -117,17 +120,9 @@ def test_the_last_approval_is_told_what_was_measured():
 
 
 def test_a_run_without_downtime_tells_its_steps_and_what_stayed_behind():
-    report = RunReport(
-        plan="shop",
-        kind="rehearsal",
-        run="r",
-        outcome="verified",
-        source="eks",
-        target="ack",
-        began=T0,
-        ended=T0,
-        made=T0,
-        timeline=[Span(name="tear down", began=T0, ended=T0 + timedelta(seconds=16))],
+    report = report_of(
+        "rehearsal",
+        timeline=[span("tear down", 16)],
         resources=ResourcesPart(stayed=[("networking.k8s.io/v1/Ingress/a/web", "is an entrance")]),
         verification=VerificationPart(objects=3, volumes=1, bytes=1024),
     )
