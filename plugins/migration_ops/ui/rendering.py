@@ -45,6 +45,12 @@ def roots(request: Request) -> tuple[str, str]:
     return base, base.removesuffix(PREFIX)
 
 
+def prepare_templates() -> None:
+    """Compile every template before somebody waits for a page."""
+    for name in _environment().list_templates(extensions=["j2"]):
+        _environment().get_template(name)
+
+
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
