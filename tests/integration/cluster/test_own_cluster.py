@@ -157,10 +157,10 @@ def test_quiesce_waits_until_volumes_are_detached(cluster: Cluster, unique: str)
 
     with pytest.raises(QuiesceTimeout, match=f"volume of {unique}/data is attached to node n1"):
         quiesce(cluster, [unique], plan=unique, run="1", timeout=4)
-    quiesce(cluster, [unique], plan=unique, run="1", timeout=20, wait_detached=False)
+    quiesce(cluster, [unique], plan=unique, run="1", timeout=120, wait_detached=False)
 
     cluster.request("DELETE", f"/apis/storage.k8s.io/v1/volumeattachments/{unique}")
-    assert quiesce(cluster, [unique], plan=unique, run="1", timeout=30).finished
+    assert quiesce(cluster, [unique], plan=unique, run="1", timeout=120).finished
 
 
 @pytest.mark.parametrize(("file", "needed"), [("source", source_permissions), ("target", target_permissions)])

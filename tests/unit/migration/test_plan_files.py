@@ -100,7 +100,7 @@ verify:
         "verify.probes[0]",
         "verify.probes[1]",
     ]
-    assert "no field of a plan" in found[4]
+    assert "is no field here" in found[4]
     assert "50MiB/s" in found[8]
 
 
@@ -120,7 +120,9 @@ def test_what_is_no_plan_is_refused_with_the_line(tmp_path, text, expected):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    assert mistakes(tmp_path / "gone.yaml") == [" can't be read: No such file or directory"]
+    assert mistakes(tmp_path / "gone.yaml") == [
+        " can't be read: No such file or directory; give a plan file's path"
+    ]
 
 
 def test_a_plan_that_explodes_by_aliases_is_refused_at_once(tmp_path):
@@ -129,7 +131,7 @@ def test_a_plan_that_explodes_by_aliases_is_refused_at_once(tmp_path):
     began = time.monotonic()
     found = mistakes(written(tmp_path, "\n".join(lines)))
     assert "aliases" in found[0]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60  # expanded it would be some thirty thousand million words
 
 
 def test_a_huge_file_is_refused_unread(tmp_path):
