@@ -146,7 +146,14 @@ def commands_page() -> str:
 
     from migration_ops.cli import GROUPS, main
 
-    lines = ["# Commands", "", "`migration-ops vault` has [a page of its own](vault-commands.md)."]
+    lines = [
+        "# Commands",
+        "",
+        (
+            "`migration-ops vault` has [a page of its own](vault-commands.md), and so have "
+            "[exit statuses](exit-statuses.md)."
+        ),
+    ]
     context = click.Context(main, info_name="migration-ops")
     for name in GROUPS:
         if name != "vault" and (command := main.get_command(context, name)):

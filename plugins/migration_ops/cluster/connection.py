@@ -19,6 +19,7 @@ import orjson
 import tenacity
 import urllib3
 
+from migration_ops.bad_input import yaml_problem
 from migration_ops.cluster.answers import JSON, Busy, parse, pause_seconds
 from migration_ops.cluster.errors import ClusterError, ClusterUnreachable, KubeconfigError
 from migration_ops.cluster.kubeconfigs import require_credentials
@@ -133,9 +134,17 @@ class Cluster:
             yaml.YAMLError,
         ) as error:
             named = "(inline)" if isinstance(kubeconfig, Mapping) else kubeconfig
-            reason = " ".join(str(error).split())
-            if not isinstance(error, (config.ConfigException, OSError)):
-                reason = f"isn't a kubeconfig as kubectl writes it ({reason})"
+            if isinstance(error, yaml.YAMLError):
+                line, problem = yaml_problem(error)
+                reason = f"line {line}: isn't a kubeconfig as kubectl writes it: {problem}"
+            elif isinstance(error, OSError):
+                reason = f"can't be read: {error.strerror or error}"
+            elif isinstance(error, config.ConfigException):
+                reason = " ".join(str(error).split())
+            else:
+                reason = (
+                    "isn't a kubeconfig as kubectl writes it; `kubectl config view --raw --minify` prints one"
+                )
             raise KubeconfigError(f"kubeconfig {named}: {reason}") from error
         require_credentials(kubeconfig, context, settings)
         return cls(

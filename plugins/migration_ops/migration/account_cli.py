@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from migration_ops.migration.cli_checks import finite, tell_waits, writable
+from migration_ops.cli_checks import finite, tell_waits, writable
 
 if TYPE_CHECKING:
     from migration_ops.cluster import Cluster

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from migration_ops.cli_checks import writable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,7 +29,11 @@ def ack() -> None:
 def _about_a_cluster(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
-            "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File to write."
+            "--output",
+            required=True,
+            type=click.Path(dir_okay=False, path_type=Path),
+            callback=writable,
+            help="File to write.",
         ),
         click.option("--internal", is_flag=True, help="Use addresses within the VPC."),
         click.option("--endpoint", default="", help="The API, if not at the region's public address."),
@@ -58,7 +64,13 @@ def agent(region: str, cluster: str, endpoint: str, internal: bool, output: Path
 
 @ack.command()
 @_about_a_cluster
-@click.option("--minutes", default=720, show_default=True, help="How long it holds, 15 to 4320.")
+@click.option(
+    "--minutes",
+    type=click.IntRange(15, 4320),
+    default=720,
+    show_default=True,
+    help="How long it holds, 15 to 4320.",
+)
 def kubeconfig(  # noqa: PLR0917 - click passes options by name
     region: str,
     cluster: str,

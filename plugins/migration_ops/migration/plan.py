@@ -69,15 +69,6 @@ class Plan(Section):
             seen[target] = source
         return self
 
-    @model_validator(mode="after")
-    def _has_two_clusters(self) -> Self:
-        if self.target is not None and self.target.conn_id == self.source.conn_id and not self.namespaces:
-            raise ValueError(
-                "source and target are the same connection and no namespace is mapped: "
-                "the applications would be restored over themselves"
-            )
-        return self
-
     def target_namespace(self, namespace: str) -> str:
         """The target's namespace for a namespace of the source."""
         return self.namespaces.get(namespace, namespace)

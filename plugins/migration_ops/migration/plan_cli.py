@@ -10,7 +10,7 @@ import click
 
 from migration_ops.migration.errors import PlanError
 from migration_ops.migration.plan import plan_schema
-from migration_ops.migration.plan_file import load_plan
+from migration_ops.migration.plan_check import check_plan
 from migration_ops.migration.plan_init_cli import init, pools
 
 
@@ -26,16 +26,21 @@ plan.add_command(pools)
 @plan.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 def check(files: tuple[Path, ...]) -> None:
-    """Validate plan files: one line per error, with line number and field; exits with 1 if there is any."""
+    """Validate plan files, and look whether there is what they name: rule sets, parameters, notifiers.
+
+    Prints one line per error, with line number and field; exits with 1 if there is any.
+    """
     failed = False
     for file in files:
         try:
-            found = load_plan(file)
+            found, notes = check_plan(file)
         except PlanError as error:
             failed = True
             for line in error.lines():
                 click.echo(line, err=True)
         else:
+            for note in notes:
+                click.echo(f"{file}: {note}", err=True)
             click.echo(f"{file}: plan {found.name} is valid")
     sys.exit(1 if failed else 0)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from typing import Any
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
+from ruamel.yaml.error import YAMLError
 
+from migration_ops.bad_input import in_words, yaml_problem
 from migration_ops.migration.errors import PlanError, PlanProblem
 from migration_ops.migration.plan import Plan
 
@@ -24,6 +27,16 @@ PLANS_FOLDER_VARIABLE = "MIGRATION_OPS_PLANS"
 MAX_BYTES = 256 * 1024
 MAX_NODES = 20_000
 SUFFIXES = (".yaml", ".yml")
+
+
+class _Constructor(RoundTripConstructor):
+    """Tells the line of a value that can't be read, such as a number of many thousand digits."""
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, KeyError, OverflowError) as error:
+            raise ConstructorError(None, None, yaml_problem(error)[1], node.start_mark) from None
 
 
 def load_plan(path: Path | str) -> Plan:
@@ -40,10 +53,30 @@ def _parse(path: Path, raw: bytes) -> Plan:
     """Read a plan once for all DAG files of a process, as long as its file says the same."""
     document = _document(path, raw)
     try:
-        return Plan.model_validate(document)
+        plan = Plan.model_validate(document)
     except ValidationError as error:
         problems = [_problem(document, dict(item)) for item in error.errors(include_url=False)]
-        raise PlanError(path, problems) from None
+        raise PlanError(path, _joined(problems)) from None
+    # Of files only: the plan of a single restore may well lead back to where it came from.
+    if plan.target is not None and plan.target.conn_id == plan.source.conn_id:
+        line, parts = _locate(document, ("target", "conn_id"), missing=False)
+        message = (
+            f"is the source's connection, too ({plan.source.conn_id}): the applications would be restored "
+            "over themselves; name the target's own, or leave `target` out to protect only"
+        )
+        raise PlanError(path, [PlanProblem(line, _field_path(parts), message)])
+    return plan
+
+
+def problems_in(path: Path, found: Sequence[tuple[Sequence[int | str], str]]) -> list[PlanProblem]:
+    """Give findings about a valid plan the lines of their fields.
+
+    :param path: the plan's file.
+    :param found: each finding's field, as keys and indexes, and what is wrong with it.
+    """
+    document = _document(path, _read(path))
+    places = [(*_locate(document, location, missing=False), message) for location, message in found]
+    return [PlanProblem(line, _field_path(parts), message) for line, parts, message in places]
 
 
 def load_plans(folder: Path | str) -> list[Plan]:
@@ -118,12 +151,14 @@ def plan_files(folder: Path | str) -> list[Path]:
 
 def _read(path: Path) -> bytes:
     if path.exists() and not path.is_file():
-        raise PlanError(path, [PlanProblem(0, "", "is no file")])
+        raise PlanError(path, [PlanProblem(0, "", "is no file; give a plan file's path")])
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise PlanError(path, [PlanProblem(0, "", f"can't be read: {error.strerror}")]) from None
+        raise PlanError(
+            path, [PlanProblem(0, "", f"can't be read: {error.strerror}; give a plan file's path")]
+        ) from None
     if len(raw) > MAX_BYTES:
         raise PlanError(
             path, [PlanProblem(0, "", f"is larger than {MAX_BYTES // 1024} KiB; no plan needs that")]
@@ -132,17 +167,16 @@ def _read(path: Path) -> bytes:
 
 
 def _document(path: Path, raw: bytes) -> Any:
+    reader = YAML(typ="rt")
+    reader.Constructor = _Constructor
     try:
-        document = YAML(typ="rt").load(raw.decode("utf-8"))
+        document = reader.load(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise PlanError(path, [PlanProblem(line, "", "isn't UTF-8 text")]) from None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 0
-        raise PlanError(path, [PlanProblem(line, "", f"isn't valid YAML: {error.problem}")]) from None
     except (YAMLError, RecursionError, ValueError, KeyError, OverflowError) as error:
-        raise PlanError(path, [PlanProblem(0, "", f"isn't valid YAML: {error}")]) from None
+        line, problem = yaml_problem(error, raw)
+        raise PlanError(path, [PlanProblem(line, "", f"isn't valid YAML: {problem}")]) from None
     if not isinstance(document, CommentedMap):
         raise PlanError(
             path, [PlanProblem(1, "", "isn't a plan: a mapping with apiVersion, name, ... is expected")]
@@ -172,14 +206,22 @@ def _is_bounded(document: Any) -> bool:
 def _problem(document: Any, item: dict[str, Any]) -> PlanProblem:
     location: Sequence[int | str] = item["loc"]
     line, parts = _locate(document, location, missing=item["type"] == "missing")
-    message = item["msg"].removeprefix("Value error, ")
-    if item["type"] == "extra_forbidden":
-        message = "is no field of a plan; check its spelling and its place"
-    elif item["type"] == "missing":
-        message = "is missing"
-    elif not isinstance(item.get("input"), dict | list) and item["type"] != "value_error":
-        message = f"{message} (it is {item.get('input')!r})"
-    return PlanProblem(line, _field_path(parts), message)
+    return PlanProblem(line, _field_path(parts), in_words(item))
+
+
+def _joined(problems: Sequence[PlanProblem]) -> list[PlanProblem]:
+    """Tell once of a field that may have several forms and has none of them."""
+    joined: dict[tuple[int, str, str], PlanProblem] = {}
+    for problem in problems:
+        expected, _, value = problem.message.partition(" (it is ")
+        key = (problem.line, problem.field, value or problem.message)
+        if key in joined and value:
+            form = expected.removeprefix("must be ")
+            message = joined[key].message.replace(" (it is ", f" or {form} (it is ", 1)
+            joined[key] = replace(problem, message=message)
+        else:
+            joined[key] = problem
+    return list(joined.values())
 
 
 def _locate(document: Any, location: Sequence[int | str], *, missing: bool) -> tuple[int, list[int | str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from migration_ops.migration.cli_checks import tell_waits, time_zone, writable
+from migration_ops.cli_checks import tell_waits, time_zone, writable
 from migration_ops.migration.errors import PlanError
 from migration_ops.migration.plan_file import load_plan
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
+from migration_ops.bad_input import in_form
 from migration_ops.migration.plan_sections import Section
 
 Occasion = Literal["finding", "approval", "failure", "overrun", "late", "finished"]
+_CLASS = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\.[A-Z]\w*$"
+_EXAMPLE = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
 OCCASIONS: tuple[Occasion, ...] = get_args(Occasion)
 
 
@@ -25,11 +28,13 @@ class Notify(Section):
         "waits; `failure`: a run failed; `overrun`: a window ended before a backup did; `late`: a backup "
         "isn't done by `schedule.deadline`; `finished`: a cutover is done, with its figures.",
     )
-    notifier: str = Field(
-        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$",
+    notifier: Annotated[
+        str, in_form(_CLASS, f"the dotted path of a notifier's class, such as {_EXAMPLE}")
+    ] = Field(
+        json_schema_extra={"pattern": _CLASS},
         max_length=256,
         description="Class of an Airflow notifier, as a dotted path.",
-        examples=["airflow.providers.smtp.notifications.smtp.SmtpNotifier"],
+        examples=[_EXAMPLE],
     )
     kwargs: dict[str, Any] = Field(
         default={},

@@ -14,7 +14,14 @@ from pydantic import (
     model_validator,
 )
 
-from migration_ops.migration.quantities import BytesPerSecond, DnsLabel, Duration
+from migration_ops.bad_input import in_form
+from migration_ops.migration.quantities import (
+    BytesPerSecond,
+    DnsLabel,
+    Duration,
+    Resources,
+    amount,
+)
 
 NamePattern = Annotated[str, Field(min_length=1, examples=["shop", "team-*"])]
 KubernetesName = Annotated[str, Field(min_length=1, max_length=253)]
@@ -44,13 +51,24 @@ class Source(Section):
     )
 
 
+def _kubernetes_version(text: str) -> str:
+    from migration_ops.transform import ParameterError
+    from migration_ops.transform.parameters import target_version
+
+    try:
+        target_version(text)
+    except ParameterError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
 class Target(Section):
     """The cluster that the applications move to."""
 
     conn_id: str = Field(min_length=1, description="Airflow connection of type `kubernetes`.")
-    version: str | None = Field(
+    version: Annotated[str, AfterValidator(_kubernetes_version)] | None = Field(
         default=None,
-        pattern=r"^v?\d+\.\d+(\.\d+)?$",
+        json_schema_extra={"pattern": r"^v?1\.\d{1,2}(\.\d+)?$"},
         description='Kubernetes version to adapt to, for example "1.32"; asked of the cluster when left out.',
     )
 
@@ -160,11 +178,21 @@ class Movers(Section):
     )
     parallelism: Parallelism = Parallelism()
     pools: Pools = Pools()
-    requests: dict[str, str] = Field(default={"cpu": "100m", "memory": "128Mi"}, description="Per mover.")
-    limits: dict[str, str] = Field(default={"cpu": "2", "memory": "1Gi"}, description="Per mover.")
+    requests: Resources = Field(default={"cpu": "100m", "memory": "128Mi"}, description="Per mover.")
+    limits: Resources = Field(default={"cpu": "2", "memory": "1Gi"}, description="Per mover.")
     limit_upload: BytesPerSecond | None = Field(default=None, description="Per mover, for example `50MiB/s`.")
     start_timeout: Duration = Field(default="10m", validate_default=True, description="Until it runs.")
     timeout: Duration = Field(default="24h", validate_default=True, description="Until it is done.")
+
+    @model_validator(mode="after")
+    def _asks_for_no_more_than_it_may_have(self) -> Movers:
+        for name, wanted in self.requests.items():
+            if name in self.limits and amount(wanted) > amount(self.limits[name]):
+                raise ValueError(
+                    f"requests.{name} ({wanted}) is more than limits.{name} ({self.limits[name]}), which no "
+                    "cluster takes; raise the limit"
+                )
+        return self
 
 
 class HookExec(Section):
@@ -263,7 +291,9 @@ class HttpProbe(Section):
     )
     service: KubernetesName
     port: Annotated[int, Field(ge=1, le=65535)] | str = 80
-    path: str = Field(default="/", pattern=r"^/")
+    path: Annotated[str, in_form(r"/.*", "a path: it begins with /")] = Field(
+        default="/", json_schema_extra={"pattern": "^/"}
+    )
     status: int = Field(default=200, ge=100, le=599)
     contains: str | None = Field(default=None, description="Text that the answer must contain.")
     timeout: Duration = Field(default="60s", validate_default=True, description="Asked again until then.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from migration_ops.migration.cli_checks import finite, tell_waits
+from migration_ops.cli_checks import finite, tell_waits
 from migration_ops.migration.errors import MigrationError, PlanError
 from migration_ops.migration.plan_file import load_plan
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option(
     "--password-file",
     envvar="RESTIC_PASSWORD_FILE",
-    type=click.Path(exists=True, path_type=Path),
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The vault's password; RESTIC_PASSWORD otherwise.",
 )
 @click.option(
@@ -88,7 +88,10 @@ def _journal(plan: Plan, repo: str, password_file: Path | None) -> Journal:
     from migration_ops.vault import StoreSettings, open_repository
 
     if password_file:
-        password = password_file.read_text(encoding="utf-8").rstrip("\n")
+        try:
+            password = password_file.read_text(encoding="utf-8").rstrip("\n")
+        except UnicodeDecodeError:
+            raise MigrationError(f"the password file {password_file} isn't UTF-8 text") from None
     else:
         password = os.environ.get("RESTIC_PASSWORD", "")
     repository = open_repository(repo, password, StoreSettings.from_environment(os.environ))

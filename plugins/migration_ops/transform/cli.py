@@ -12,9 +12,11 @@ import click
 import orjson
 import yaml
 
+from migration_ops.bad_input import kind_of, yaml_problem
+from migration_ops.cli_checks import writable
 from migration_ops.transform.errors import ParameterError, TransformError
-from migration_ops.transform.manifests import read_manifests, write_manifests
-from migration_ops.transform.parameters import Parameters
+from migration_ops.transform.manifests import STREAM, check_location, read_manifests, write_manifests
+from migration_ops.transform.parameters import Parameters, check_apis
 from migration_ops.transform.results import TransformResult, by_severity
 from migration_ops.transform.yamlio import dump, load_all
 
@@ -23,24 +25,7 @@ EXIT_BLOCKERS = 2
 MAPPINGS = ("storage_classes", "image_registries", "namespaces")
 
 
-class UsageProblem(click.UsageError):
-    """A usage error that ends with 1, since 2 means that blockers were found."""
-
-    exit_code = EXIT_BAD_INPUT
-
-
-class Command(click.Command):
-    """A command whose usage errors end with 1."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, and give usage errors our exit status."""
-        try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as error:
-            raise UsageProblem(error.format_message(), ctx) from error
-
-
-@click.command("transform", cls=Command)
+@click.command("transform")
 @click.option(
     "--rules", "rules", multiple=True, metavar="NAME_OR_FILE", help="A rule set; several run in order."
 )
@@ -61,11 +46,16 @@ class Command(click.Command):
     "--source-provider", metavar="NAME", help="eks, gke, aks, tke, cce, ack or onprem; else recognised."
 )
 @click.option(
-    "--report", "report_file", type=click.Path(dir_okay=False, path_type=Path), help="Write a JSON report."
+    "--report",
+    "report_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=writable,
+    help="Write a JSON report.",
 )
 @click.option(
     "--copy-list",
     type=click.Path(dir_okay=False, path_type=Path),
+    callback=writable,
     help="Write the images to copy, as image-syncer takes them (source: target).",
 )
 @click.option(
@@ -117,7 +107,9 @@ def transform(
         if run_examples:
             sys.exit(EXIT_BAD_INPUT if _failed_examples(rules) else 0)
         if not (rules or params_file) or source is None or target is None:
-            raise click.ClickException("give --rules, IN and OUT (see --help)")  # ends with 1
+            raise click.UsageError("give --rules, IN and OUT")
+        check_location(target)
+        _refuse_one_file_for_two(target, report_file, copy_list)
         settings = _settings(params_file, params)
         names = [*settings.pop("rules"), *rules]
         parameters = Parameters(
@@ -133,8 +125,9 @@ def transform(
         if copy_list is not None:
             images = {image.source: image.target for image in result.image_copies}
             copy_list.write_text(dump(images), encoding="utf-8")
-    except (TransformError, OSError) as error:
-        click.echo(f"error: {error}", err=True)
+    except TransformError as error:
+        for line in error.lines():
+            click.echo(f"error: {line}", err=True)
         sys.exit(EXIT_BAD_INPUT)
     _say(result)
     if result.blockers:
@@ -202,7 +195,9 @@ def _settings(params_file: Path | None, params: tuple[str, ...]) -> dict[str, An
             )
         for name, value in given.items():
             if not isinstance(value, type(settings[name])):
-                raise ParameterError(f"{params_file}: {name} must be a {type(settings[name]).__name__}")
+                raise ParameterError(
+                    f"{params_file}: {name} must be {kind_of(settings[name])}, not {kind_of(value)}"
+                )
         settings.update(given)
     for param in params:
         name, equals, value = param.partition("=")
@@ -219,6 +214,15 @@ def _with_param(params: dict[str, Any], names: list[str], value: str) -> dict[st
     return {**params, first: inner}
 
 
+def _refuse_one_file_for_two(target: str, *others: Path | None) -> None:
+    taken = [path.resolve() for path in (None if target == STREAM else Path(target), *others) if path]
+    for number, path in enumerate(taken):
+        if path in taken[:number] and path.exists() <= path.is_file():
+            raise ParameterError(
+                f"{path} would be written twice; give OUT, --report and --copy-list a file each"
+            )
+
+
 def _apis(path: Path | None) -> list[str] | None:
     if path is None:
         return None
@@ -226,18 +230,22 @@ def _apis(path: Path | None) -> list[str] | None:
     document = _read_yaml(path) if content.lstrip().startswith(("[", "-")) else content.split("\n")
     if not isinstance(document, list) or not all(isinstance(item, str) for item in document):
         raise ParameterError(f"{path} must list group/version or group/version/Kind, one a line or as YAML")
-    return [item.strip() for item in document if item.strip() and not item.startswith("#")]
+    return check_apis(
+        [item.strip() for item in document if item.strip() and not item.startswith("#")], str(path)
+    )
 
 
 def _read_yaml(path: Path) -> Any:
+    text = _read_text(path)
     try:
-        return next(iter(load_all(_read_text(path))), None)
+        return next(iter(load_all(text)), None)
     except (yaml.YAMLError, ValueError) as error:
-        raise ParameterError(f"{path} is no YAML: {error}") from error
+        line, problem = yaml_problem(error, text)
+        raise ParameterError(f"{path}:{line}: is no YAML: {problem}") from error
 
 
 def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ParameterError(f"{path} is no UTF-8 text ({error.reason} at byte {error.start})") from error
+        raise ParameterError(f"{path} is no UTF-8 text (byte {error.start}); save it as UTF-8") from error

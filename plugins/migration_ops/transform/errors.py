@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from migration_ops.bad_input import in_words
+
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
@@ -22,6 +24,10 @@ class TransformError(Exception):
     """A transformation can't be done with this input."""
 
     retryable = False
+
+    def lines(self) -> list[str]:
+        """Every problem in a line of its own."""
+        return str(self).splitlines()
 
 
 class RuleSetError(TransformError):
@@ -58,5 +64,5 @@ def model_problems(error: ValidationError, line_of: Callable[[Sequence[str | int
     problems = []
     for problem in error.errors():
         field = ".".join(str(part) for part in problem["loc"])
-        problems.append(f":{line_of(problem['loc'])}: {field or 'file'}: {problem['msg']}")
+        problems.append(f":{line_of(problem['loc'])}: {field or 'file'}: {in_words(dict(problem))}")
     return problems

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from migration_ops.bad_input import yaml_problem
 from migration_ops.transform.errors import RuleSetError, model_problems
 from migration_ops.transform.registry import adapters, converters
 from migration_ops.transform.rules import Rule, RuleSet
@@ -95,7 +96,7 @@ def read_rule_set(path: Path) -> RuleSet:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise RuleSetError(
-            str(path), [f": is no UTF-8 text ({error.reason} at byte {error.start})"]
+            str(path), [f": is no UTF-8 text (byte {error.start}); save it as UTF-8"]
         ) from error
     return parse_rule_set(text, source=str(path), name=path.stem)
 
@@ -111,12 +112,10 @@ def parse_rule_set(text: str, *, source: str, name: str) -> RuleSet:
     try:
         loader = Loader(text)
         node = loader.get_single_node()
-        _refuse_duplicates(node, source)
         document: Any = loader.construct_document(node) if node is not None else None
-    except yaml.YAMLError as error:
-        raise RuleSetError(source, [_yaml_problem(error)]) from error
-    except (ValueError, KeyError, OverflowError) as error:
-        raise RuleSetError(source, [f": has a value that can't be read: {error}"]) from error
+    except (yaml.YAMLError, ValueError, KeyError, OverflowError) as error:
+        line, problem = yaml_problem(error, text)
+        raise RuleSetError(source, [f":{line}: {problem}"]) from error
     if is_velero(document):
         return read_velero(document, source=source, name=name, line_of=lambda place: _line(node, place))
     try:
@@ -127,11 +126,6 @@ def parse_rule_set(text: str, *, source: str, name: str) -> RuleSet:
     if problems:
         raise RuleSetError(source, problems)
     return rule_set
-
-
-def _yaml_problem(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return f":{mark.line + 1}: {error.problem}" if mark is not None else f": {error}"  # type: ignore[attr-defined]
 
 
 def _problems(rule_set: RuleSet) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -192,16 +186,3 @@ def _line(node: yaml.Node | None, place: Sequence[str | int]) -> int:
         else:
             break
     return line
-
-
-def _refuse_duplicates(node: yaml.Node | None, source: str) -> None:
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                raise RuleSetError(source, [f":{key.start_mark.line + 1}: {key.value!r} is there twice"])
-            seen.add(key.value)
-            _refuse_duplicates(value, source)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _refuse_duplicates(item, source)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import Any
 import orjson
 import yaml
 
+from migration_ops.bad_input import yaml_problem
 from migration_ops.transform.errors import ManifestError
 from migration_ops.transform.objects import Manifest, check_identity
 from migration_ops.transform.order import wave
@@ -67,14 +71,42 @@ def _objects(content: bytes, source: str, *, is_json: bool) -> Iterator[Manifest
 def _documents(content: bytes, source: str, *, is_json: bool) -> Iterable[Any]:
     if is_json or content.lstrip()[:1] == b"{":
         try:
-            return [orjson.loads(content)]
+            document = orjson.loads(content)
         except orjson.JSONDecodeError as error:
             if is_json:
-                raise ManifestError(f"{source}: is no JSON: {error}") from error
+                raise ManifestError(f"{source}:{error.lineno}: is no JSON: {error.msg}") from error
+        else:
+            refuse_repeated_keys(content, document, source)
+            return [document]
     try:
         return list(load_all(content))
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        raise ManifestError(f"{source}: is no YAML: {error}") from error
+        line, problem = yaml_problem(error, content)
+        raise ManifestError(f"{source}:{f'{line}:' if line else ''} is no YAML: {problem}") from error
+
+
+_KEY = re.compile(rb'"\s*:')
+
+
+def refuse_repeated_keys(content: bytes, document: Any, source: str) -> None:
+    """Refuse JSON with a mapping that has a key twice: of two values one would be lost without a word.
+
+    :param content: the text.
+    :param document: what was read from it; it has fewer keys than the text then.
+    :param source: what errors call the text.
+    :raises ManifestError: naming the key.
+    """
+    if len(_KEY.findall(content)) == len(_KEY.findall(orjson.dumps(document))):
+        return
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+            raise ManifestError(f"{source}: {twice!r} is there twice in one mapping; take one of them out")
+        return made
+
+    json.loads(content, object_pairs_hook=once)
 
 
 def _unlisted(document: Any) -> Iterator[Any]:
@@ -112,6 +144,33 @@ def write_manifests(manifests: Sequence[Manifest], location: str) -> None:
         Path(location).write_text(_yaml(manifests), encoding="utf-8")
     else:
         _write_folder(manifests, Path(location))
+
+
+def check_location(location: str) -> None:
+    """See before anything is done whether manifests could be written to a place.
+
+    :param location: as of `write_manifests`.
+    :raises ManifestError: naming what is in the way.
+    """
+    if location == STREAM:
+        return
+    path = Path(location)
+    if location.endswith((".json", ".yaml", ".yml")):
+        if path.is_dir():
+            raise ManifestError(
+                f"{location} is a folder; give a file's name, or a folder's without that ending"
+            )
+        if not path.absolute().parent.is_dir():
+            raise ManifestError(f"{location}: the folder {path.parent} is not there; make it first")
+        place = path if path.exists() else path.absolute().parent
+    else:
+        place = next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
+        if not place.is_dir():
+            raise ManifestError(
+                f"{location}: {place} is a file; OUT must be a folder, or end in .yaml or .json"
+            )
+    if not os.access(place, os.W_OK):
+        raise ManifestError(f"{location}: {place} may not be written; choose another place")
 
 
 def _without_owners(manifest: Manifest) -> Manifest:

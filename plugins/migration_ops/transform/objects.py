@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from migration_ops.bad_input import kind_of
 from migration_ops.transform.errors import ManifestError
 
 Manifest = dict[str, Any]
@@ -52,7 +53,7 @@ def check_identity(manifest: Any) -> None:
     :raises ManifestError: with what is missing.
     """
     if not isinstance(manifest, dict):
-        raise ManifestError(f"a manifest must be a mapping, this is a {type(manifest).__name__}")
+        raise ManifestError(f"a manifest must be a mapping, this is {kind_of(manifest)}")
     for key in ("apiVersion", "kind"):
         if not isinstance(manifest.get(key), str) or not manifest[key]:
             raise ManifestError(f"{reference(manifest)} has no {key}: is it a Kubernetes manifest?")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
 from migration_ops.transform.errors import ParameterError
+
+PROVIDERS = ("eks", "gke", "aks", "tke", "cce", "ack", "onprem")
+VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,3})\+?(?:\.\d+)?(?:[-+.][A-Za-z0-9.+-]*)?")
+NEWEST_MINOR = 99
+API = re.compile(r"(?:[a-z0-9][a-z0-9.-]*/)?[a-z][a-z0-9-]*(?:/[A-Z][A-Za-z0-9]*)?")
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,12 @@ class Parameters:
         for name in ("storage_classes", "namespaces"):
             refuse_chains(name, getattr(self, name))
         if self.target_version is not None:
-            parse_version(self.target_version)
+            target_version(self.target_version)
+        if self.source_provider is not None and self.source_provider not in PROVIDERS:
+            raise ParameterError(
+                f"{self.source_provider!r} is no provider that the rules know; "
+                f"give one of {', '.join(PROVIDERS)}, or none: then it is recognised"
+            )
 
 
 def refuse_chains(name: str, mapping: Mapping[str, str]) -> None:
@@ -67,14 +78,43 @@ def refuse_chains(name: str, mapping: Mapping[str, str]) -> None:
 def parse_version(text: str) -> tuple[int, int]:
     """Read a Kubernetes version's major and minor number.
 
-    :param text: such as `1.32`, `v1.32.4` or `v1.30.1-aliyun.1`.
-    :raises ParameterError: when there is no version in it.
+    :param text: such as `1.32`, `v1.32.4`, `1.20+` or `v1.30.1-aliyun.1`.
+    :raises ParameterError: when that is no version.
     """
-    pieces = text.strip().removeprefix("v").split(".")
-    try:
-        return int(pieces[0]), int(pieces[1].rstrip("+"))
-    except (IndexError, ValueError) as error:
-        raise ParameterError(f"{text!r} is no Kubernetes version; write it as 1.32") from error
+    match = VERSION.fullmatch(text.strip())
+    if match is None:
+        raise ParameterError(f"{text!r} is no Kubernetes version; write it as 1.32")
+    return int(match[1]), int(match[2])
+
+
+def target_version(text: str) -> tuple[int, int]:
+    """Read the version of a target, which must be one that there can be.
+
+    :param text: as of `parse_version`.
+    :raises ParameterError: when it is none.
+    """
+    major, minor = parse_version(text)
+    if major != 1 or minor > NEWEST_MINOR:
+        raise ParameterError(
+            f"there is no Kubernetes {major}.{minor}; write the target's version, such as 1.32"
+        )
+    return major, minor
+
+
+def check_apis(entries: Sequence[str], source: str) -> list[str]:
+    """Check what a target is said to serve.
+
+    :param entries: each `group/version` or `group/version/Kind`; of the core group `v1` or `v1/Pod`.
+    :param source: what errors call the list.
+    :raises ParameterError: naming the first entry of another form.
+    """
+    for entry in entries:
+        if not API.fullmatch(entry):
+            raise ParameterError(
+                f"{source}: {entry!r} is neither group/version nor group/version/Kind, such as apps/v1 or "
+                "apps/v1/Deployment"
+            )
+    return list(entries)
 
 
 def look_up(

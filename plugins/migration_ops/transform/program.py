@@ -72,13 +72,14 @@ class CompiledRule:
                         step(draft, base, context)
         except RuleExecutionError as error:
             draft.find("blocker", str(error), "correct the rule, or leave the object out")
-        except (TypeError, ValueError, LookupError, AttributeError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError):
             # A text where the API has a list, and the like: no server would have taken such an object.
             draft.rule = self.name
             draft.find(
                 "blocker",
-                f"it isn't shaped like {manifest['kind']} of {manifest['apiVersion']} ({error})",
-                "correct the manifest, or leave the object out",
+                f"it isn't shaped like {manifest['kind']} of {manifest['apiVersion']}: a field that "
+                "the rule looks at has another type",
+                "correct the manifest (`kubectl apply --dry-run=server` names the field), or leave it out",
             )
 
 

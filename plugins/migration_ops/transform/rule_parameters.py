@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
+from migration_ops.bad_input import kind_of
 from migration_ops.transform.errors import ParameterError
 from migration_ops.transform.parameters import Parameters, merged
 from migration_ops.transform.rules import Parameter, RuleSet
@@ -15,6 +17,14 @@ TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "mapping": (dict,),
     "list": (list,),
+}
+
+TYPE_NAMES = {
+    "text": "text",
+    "number": "a number",
+    "boolean": "true or false",
+    "mapping": "a mapping",
+    "list": "a list",
 }
 
 
@@ -30,8 +40,10 @@ def resolve_params(rule_sets: Sequence[RuleSet], parameters: Parameters) -> dict
         declared = {**rule_set.parameters, **declared}
     unknown = sorted(set(parameters.params) - set(declared))
     if unknown:
+        near = get_close_matches(unknown[0], declared, n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
         raise ParameterError(
-            f"no rule set knows the parameter {', '.join(unknown)}; "
+            f"no rule set knows the parameter {', '.join(unknown)}; {meant}"
             f"known are {', '.join(sorted(declared)) or 'none'}"
         )
     resolved = {}
@@ -52,7 +64,8 @@ def _checked(name: str, parameter: Parameter, value: Any) -> Any:
         isinstance(value, bool) and parameter.type == "number"
     ):
         raise ParameterError(
-            f"params.{name} must be a {parameter.type} ({parameter.description}), not {value!r}"
+            f"params.{name} must be {TYPE_NAMES[parameter.type]} ({parameter.description}), "
+            f"not {kind_of(value)}"
         )
     return value
 

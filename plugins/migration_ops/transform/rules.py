@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from migration_ops.bad_input import in_form
 from migration_ops.transform.paths import compiled
 from migration_ops.transform.results import Severity
 
@@ -38,7 +39,12 @@ Texts = Annotated[
 JsonPath = Annotated[str, AfterValidator(_jsonpath)]
 JsonPaths = Annotated[list[JsonPath], BeforeValidator(_as_list)]
 Pattern = Annotated[str, AfterValidator(_regular_expression)]
-RuleName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=80)]
+RULE_NAME = r"^[a-z0-9][a-z0-9.-]*$"
+RuleName = Annotated[
+    str,
+    in_form(RULE_NAME, "a name: lower case letters, digits, dots and hyphens"),
+    Field(json_schema_extra={"pattern": RULE_NAME}, max_length=80),
+]
 
 
 class Model(BaseModel):

@@ -11,6 +11,8 @@ import yaml
 from yaml import CSafeDumper, CSafeLoader  # libyaml: ten times as fast
 from yaml.constructor import ConstructorError
 
+from migration_ops.bad_input import yaml_problem
+
 CORE = "tag:yaml.org,2002:"
 TIMESTAMP, TEXT, MAPPING, SEQUENCE = f"{CORE}timestamp", f"{CORE}str", f"{CORE}map", f"{CORE}seq"
 # Anything else is quoted: YAML 1.1, YAML 1.2 and Go's readers disagree on y, on, 1e3, 0o17, 1:30, 1_000 …
@@ -63,25 +65,44 @@ class Loader(CSafeLoader):
             return self._mapping(node)
         if tag == SEQUENCE and isinstance(node, yaml.SequenceNode):
             return [self._value(item) for item in node.value]
-        if tag in _SCALARS and isinstance(node, yaml.ScalarNode):
-            return _SCALARS[tag](self, node)
-        return super().construct_document(node)
+        try:
+            if tag in _SCALARS and isinstance(node, yaml.ScalarNode):
+                return _SCALARS[tag](self, node)
+            return super().construct_document(node)
+        except (ValueError, KeyError, OverflowError) as error:  # with PyYAML's own errors goes their place
+            raise ConstructorError(None, None, yaml_problem(error)[1], node.start_mark) from None
 
     def _mapping(self, node: yaml.MappingNode) -> dict[Any, Any]:
         if any(key.tag == f"{CORE}merge" for key, _ in node.value):
+            _refuse_repeated(node)
             self.flatten_mapping(node)
-        made = {}
+            return dict(self._pairs(node))
+        made = dict(self._pairs(node))
+        if len(made) < len(node.value):
+            _refuse_repeated(node)
+        return made
+
+    def _pairs(self, node: yaml.MappingNode) -> Iterator[tuple[Any, Any]]:
         for key_node, value_node in node.value:
             key = self._value(key_node)
             if isinstance(key, dict | list):
-                raise ConstructorError(None, None, "found unhashable key", key_node.start_mark)
-            made[key] = self._value(value_node)
-        return made
+                raise ConstructorError(None, None, "has a list or mapping as key", key_node.start_mark)
+            yield key, self._value(value_node)
 
     def _bounded(self, node: yaml.Node | None) -> yaml.Node | None:
         if node is not None and self._may_have_aliases:
             _count_values(node, {}, frozenset())
         return node
+
+
+def _refuse_repeated(node: yaml.MappingNode) -> None:
+    """Refuse a key that a mapping has twice: of two values one would be lost without a word."""
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if key.value in seen and isinstance(key, yaml.ScalarNode) and key.tag != f"{CORE}merge":
+            message = f"{key.value!r} is there twice; take one of them out"
+            raise ConstructorError(None, None, message, key.start_mark)
+        seen.add(str(key.value))
 
 
 _SCALARS: dict[str, Callable[[Any, yaml.ScalarNode], Any]] = {

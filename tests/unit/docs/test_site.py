@@ -39,6 +39,14 @@ def test_every_page_is_in_the_navigation(site: Path) -> None:
         assert f'href="{address}"' in home, f"{address} is in no section of mkdocs.yml"
 
 
+def test_every_link_between_pages_leads_somewhere_in_a_checkout_too() -> None:
+    """The site has pages that are made from the code; who reads a checkout has not."""
+    for file in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#\s]+)", file.read_text("utf-8")):
+            if "://" not in target and not target.startswith("mailto:"):
+                assert (file.parent / target).exists(), f"{file} links to {target}"
+
+
 def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
     for file in site.rglob("*.html"):
         sources = re.findall(

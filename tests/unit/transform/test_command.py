@@ -106,6 +106,29 @@ def test_blockers_end_with_2_and_the_output_is_still_written(tmp_path: Path) -> 
         (["--rules", "eks-to-ack"], "", "give --rules, IN and OUT"),
         (["--rules", "eks-to-ack", "--report"], "", "requires an argument"),
         (["--params", "nowhere.yaml", "-", "-"], "", "does not exist"),
+        (["--rules", "api-versions", "-", "-"], "a: 1\nb: [1\n", r"standard input:\d: is no YAML"),
+        (
+            ["--rules", "api-versions", "-", "-"],
+            "a: {b: 1,\n b: 2}",
+            "input:2: is no YAML: 'b' is there twice",
+        ),
+        (["--rules", "api-versions", "-", "-"], '{"a": {"b": 1, "c": 2, "b": 3}}', "'b' is there twice"),
+        (["--rules", "api-versions", "-", "-"], "a: !!int " + "9" * 5000, ":1: is no YAML: has a value"),
+        (["--rules", "api-versions", "-", "-"], "- 5", "must be a mapping, this is a number"),
+        (["--rules", "api-versions", "--source-provider", "oke", "-", "-"], SERVICE, "'oke' is no provider"),
+        (["--rules", "api-versions", "--target-version", "9.1", "-", "-"], SERVICE, "is no Kubernetes 9.1"),
+        (
+            ["--rules", "api-versions", "--target-version", "-1.-5", "-", "-"],
+            SERVICE,
+            "no Kubernetes version",
+        ),
+        (["--rules", "api-versions", "-", "nowhere/out.yaml"], SERVICE, "the folder nowhere is not there"),
+        (["--rules", "api-versions", "-", "/dev/null/out"], SERVICE, "/dev/null is a file"),
+        (
+            ["--rules", "api-versions", "-", "/tmp/a.yaml", "--report", "/tmp/a.yaml"],
+            SERVICE,
+            "written twice",
+        ),
     ],
 )
 def test_bad_input_ends_with_1_and_says_what_is_wrong(arguments: list[str], text: str, message: str) -> None:
@@ -113,6 +136,48 @@ def test_bad_input_ends_with_1_and_says_what_is_wrong(arguments: list[str], text
 
     assert result.exit_code == 1
     assert re.search(message, result.stderr)
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["--report", "--copy-list"])
+def test_a_side_file_that_cant_be_written_is_told_before_anything_is(tmp_path: Path, option: str) -> None:
+    out = tmp_path / "out"
+
+    result = run("--rules", "eks-to-ack", option, tmp_path / "missing" / "file", "-", out, text=SERVICE)
+
+    assert result.exit_code == 1
+    assert "is not there; make it first" in result.stderr
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("apps/v1\na: [1\n", "'a: \\[1' is neither group/version nor"),
+        ("- apps/v1\n- [\n", r"apis:\d: is no YAML"),
+        ("- 5\n", "must list group/version"),
+    ],
+)
+def test_a_list_of_apis_that_is_none_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    apis = tmp_path / "apis"
+    apis.write_text(content)
+
+    result = run("--rules", "api-versions", "--target-apis", apis, "-", "-", text=SERVICE)
+
+    assert result.exit_code == 1
+    assert re.search(message, result.stderr)
+
+
+def test_anchors_merge_keys_and_equal_keys_in_several_mappings_are_read(tmp_path: Path) -> None:
+    text = (
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: &m {name: a, labels: {name: a}}\n"
+        "data: {<<: {a: '1', b: '2'}, b: '3'}\n"
+    )
+
+    result = run("--rules", "api-versions", "-", "-", text=text)
+
+    assert result.exit_code == 0, result.stderr
+    assert yaml.safe_load(result.stdout)["data"] == {"a": "1", "b": "3"}
 
 
 def test_parameters_come_from_a_file_and_from_flags(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_what_is_no_manifest_is_refused_by_name(manifest: Any) -> None:
 
 
 def test_an_unknown_parameter_is_refused() -> None:
-    with pytest.raises(ParameterError, match="no rule set knows the parameter regoin; known are"):
+    with pytest.raises(ParameterError, match="no rule set knows the parameter regoin; did you mean region"):
         transform([], CATALOGUE, Parameters(params={"regoin": "x"}))
 
 

@@ -175,7 +175,7 @@ def test_the_config_map_that_velero_reads_is_read_too(tmp_path: Path, claim: Man
             "- conditions: {groupResource: pods}\n",
             r"modifiers.yaml:3: resourceModifierRules.0: .*give patches",
         ),
-        ("- conditions: {}\n  patches: []\n", r"modifiers.yaml:3: .*groupResource: Field required"),
+        ("- conditions: {}\n  patches: []\n", r"modifiers.yaml:3: .*groupResource: is missing"),
         (
             "- conditions: {groupResource: pods}\n  patches: [{operation: add, path: /x, value: '{a'}]\n",
             "begins like JSON",

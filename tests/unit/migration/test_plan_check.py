@@ -1,0 +1,106 @@
+"""`migration-ops plan check` looks at what a plan names, too: rule sets, parameters, notifiers' classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from migration_ops.cli import main
+from migration_ops.migration.notifier_class import trouble_with
+
+EXAMPLE = Path(__file__).parents[3] / "include" / "plans" / "shop.yaml"
+SMTP = "airflow.providers.smtp.notifications.smtp"
+
+
+def check(folder: Path, old: str, new: str) -> tuple[int, list[str]]:
+    """The example plan with one change: exit status, and the lines without the file's name."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert old in text
+    path = folder / "plan.yaml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    done = CliRunner().invoke(main, ["plan", "check", str(path)])
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    return done.exit_code, done.output.replace(str(path), "plan").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("eks-to-ack]", "eks-to-akc]", "transform.rules[1]: eks-to-akc: there is no such rule set"),
+        ("{region: cn-hangzhou}", "{regoin: x}", "transform.params.regoin: no rule set knows the parameter"),
+        ("{region: cn-hangzhou}", "{zones: [a]}", "must be a mapping (the source's zones"),
+        ("{gp2: alicloud-disk-essd}", "{a: b, b: c}", "a becomes b, and b becomes c"),
+        ("cpu: 50m", "cpu: lots", "movers.requests: cpu: 'lots' is no quantity; write 500m or 2"),
+        ("cpu: 50m", "cpu: 2Gi", "'2Gi' is no amount of cpu"),
+        ("memory: 1Gi", "memory: 128m", "'128m' is no amount of memory; write 512Mi or 1Gi"),
+        ("memory: 1Gi", "memory: 32Mi", "requests.memory (64Mi) is more than limits.memory (32Mi)"),
+        ("memory: 1Gi", "disk: 1Gi", "'disk' is nothing that a mover can ask for"),
+        ("conn_id: shop_target", "conn_id: shop_source", "target.conn_id: is the source's connection, too"),
+        ("shop_target}", "shop_target, version: '9.99'}", "target.version: there is no Kubernetes 9.99"),
+        ("name: shop ", "name: 5 ", "name: must be text (it is 5; put quotes around it)"),
+        ("port: 80", "port: []", "port: must be a whole number or text (it is a list)"),
+        ("keep_last: 3", "keep_last: three", 'keep_last: must be a whole number (it is "three")'),
+        ("keep_last: 3", f"keep_last: {'9' * 5000}", "a value that can't be read; put quotes around"),
+        ("namespaces: {shop: shop-prod}", "namespaces: {shop: -}", "'-' is not a DNS label"),
+        ("retention:", "notify: [{notifier: os.system}]\nretention:", "not the dotted path of a notifier"),
+        ("retention:", "notify: [{notifier: subprocess.Popen}]\nretention:", "belongs to Python itself"),
+        (
+            "retention:",
+            "notify: [{notifier: nope.Nope}]\nretention:",
+            "notify[0].notifier: there is no module",
+        ),
+        ("retention:", f"notify: [{{notifier: {SMTP}.SmtpNotifer}}]\nretention:", "has no class SmtpNotifer"),
+    ],
+)
+def test_what_a_plan_names_wrongly_is_told_in_one_line_with_its_place(
+    tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    status, lines = check(tmp_path, old, new)
+    assert status == 1
+    assert len(lines) == 1
+    assert words in lines[0]
+    assert lines[0].split(":")[1].isdigit()
+
+
+def test_a_right_plan_stays_right_with_amounts_as_numbers_and_a_real_notifier(tmp_path: Path) -> None:
+    changed = f"limits: {{cpu: 2, memory: 1073741824}}\nnotify: [{{notifier: {SMTP}.SmtpNotifier}}]\n"
+    old = 'limits: {cpu: "2", memory: 1Gi}\n'
+    status, lines = check(tmp_path, old, changed)
+    assert (status, lines) == (0, ["plan: plan shop is valid"])
+
+
+@pytest.mark.parametrize(
+    ("source", "trouble"),
+    [
+        ("class Pager(BaseNotifier): ...", ""),
+        ("class Pager(company.Alerts[str]): ...", ""),
+        ("class Base(BaseNotifier): ...\nclass Pager(Base): ...", ""),
+        ("from company import Pager", ""),
+        ("def __getattr__(name): ...", ""),
+        ("Pager = make_notifier()", ""),
+        ("class Pager: ...", "is no Airflow notifier"),
+        ("class Pager(object): ...", "is no Airflow notifier"),
+        ("class Pager(Pager): ...", "is no Airflow notifier"),
+        ("class Other(BaseNotifier): ...", "has no class Pager"),
+        ("class Pager(", "is no Python that can be read"),
+    ],
+)
+def test_a_notifier_is_known_by_its_source_and_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, trouble: str
+) -> None:
+    package = tmp_path / "on_call_tools" / "channels"  # folders without __init__.py are packages, too
+    package.mkdir(parents=True)
+    (package / "paging.py").write_text(f"raise RuntimeError('this module was run')\n{source}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    found = trouble_with("on_call_tools.channels.paging.Pager")
+
+    assert trouble in found
+    assert bool(found) == bool(trouble)
+
+
+def test_a_class_of_airflows_that_is_no_notifier_is_told() -> None:
+    assert "is no Airflow notifier" in trouble_with("airflow.providers.smtp.hooks.smtp.SmtpHook")
+    assert trouble_with("airflow.providers.smtp.notifications.smtp.SmtpNotifier") == ""
