@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.demo import checks
 from tests.demo.airflow_stack import AirflowStack
 from tests.demo.ground import lab_ground
 from tests.demo.process import stop_all
 from tests.demo.progress import Progress
-from tests.demo.scenario import Scenario
+from tests.demo.scenario import PLAN, Scenario
 from tests.demo.shop import deployment
-from tests.demo.shop.deployment import SOURCE_NAMESPACE, TARGET_NAMESPACE
 from tests.demo.workspace import Workspace
 from tests.e2e.cutovers import Cutovers
 from tests.lab import Lab
 
 
 @pytest.fixture(scope="session")
-def shop(lab: Lab) -> Iterator[Scenario]:
+def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the example plan; in long runs with a second one, whose questions wait a moment only."""
+    if not os.environ.get("MIGRATION_OPS_LONG_TESTS"):
+        yield PLAN.parent
+        return
+    folder = tmp_path_factory.mktemp("plans")
+    shutil.copy(PLAN, folder)
+    hasty = yaml.safe_load(PLAN.read_text(encoding="utf-8"))
+    hasty["name"] = "hasty"
+    hasty["approvals"]["timeout"] = "20s"
+    (folder / "hasty.yaml").write_text(yaml.safe_dump(hasty), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIGRATION_OPS_PLANS", str(folder))  # what the demo starts inherits it
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def hasty_plan(plans: Path) -> str:
+    """Name of the plan whose questions wait a moment only."""
+    return (plans / "hasty.yaml").stem
+
+
+@pytest.fixture(scope="session")
+def shop(lab: Lab, plans: Path) -> Iterator[Scenario]:
     """The demo's shop, open in the source and backed up; it takes the place of a demo that may be running."""
     workspace, progress = Workspace(), Progress()
     with workspace.alone(), closing(lab_ground(lab)) as ground, progress.signs_of_life():
@@ -47,13 +72,9 @@ def migration(shop: Scenario) -> Scenario:
     return shop
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cutovers(shop: Scenario) -> Cutovers:
     """The shop back in the source, whatever tests before did with it, and nothing of it in the target."""
-    if TARGET_NAMESPACE in shop.ground.target.namespaces():
-        with shop.airflow.api() as api:
-            api.run("shop.rollback")
-    elif not checks.is_open(shop.ground.source):
-        shop.resume_source()
-    deployment.await_ready(shop.ground.source, SOURCE_NAMESPACE, shop.progress)
-    return Cutovers(shop)
+    found = Cutovers(shop)
+    found.make_ready()
+    return found
