@@ -1,13 +1,14 @@
 """`migration-ops resume`: bring a source's quiesced workloads back, without Airflow.
 
-What they were is written on the objects themselves; a copy lies in the vault's journal. The vault is asked
-when its settings are given, and only to fill in what objects have lost.
+What they were is written on the objects themselves; a copy lies in the vault's journal. With the vault's
+settings what objects have lost is filled in from there, and the journal is told that the source runs again.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from migration_ops.migration.errors import MigrationError, PlanError
 from migration_ops.migration.plan_file import load_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from migration_ops.migration.journal import Journal
     from migration_ops.migration.plan import Plan
 
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 )
 @click.option("--context", default=None, help="Context of the kubeconfig; its current one when left out.")
 @click.option(
-    "-r", "--repo", envvar="RESTIC_REPOSITORY", help="The vault, for what objects don't say any more."
+    "-r", "--repo", envvar="RESTIC_REPOSITORY", help="The vault: knows what objects don't say any more."
 )
 @click.option(
     "--password-file",
@@ -63,6 +66,7 @@ def resume(
     from migration_ops.migration.stopping import resume_source
     from migration_ops.vault import VaultError
 
+    began = datetime.now(UTC)
     try:
         plan = load_plan(plan_path)
         journal = _journal(plan, repo, password_file) if repo else None
@@ -81,6 +85,28 @@ def resume(
     for reference in result.resumed:
         click.echo(f"resumed {reference}")
     click.echo(f"plan {plan.name}: {len(result.resumed)} workloads resumed")
+    _tell_the_journal(plan, journal, result.resumed, began)
+
+
+def _tell_the_journal(plan: Plan, journal: Journal | None, resumed: Sequence[str], began: datetime) -> None:
+    """The source runs whatever comes of this, so a vault that is away is a warning."""
+    from migration_ops.migration.stopping import note_resumed
+    from migration_ops.vault import VaultError
+
+    again = (
+        f"scheduled backups of {plan.name} stay skipped until the journal knows that the source runs: run "
+        "this command again with -r and the vault's password when the vault can be reached"
+    )
+    if journal is None:
+        click.echo(f"The vault wasn't named, so nothing was written into its journal; {again}", err=True)
+        return
+    try:
+        run = note_resumed(journal, resumed, began=began, by="migration-ops resume")
+    except VaultError as error:
+        click.echo(f"The journal can't be written: {error}; {again}", err=True)
+        return
+    if run:
+        click.echo(f"noted in the journal of {run}")
 
 
 def _journal(plan: Plan, repo: str, password_file: Path | None) -> Journal:

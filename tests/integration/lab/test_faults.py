@@ -27,6 +27,7 @@ from tests.lab.readiness import wait_until
 pytestmark = pytest.mark.lab
 
 PROJECT = Path(__file__).parents[3]
+PATIENCE_SECONDS = 180  # other tests may keep the machine busy
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def running_pod(small_lab: Lab) -> str:
         container = {"name": "main", "image": PAUSE_IMAGE}
         spec = {"containers": [container], "terminationGracePeriodSeconds": 0}
         core.create_namespaced_pod("default", {"metadata": {"name": "sleeper"}, "spec": spec})
-        wait_until(lambda: pod_of(small_lab).status.phase == "Running", "pod to run", 60)
+        wait_until(lambda: pod_of(small_lab).status.phase == "Running", "pod to run", PATIENCE_SECONDS)
     return "sleeper"
 
 
@@ -99,7 +100,7 @@ def test_two_processes_may_bring_the_lab_up_at_once(small_lab: Lab):
         subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         for _ in range(2)
     ]
-    printed = [process.communicate(timeout=120)[0].decode() for process in both]
+    printed = [process.communicate(timeout=2 * PATIENCE_SECONDS)[0].decode() for process in both]
 
     assert [process.returncode for process in both] == [0, 0], "\n".join(printed)
     assert all(pids(small_lab).values())
@@ -122,7 +123,7 @@ def test_pods_outlive_the_death_of(part, small_lab: Lab, running_pod):
 
     small_lab.source.stop(part, hard=True)
     small_lab.source.start(part)
-    wait_until(lambda: pod_of(small_lab).status.phase == "Running", "pod to be seen", 60)
+    wait_until(lambda: pod_of(small_lab).status.phase == "Running", "pod to be seen", PATIENCE_SECONDS)
 
     after = pod_of(small_lab).status.container_statuses[0]
     assert (after.container_id, after.restart_count) == (before.container_id, 0)
@@ -173,7 +174,7 @@ def test_down_leaves_nothing_when_up_was_killed_while(moment, lost_records, lab:
         cwd=PROJECT,
         stdout=subprocess.DEVNULL,
     )
-    wait_until((run / MOMENTS[moment]).exists, moment, 60)
+    wait_until((run / MOMENTS[moment]).exists, moment, PATIENCE_SECONDS)
     process.kill()
     process.wait()
     if lost_records:
