@@ -14,13 +14,26 @@ from urllib.parse import quote
 
 from migration_ops.cluster.answers import JSON
 from migration_ops.cluster.connection import Cluster
-from migration_ops.cluster.errors import ClusterError
+from migration_ops.cluster.errors import ClusterError, ClusterUnreachable
 from migration_ops.cluster.reference import ObjectReference, split_api_version
 
 AGGREGATED = (
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
     f"application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,{JSON}"
 )
+
+
+BUILT_IN_GROUPS = frozenset(
+    {
+        "admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io",
+        "authentication.k8s.io", "authorization.k8s.io", "certificates.k8s.io", "coordination.k8s.io",
+        "discovery.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io", "internal.apiserver.k8s.io",
+        "networking.k8s.io", "node.k8s.io", "rbac.authorization.k8s.io", "resource.k8s.io",
+        "scheduling.k8s.io", "storage.k8s.io", "storagemigration.k8s.io", "auditregistration.k8s.io",
+        "settings.k8s.io",
+    }
+)  # fmt: skip
+"""Groups with a dot that the API server itself serves; others may have a backend of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +156,24 @@ def discovery(cluster: Cluster, *, refresh: bool = False) -> Discovery:
 
 
 def _ask(cluster: Cluster) -> Discovery:
-    core = cluster.get("/api", accept=AGGREGATED, what="discover the core API")
-    groups = cluster.get("/apis", accept=AGGREGATED, what="discover the API groups")
-    if core.get("kind") == "APIGroupDiscoveryList" == groups.get("kind"):
-        return _aggregated([*core.get("items", []), *groups.get("items", [])])
-    return _classic(cluster, core, groups)
+    resources: list[ApiResource] = []
+    unavailable: dict[str, str] = {}
+    # Each answer by itself: while a control plane is renewed, two servers of two versions may give them.
+    for path in ("/api", "/apis"):
+        answer = cluster.get(path, accept=AGGREGATED, what=f"discover {path}")
+        match answer.get("kind") if isinstance(answer, dict) else None:
+            case "APIGroupDiscoveryList":
+                found = _aggregated(answer.get("items") or [])
+            case "APIVersions" | "APIGroupList":
+                found = _classic(cluster, answer)
+            case _:
+                message = (
+                    f"{cluster.name} answers {path} with no list of kinds; is it a Kubernetes API server?"
+                )
+                raise ClusterError(message)
+        resources += found.resources
+        unavailable |= found.unavailable
+    return Discovery(tuple(resources), unavailable)
 
 
 def _aggregated(groups: Iterable[dict[str, Any]]) -> Discovery:
@@ -156,41 +182,52 @@ def _aggregated(groups: Iterable[dict[str, Any]]) -> Discovery:
     for group in groups:
         name = (group.get("metadata") or {}).get("name", "")
         seen: set[str] = set()  # versions come in the server's order of preference
-        for version in group.get("versions", []):
+        for version in group.get("versions") or []:
             if version.get("freshness") == "Stale":
                 unavailable[f"{name}/{version['version']}"] = "its API service does not answer"
-            for resource in version.get("resources", []):
-                kind = resource["responseKind"]["kind"]
-                resources.append(
-                    ApiResource(
-                        group=name,
-                        version=version["version"],
-                        kind=kind,
-                        plural=resource["resource"],
-                        namespaced=resource.get("scope") == "Namespaced",
-                        verbs=tuple(resource.get("verbs", ())),
-                        preferred=kind not in seen,
-                    )
+            found = [one for one in version.get("resources") or [] if _kind_of(one)]
+            resources += [
+                ApiResource(
+                    group=name,
+                    version=version["version"],
+                    kind=_kind_of(one),
+                    plural=one["resource"],
+                    namespaced=one.get("scope") == "Namespaced",
+                    verbs=tuple(one.get("verbs") or ()),
+                    preferred=_kind_of(one) not in seen,
                 )
-            seen.update(resource["responseKind"]["kind"] for resource in version.get("resources", []))
+                for one in found
+            ]
+            seen.update(_kind_of(one) for one in found)
     return Discovery(tuple(resources), unavailable)
 
 
-def _classic(cluster: Cluster, core: dict[str, Any], groups: dict[str, Any]) -> Discovery:
-    paths = [(f"/api/{version}", version) for version in core.get("versions", [])]
-    order: dict[str, list[str]] = {"": list(core.get("versions", []))}
-    for group in groups.get("groups", []):
+def _kind_of(resource: dict[str, Any]) -> str:
+    """The kind of an entry of aggregated discovery; empty where a path has nothing but subresources."""
+    return str((resource.get("responseKind") or {}).get("kind") or "")
+
+
+def _classic(cluster: Cluster, listed: dict[str, Any]) -> Discovery:
+    versions = listed.get("versions") or []  # of the core group; the other answer has groups
+    paths = [(f"/api/{version}", version) for version in versions]
+    order: dict[str, list[str]] = {"": list(versions)}
+    for group in listed.get("groups") or []:
         preferred = (group.get("preferredVersion") or {}).get("version", "")
-        versions = [version["version"] for version in group.get("versions", [])]
-        order[group["name"]] = sorted(versions, key=lambda version: version != preferred)
+        versions = [version["version"] for version in group.get("versions") or []]
+        order[group["name"]] = sorted(versions, key=lambda version: version != preferred)  # noqa: B023 - used at once
         paths += [(f"/apis/{group['name']}/{version}", f"{group['name']}/{version}") for version in versions]
 
     def ask(entry: tuple[str, str]) -> tuple[str, list[dict[str, Any]] | str]:
         path, name = entry
+        group, _ = split_api_version(name)
+        own = "." not in group or group in BUILT_IN_GROUPS
         try:
             # An aggregated API without backend answers 503 for good: not worth the long patience.
-            return name, cluster.get(path, what=f"discover {name}", retry_seconds=15.0).get("resources") or []
+            found = cluster.get(path, what=f"discover {name}", retry_seconds=None if own else 15.0)
+            return name, found.get("resources") or []
         except ClusterError as error:
+            if own and isinstance(error, ClusterUnreachable):
+                raise  # the server itself is away: going on would leave out what everybody has
             return name, str(error)
 
     resources: list[ApiResource] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from migration_ops.cluster.kinds import ApiResource, Discovery
+from migration_ops.cluster.kinds import BUILT_IN_GROUPS, ApiResource, Discovery
 
 _VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?$")
 
@@ -14,18 +14,6 @@ _RICHEST = {("autoscaling", "HorizontalPodAutoscaler"): ("v2", "v2beta2", "v2bet
 
 # The same objects served in a second, older group: reading both would double them.
 _MOVED_TO = {"extensions": ("apps", "networking.k8s.io", "policy"), "events.k8s.io": ("",)}
-
-
-_BUILT_IN_GROUPS = frozenset(
-    {
-        "admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io",
-        "authentication.k8s.io", "authorization.k8s.io", "certificates.k8s.io", "coordination.k8s.io",
-        "discovery.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io", "internal.apiserver.k8s.io",
-        "networking.k8s.io", "node.k8s.io", "rbac.authorization.k8s.io", "resource.k8s.io",
-        "scheduling.k8s.io", "storage.k8s.io", "storagemigration.k8s.io", "auditregistration.k8s.io",
-        "settings.k8s.io",
-    }
-)  # fmt: skip
 
 
 def priority(version: str) -> tuple[int, int, int]:
@@ -92,4 +80,4 @@ def is_built_in(group: str) -> bool:
 
     :param group: API group, empty for core.
     """
-    return "." not in group or group in _BUILT_IN_GROUPS
+    return "." not in group or group in BUILT_IN_GROUPS

@@ -2,39 +2,96 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from migration_ops.cluster import Cluster, Expired, NotFound, discover, discovery
+from migration_ops.cluster import (
+    Cluster,
+    ClusterError,
+    ClusterUnreachable,
+    Expired,
+    NotFound,
+    discover,
+    discovery,
+)
 from migration_ops.cluster.kinds import ApiResource
 from migration_ops.cluster.listing import list_objects
 from migration_ops.cluster.versions import best_version, priority, reading_versions
 
 from .conftest import Asked, FakeServer, Reply, status
 
+VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 
-def aggregated(server: FakeServer) -> None:
-    """A server of 1.30: one answer for all groups."""
 
-    def resource(plural: str, kind: str, scope: str = "Namespaced") -> dict[str, object]:
-        return {"resource": plural, "responseKind": {"kind": kind}, "scope": scope, "verbs": ["get", "list"]}
+def entry(plural: str, kind: str, scope: str = "Namespaced", *subresources: str) -> dict[str, object]:
+    """A kind as API servers write it: group and version of their own kinds are empty."""
+    response = {"group": "", "version": "", "kind": kind}
+    below = [
+        {"subresource": name, "responseKind": response, "verbs": ["get", "patch", "update"]}
+        for name in subresources
+    ]
+    found = {"resource": plural, "responseKind": response, "scope": scope, "verbs": VERBS}
+    found |= {"singularResource": kind.lower(), "shortNames": [plural[:2]], "categories": ["all"]}
+    return found | ({"subresources": below} if below else {})
 
-    def answer(group: str, **versions: list[dict[str, object]]) -> dict[str, object]:
-        found = [{"version": name, "resources": resources} for name, resources in versions.items()]
-        return {"metadata": {"name": group}, "versions": found}
 
-    core = answer("", v1=[resource("pods", "Pod"), resource("namespaces", "Namespace", "Cluster")])
-    apps = answer("apps", v1=[resource("deployments", "Deployment")])
-    scaling = answer(
+def group(name: str, **versions: list[dict[str, object]]) -> dict[str, object]:
+    """A group as API servers write it, the preferred version first."""
+    found = [
+        {"version": version, "freshness": "Current", "resources": resources}
+        for version, resources in versions.items()
+    ]
+    return {"metadata": {"name": name, "creationTimestamp": None}, "versions": found}
+
+
+CORE = group(
+    "", v1=[entry("pods", "Pod", "Namespaced", "log", "status"), entry("namespaces", "Namespace", "Cluster")]
+)
+GROUPS = [
+    group("apps", v1=[entry("deployments", "Deployment", "Namespaced", "scale", "status")]),
+    group(
         "autoscaling",
-        v2=[resource("horizontalpodautoscalers", "HorizontalPodAutoscaler")],
-        v1=[resource("horizontalpodautoscalers", "HorizontalPodAutoscaler")],
-    )
-    stale = {
-        "metadata": {"name": "metrics.k8s.io"},
+        v2=[entry("horizontalpodautoscalers", "HorizontalPodAutoscaler")],
+        v1=[entry("horizontalpodautoscalers", "HorizontalPodAutoscaler")],
+    ),
+    # Without a backend nothing is known of it, not even the list of its kinds.
+    {
+        "metadata": {"name": "metrics.k8s.io", "creationTimestamp": None},
         "versions": [{"version": "v1beta1", "freshness": "Stale"}],
-    }
-    server.on("/api", Reply({"kind": "APIGroupDiscoveryList", "items": [core]}))
-    server.on("/apis", Reply({"kind": "APIGroupDiscoveryList", "items": [apps, scaling, stale]}))
+    },
+    # Paths that have nothing but subresources name no kind of their own.
+    group(
+        "subresources.kubevirt.io", v1=[{**entry("virtualmachines", ""), "responseKind": None, "verbs": None}]
+    ),
+]
+
+
+def negotiated(items: list[dict[str, object]], versions: tuple[str, ...]) -> Callable[[Asked], Reply]:
+    """Answer as a server does that has aggregated discovery in these versions: what the client likes best."""
+
+    def answer(asked: Asked) -> Reply:
+        for clause in asked.headers["Accept"].split(","):
+            kind, *parameters = clause.split(";")
+            wanted = dict(one.split("=") for one in parameters)
+            if wanted.get("as") == "APIGroupDiscoveryList" and wanted["v"] in versions:
+                body = {
+                    "kind": "APIGroupDiscoveryList",
+                    "apiVersion": f"apidiscovery.k8s.io/{wanted['v']}",
+                    "metadata": {},
+                    "items": items,
+                }
+                return Reply(body, headers={"Content-Type": clause})
+            assert kind == "application/json"
+        raise AssertionError("the server was asked for nothing that it has")
+
+    return answer
+
+
+def aggregated(server: FakeServer, *versions: str) -> None:
+    """A server of 1.26 (v2beta1) or later (v2 since 1.30): one answer for all groups."""
+    server.on("/api", negotiated([CORE], versions))
+    server.on("/apis", negotiated(GROUPS, versions))
 
 
 def classic(server: FakeServer) -> None:
@@ -61,8 +118,11 @@ def classic(server: FakeServer) -> None:
     server.on("/apis/metrics.k8s.io/v1beta1", status(404, "no such backend", "NotFound"))
 
 
-def test_a_new_server_is_asked_twice_only(server: FakeServer, cluster: Cluster) -> None:
-    aggregated(server)
+@pytest.mark.parametrize("versions", [("v2beta1",), ("v2", "v2beta1"), ("v2",)], ids="/".join)
+def test_a_new_server_is_asked_twice_only(
+    server: FakeServer, cluster: Cluster, versions: tuple[str, ...]
+) -> None:
+    aggregated(server, *versions)
     found = {(one.api_version, one.kind, one.namespaced, one.preferred) for one in discover(cluster)}
     assert found == {
         ("v1", "Pod", True, True),
@@ -73,7 +133,32 @@ def test_a_new_server_is_asked_twice_only(server: FakeServer, cluster: Cluster) 
     }
     assert len(server.asked) == 2
     assert "apidiscovery.k8s.io" in server.asked[0].headers["Accept"]
-    assert "metrics.k8s.io/v1beta1" in discovery(cluster).unavailable
+    assert list(discovery(cluster).unavailable) == ["metrics.k8s.io/v1beta1"]
+
+
+def test_two_servers_of_one_control_plane_may_answer_differently(
+    server: FakeServer, cluster: Cluster
+) -> None:
+    classic(server)
+    server.on("/api", negotiated([CORE], ("v2beta1",)))  # the new one; the next answer comes from the old one
+    found = {(one.api_version, one.kind) for one in discover(cluster)}
+    assert {("v1", "Pod"), ("networking.k8s.io/v1", "Ingress")} <= found
+
+
+def test_what_is_no_api_server_is_told(server: FakeServer, cluster: Cluster) -> None:
+    server.on("/api", Reply("<html>Welcome</html>"))
+    with pytest.raises(ClusterError, match="answers /api with no list of kinds"):
+        discover(cluster)
+
+
+def test_a_server_that_goes_away_while_it_is_asked_leaves_nothing_out(
+    server: FakeServer, cluster: Cluster
+) -> None:
+    classic(server)
+    server.on("/apis/networking.k8s.io/v1", status(503, "shutting down", "ServiceUnavailable"))
+    cluster.retry_seconds = 0.3
+    with pytest.raises(ClusterUnreachable, match=r"networking\.k8s\.io/v1"):
+        discover(cluster)
 
 
 def test_an_old_server_is_asked_group_by_group(server: FakeServer, cluster: Cluster) -> None:
