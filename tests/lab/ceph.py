@@ -91,12 +91,14 @@ class Ceph:
         write_file(self.config, dedent(text))
 
     def run_tool(self, *command: str, timeout_seconds: float = 60) -> str:
-        """Run one of Ceph's tools to the end and return what it prints.
+        """Run one of Ceph's tools to the end, ours or its own, and return what it prints.
 
         :raises LabError: it failed, or hangs.
         """
+        ends_with_us = ("setpriv", "--pdeathsig", "KILL")
         return output_of(
-            [command[0], "--conf", str(self.config), *command[1:]], timeout_seconds=timeout_seconds
+            [*ends_with_us, command[0], "--conf", str(self.config), *command[1:]],
+            timeout_seconds=timeout_seconds,
         )
 
     def monitor_command(self) -> list[str]:

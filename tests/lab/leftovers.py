@@ -75,22 +75,24 @@ def _move_into(pid: int, group: str) -> None:
 
 
 def _pids_by_name(name: str) -> set[int]:
-    """Return processes whose command line names one of the lab's folders: servers, and containerd's shims."""
+    """Return processes whose command line names one of the lab's folders: servers, shims, Ceph's tools."""
     found = set()
     marks = [f"{root / name}/".encode() for root in (RUN_ROOT, DATA_ROOT)]
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(OSError):
                 words = (entry / "cmdline").read_bytes()
-                server = Path(words.split(b"\0", 1)[0].decode(errors="replace")).name
-                if server in SERVER_PROGRAMS and any(mark in words for mark in marks):
+                # A script's name is the second word, after its interpreter.
+                names = {Path(word.decode(errors="replace")).name for word in words.split(b"\0")[:2]}
+                if names & LAB_PROGRAMS and any(mark in words for mark in marks):
                     found.add(int(entry.name))
     return found
 
 
-SERVER_PROGRAMS = {
+LAB_PROGRAMS = {
     *("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"),
     *("containerd", "containerd-shim-runc-v2", "ceph-mon", "ceph-osd", "radosgw"),
+    *("ceph", "radosgw-admin"),
 }
 
 
