@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import httpx
@@ -18,6 +18,8 @@ API = "/api/v2"
 # Nobody reads a question faster. An answer that comes before the scheduler has noticed that the task waits
 # makes Airflow 3.3 take the resumed task for one that was lost, and fail it.
 READING_SECONDS = 5.0
+NOTICING_SECONDS = 2.0
+"""A scheduler that gave a sign of life so long after the question has noticed that the task waits."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class AirflowApi:
         errors = self.request("GET", "/importErrors")["import_errors"]
         return [f"{error['filename']}: {error['stack_trace']}" for error in errors]
 
-    def wait_for_dag(self, dag_id: str, seconds: float = 120) -> None:
+    def wait_for_dag(self, dag_id: str, seconds: float = 300) -> None:
         """Wait until a DAG is known, and unpause it.
 
         :raises TimeoutError: when it does not appear, with the import errors of the DAG files
@@ -200,7 +202,7 @@ class AirflowApi:
         :param watch: called every second with the tasks' states by name
         """
         began, told, answered = time.monotonic(), dict[str, str](), list[str]()
-        asked: dict[str, float] = {}
+        asked: dict[str, datetime] = {}
         while True:
             run = self.request("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
             self._tell_changes(dag_id, run_id, told)
@@ -252,14 +254,14 @@ class AirflowApi:
                 told[name] = state
 
     def _answer_questions(
-        self, dag_id: str, run_id: str, answer: Answer, asked: dict[str, float]
+        self, dag_id: str, run_id: str, answer: Answer, asked: dict[str, datetime]
     ) -> list[str]:
         query = {"response_received": "false", "state": "awaiting_input"}
         answered = []
         of_run = f"/dags/{dag_id}/dagRuns/{run_id}"
         for detail in self.request("GET", f"{of_run}/hitlDetails", params=query)["hitl_details"]:
             task = detail["task_instance"]
-            if time.monotonic() - asked.setdefault(task["id"], time.monotonic()) < READING_SECONDS:
+            if not self._was_read(asked.setdefault(task["id"], datetime.now(UTC))):
                 continue
             body, options = str(detail.get("body") or ""), tuple(detail["options"])
             chosen = answer(Question(task["task_id"], detail["subject"], body, options))
@@ -276,6 +278,13 @@ class AirflowApi:
                     raise
             answered.append(task["task_id"])
         return answered
+
+    def _was_read(self, asked: datetime) -> bool:
+        if datetime.now(UTC) < asked + timedelta(seconds=READING_SECONDS):
+            return False
+        scheduler = self.request("GET", "/monitor/health")["scheduler"]
+        seen = scheduler.get("latest_scheduler_heartbeat")
+        return bool(seen) and datetime.fromisoformat(seen) > asked + timedelta(seconds=NOTICING_SECONDS)
 
     def respond(
         self,

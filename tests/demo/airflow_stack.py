@@ -155,4 +155,4 @@ class AirflowStack:
                         raise RuntimeError(f"Airflow's {name} ended:\n{component.last_lines()}")
                 return api.unhealthy() == []
 
-            self.progress.wait_for("Airflow healthy", healthy, seconds=180, pause=1.0)
+            self.progress.wait_for("Airflow healthy", healthy, seconds=300, pause=1.0)

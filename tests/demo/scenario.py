@@ -125,7 +125,7 @@ class Scenario:
             except httpx.HTTPError:
                 return False
 
-        self.progress.wait_for("ledger answers", answers, seconds=20)
+        self.progress.wait_for("ledger answers", answers, seconds=60)
         return f"http://{address}:{port}/orders"
 
     def account(self, side: str) -> Path:
@@ -167,7 +167,7 @@ class Scenario:
     def trade(self, orders: int = ORDERS_BETWEEN_STEPS) -> None:
         """Wait until the shop has taken some more orders."""
         wanted = len(self.entries()) + orders
-        self.progress.wait_for(f"{orders} more orders", lambda: len(self.entries()) >= wanted, seconds=120)
+        self.progress.wait_for(f"{orders} more orders", lambda: len(self.entries()) >= wanted, seconds=300)
 
     def migrate(self) -> None:
         """Run the plan's DAGs as its operators would: connect, full, incremental, cutover."""
@@ -190,7 +190,7 @@ class Scenario:
         run = self.dag_run("cutover", "shop.cutover")
         with self.airflow.api() as api:
             self.told_downtime = float(api.result(run, "report", "downtime_seconds"))
-        self.progress.wait_for("the first order in the target", self._target_trades, seconds=60)
+        self.progress.wait_for("the first order in the target", self._target_trades, seconds=180)
         downtime = checks.downtime(self.entries())
         self.steps[-1] = Step("cutover", self.steps[-1].seconds, self.steps[-1].uploaded_bytes, downtime)
         self.trade(10)
@@ -292,7 +292,7 @@ class Scenario:
         self.progress.wait_for(
             "the source takes orders again",
             lambda: sum(entry.namespace == SOURCE_NAMESPACE for entry in self.entries()) > seen,
-            seconds=60,
+            seconds=180,
         )
 
 

@@ -39,7 +39,7 @@ def remove(clusters: Sequence[Kube], progress: Progress) -> None:
         progress.wait_for(
             f"namespaces of an earlier demo gone from the {cluster.name}",
             lambda cluster=cluster: not names & cluster.namespaces(),  # type: ignore[misc]
-            seconds=180,
+            seconds=300,
         )
 
 

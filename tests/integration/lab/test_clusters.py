@@ -45,12 +45,12 @@ def test_a_service_leads_to_its_pod_even_from_the_pod_itself(pods):
 
 FETCH_WHEN_THERE = """
 import sys, time, urllib.request
-for _ in range(100):
+for _ in range(600):
     try:
         print(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode(), end="")
         break
     except OSError:
-        time.sleep(0.1)
+        time.sleep(0.2)
 """
 
 
