@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -173,12 +173,13 @@ def _rename(spec: RenameAction) -> Step:
 
 
 def _map(spec: MapAction) -> Step:
-    path = compiled(spec.path)
+    paths = [compiled(text) for text in spec.path]
 
     def step(draft: Draft, base: Parts, context: Context) -> None:
-        table = context.param(spec.parameter) if spec.parameter is not None else spec.table
-        table = table if isinstance(table, dict) else {}
-        for parts, value in reversed(path.find(draft.get(base))):
+        if spec.plan is not None and not context.parameters.namespaces:
+            return
+        table = _table(spec, context)
+        for parts, value in (found for path in paths for found in reversed(path.find(draft.get(base)))):
             if isinstance(value, str) and value in table:
                 draft.set((*base, *parts), _copy(table[value]))
             elif value not in table.values():
@@ -188,6 +189,13 @@ def _map(spec: MapAction) -> Step:
                     draft.remove((*base, *parts))
 
     return step
+
+
+def _table(spec: MapAction, context: Context) -> Mapping[str, Any]:
+    if spec.plan is not None:
+        return context.parameters.namespaces
+    table = context.param(spec.parameter) if spec.parameter is not None else spec.table
+    return table if isinstance(table, dict) else {}
 
 
 def _json_patch(operations: list[JsonPatchOperation]) -> Step:

@@ -70,8 +70,10 @@ def _step(action: Action) -> str:
             text = f"to {', else '.join(version.api_version for version in value.versions)}"
         case TranslationTable():
             text = f"translates {name}: {_keys(value)}"
-        case SetAction() | MapAction():
-            text = f"{name}s `{value.path}`"
+        case SetAction():
+            text = f"sets `{value.path}`"
+        case MapAction():
+            text = f"maps {', '.join(f'`{path}`' for path in value.path)}"
         case str():
             text = f"{'left out:' if name == 'drop' else 'step'} {value}"
         case _:

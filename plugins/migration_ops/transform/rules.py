@@ -33,11 +33,10 @@ def _regular_expression(text: str) -> str:
     return text
 
 
-Texts = Annotated[
-    list[str], BeforeValidator(_as_list), Field(json_schema_extra={"description": "one or several"})
-]
+ONE_OR_SEVERAL = BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+Texts = Annotated[list[str], ONE_OR_SEVERAL, Field(json_schema_extra={"description": "one or several"})]
 JsonPath = Annotated[str, AfterValidator(_jsonpath)]
-JsonPaths = Annotated[list[JsonPath], BeforeValidator(_as_list)]
+JsonPaths = Annotated[list[JsonPath], ONE_OR_SEVERAL]
 Pattern = Annotated[str, AfterValidator(_regular_expression)]
 RULE_NAME = r"^[a-z0-9][a-z0-9.-]*$"
 RuleName = Annotated[
@@ -156,11 +155,12 @@ class SetAction(Model):
 
 
 class MapAction(Model):
-    """Replace values at a path by a table."""
+    """Replace values at one or several paths by a table."""
 
-    path: JsonPath
+    path: JsonPaths
     table: dict[str, Any] | None = None
     parameter: str | None = Field(default=None, description="dotted name of a parameter that holds the table")
+    plan: Literal["namespaces"] | None = Field(default=None, description="a mapping of the plan is the table")
     otherwise: Literal["keep", "drop"] = "keep"
     unmapped: FindingSpec | None = None
 

@@ -107,6 +107,82 @@ def test_gateways_and_conversion_webhooks_follow() -> None:
     assert conversion["clientConfig"]["service"]["namespace"] == "shop-prod"
 
 
+def test_what_names_a_namespace_by_the_way_follows_too() -> None:
+    name_label = "kubernetes.io/metadata.name"
+    gateway = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "gw", "namespace": "edge"},
+        "spec": {
+            "listeners": [
+                {
+                    "tls": {"certificateRefs": [{"name": "tls", "namespace": "shop"}]},
+                    "allowedRoutes": {"namespaces": {"selector": {"matchLabels": {name_label: "shop"}}}},
+                }
+            ]
+        },
+    }
+    monitor = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "ServiceMonitor",
+        "metadata": {"name": "web", "namespace": "edge"},
+        "spec": {"namespaceSelector": {"matchNames": ["shop", "edge"]}},
+    }
+    ingress_class = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "IngressClass",
+        "metadata": {"name": "web"},
+        "spec": {"parameters": {"kind": "P", "name": "p", "scope": "Namespace", "namespace": "shop"}},
+    }
+    binding = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": "b"},
+        "spec": {
+            "paramRef": {"name": "p", "namespace": "shop"},
+            "matchResources": {
+                "namespaceSelector": {
+                    "matchExpressions": [
+                        {"key": name_label, "operator": "In", "values": ["shop"]},
+                        {"key": "team", "operator": "In", "values": ["shop"]},
+                    ]
+                }
+            },
+        },
+    }
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "v"},
+        "spec": {
+            "claimRef": {"name": "c", "namespace": "shop"},
+            "csi": {
+                "nodeStageSecretRef": {"name": "s", "namespace": "shop"},
+                "volumeAttributes": {"namespace": "shop"},
+            },
+        },
+    }
+
+    written = {
+        item["kind"]: item["spec"] for item in moved(gateway, monitor, ingress_class, binding, volume).objects
+    }
+
+    listener = written["Gateway"]["listeners"][0]
+    assert listener["tls"]["certificateRefs"][0]["namespace"] == "shop-prod"
+    assert listener["allowedRoutes"]["namespaces"]["selector"]["matchLabels"] == {name_label: "shop-prod"}
+    assert written["ServiceMonitor"]["namespaceSelector"]["matchNames"] == ["shop-prod", "edge"]
+    assert written["IngressClass"]["parameters"]["namespace"] == "shop-prod"
+    bound = written["ValidatingAdmissionPolicyBinding"]
+    assert bound["paramRef"]["namespace"] == "shop-prod"
+    named, team = bound["matchResources"]["namespaceSelector"]["matchExpressions"]
+    assert (named["values"], team["values"]) == (["shop-prod"], ["shop"])
+    assert written["PersistentVolume"]["claimRef"]["namespace"] == "shop-prod"
+    assert written["PersistentVolume"]["csi"] == {
+        "nodeStageSecretRef": {"name": "s", "namespace": "shop-prod"},
+        "volumeAttributes": {"namespace": "shop"},  # a driver's own word, whatever it means there
+    }
+
+
 def test_other_namespaces_stay() -> None:
     other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "other"}}
 

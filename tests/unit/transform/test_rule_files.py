@@ -6,12 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
-from migration_ops.transform import load_rule_sets
+from migration_ops.transform import load_rule_sets, rule_set_schema
 from migration_ops.transform.catalogue import describe
 from migration_ops.transform.loading import default_search_path, read_rule_set
 from migration_ops.transform.rules import RuleSet, RuleTest
 from migration_ops.transform.testing import run_test
+from migration_ops.transform.yamlio import Loader
 
 CATALOGUE_HEAD = """\
 # The rule sets that come along
@@ -63,6 +66,12 @@ def test_a_provider_set_brings_along_what_every_migration_needs(name: str) -> No
         "cleanup", name, "traffic", "storage", "images", "identity", "scheduling", "references", "namespaces"
     }  # fmt: skip
     assert brought[-1] == "namespaces"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_editors_find_nothing_wrong_in_a_rule_file(path: Path) -> None:
+    errors = Draft202012Validator(rule_set_schema()).iter_errors(yaml.load(path.read_text(), Loader))
+    assert [f"{error.json_path}: {error.message}" for error in errors] == []
 
 
 def test_the_catalogues_page_is_what_the_rule_files_say() -> None:
