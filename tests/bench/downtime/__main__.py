@@ -6,9 +6,9 @@ import argparse
 import os
 import sys
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
-from migration_ops.cluster import Cluster, apply, wait_ready
+from migration_ops.cluster import Cluster, NotFound, apply, wait_ready
 from migration_ops.migration.plan import Plan
 from migration_ops.mover import Credentials
 from migration_ops.vault import StoreSettings, init_repository
@@ -110,7 +110,8 @@ def _storage_class(cluster: Cluster) -> str:
 
 
 def _delete_namespace(cluster: Cluster, name: str) -> None:
-    cluster.request("DELETE", f"/api/v1/namespaces/{name}")
+    with suppress(NotFound):  # what failed early made none in the target
+        cluster.request("DELETE", f"/api/v1/namespaces/{name}")
 
 
 if __name__ == "__main__":
