@@ -1,6 +1,8 @@
 """A backup decides what it is, waits for its window, stops with it, and goes on; no two fulls in one slot."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -25,7 +27,10 @@ from migration_ops.operators.backup import (
     within,
 )
 from migration_ops.operators.run_params import params_of, with_run_params
+from migration_ops.operators.runbook import restore_points
 from migration_ops.triggers.mover import MoverTrigger
+
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 NOW = datetime(2026, 11, 18, 2, 30, tzinfo=UTC)  # a Wednesday
 NIGHT = {"start": "01:00", "end": "06:00", "limit_upload": "1MiB/s"}
@@ -302,6 +307,19 @@ def test_an_assets_event_says_what_the_restore_point_holds():
         "seconds": 1.0,
     }
     assert asset_facts(done | {"volumes": [{}, {}]}) == done | {"volumes": 2}
+
+
+def test_the_documented_consumer_begins_with_each_restore_point_and_reads_its_facts(plan, capsys):
+    text = (REPOSITORY / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
+    found = {}
+    exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], found)
+    asset = restore_points(Plan.model_validate(plan))
+    assert (found["shop"].name, found["shop"].uri) == (asset.name, asset.uri)
+    facts = dict.fromkeys(("point", "kind", "snapshot", "objects", "bytes", "added_bytes", "seconds"), 7)
+    event = SimpleNamespace(extra=asset_facts(facts | {"volumes": [{}]}))
+    (tell,) = found["after_each_backup"]().tasks
+    tell.python_callable({found["shop"]: [event]})
+    assert capsys.readouterr().out == "7 7\n"
 
 
 def test_a_run_may_narrow_its_plan_and_never_widen_it(plan):
