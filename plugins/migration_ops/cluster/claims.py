@@ -111,7 +111,9 @@ class PodMounts:
         ]
         for template in workload["spec"].get("volumeClaimTemplates") or []:
             volume, owner = template["metadata"]["name"], workload["metadata"]["name"]
-            named += [(volume, f"{volume}-{owner}-{n}") for n in range(workload["spec"].get("replicas", 1))]
+            first = (workload["spec"].get("ordinals") or {}).get("start", 0)
+            numbers = range(first, first + workload["spec"].get("replicas", 1))
+            named += [(volume, f"{volume}-{owner}-{number}") for number in numbers]
         return cls(
             reference=reference_of(workload),
             namespace=workload["metadata"].get("namespace", ""),

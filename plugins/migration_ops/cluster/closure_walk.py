@@ -99,6 +99,9 @@ class Walk:
         resource = self.served.find(need.group, need.kind)
         if resource is None or self._kept_out(resource, identity):
             return
+        if self.selection.is_platform_namespace(need.namespace):
+            self._leave_to_the_platform(resource, identity, need.reason)
+            return
         if identity not in self.pool and not self._fetch(resource, identity, need.reason):
             return
         self._add(identity, need.reason)
@@ -109,6 +112,15 @@ class Walk:
         if not resource.namespaced and self.selection.cluster_scoped is False:
             return True
         return identity[:2] == ("", "Secret") and self.selection.secrets == "none"
+
+    def _leave_to_the_platform(self, resource: ApiResource, identity: Identity, reason: str) -> None:
+        """Report once what lies where the target has a platform of its own."""
+        if identity not in self._asked:
+            self._asked.add(identity)
+            shown = f"{resource.api_version}/{'/'.join(identity[1:])}"
+            self.missing.append(
+                (shown, f"belongs to the platform, though {reason}: the target's must bring it")
+            )
 
     def _fetch(self, resource: ApiResource, identity: Identity, reason: str) -> bool:
         """Read one object that no list brought; what is missing is reported once."""
@@ -215,12 +227,14 @@ _FOLLOWER_KINDS = frozenset(
 
 
 def _binds(binding: Manifest, namespace: str, account: str) -> bool:
-    groups = {f"system:serviceaccounts:{namespace}"}
-    for subject in binding.get("subjects") or []:
-        if subject.get("kind") == "ServiceAccount":
-            # A RoleBinding's subject without a namespace is not defaulted by the server: it grants nothing.
-            if (subject.get("namespace"), subject.get("name")) == (namespace, account):
-                return True
-        elif subject.get("kind") == "Group" and subject.get("name") in groups:
-            return True
-    return False
+    # A RoleBinding's subject without a namespace is not defaulted by the server: it grants nothing.
+    granted = {
+        ("ServiceAccount", namespace, account),
+        ("User", None, f"system:serviceaccount:{namespace}:{account}"),
+        ("Group", None, f"system:serviceaccounts:{namespace}"),
+        ("Group", None, "system:serviceaccounts"),
+    }
+    return any(
+        (subject.get("kind"), subject.get("namespace"), subject.get("name")) in granted
+        for subject in binding.get("subjects") or []
+    )

@@ -214,7 +214,7 @@ def _classic(cluster: Cluster, listed: dict[str, Any]) -> Discovery:
     for group in listed.get("groups") or []:
         preferred = (group.get("preferredVersion") or {}).get("version", "")
         versions = [version["version"] for version in group.get("versions") or []]
-        order[group["name"]] = sorted(versions, key=lambda version: version != preferred)  # noqa: B023 - used at once
+        order[group["name"]] = sorted(versions, key=lambda version: version != preferred)
         paths += [(f"/apis/{group['name']}/{version}", f"{group['name']}/{version}") for version in versions]
 
     def ask(entry: tuple[str, str]) -> tuple[str, list[dict[str, Any]] | str]:

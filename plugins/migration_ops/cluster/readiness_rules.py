@@ -82,13 +82,6 @@ def _claim(manifest: Manifest) -> str | None:
     return None if phase == "Bound" else f"is {phase}"
 
 
-def _service(manifest: Manifest) -> str | None:
-    spec, status = _parts(manifest)
-    if spec.get("type") != "LoadBalancer" or (status.get("loadBalancer") or {}).get("ingress"):
-        return None
-    return "has no load balancer address yet"
-
-
 def _definition(manifest: Manifest) -> str | None:
     _, status = _parts(manifest)
     established = any(
@@ -117,6 +110,3 @@ RULES: dict[tuple[str, str], Callable[[Manifest], str | None]] = {
     ("apiextensions.k8s.io", "CustomResourceDefinition"): _definition,
     ("apiregistration.k8s.io", "APIService"): _api_service,
 }
-
-LOAD_BALANCER_RULE = _service
-"""Not part of `RULES`: a cluster without a load balancer controller never gives an address."""

@@ -48,6 +48,7 @@ WAVES: tuple[tuple[str, frozenset[tuple[str, str]]], ...] = (
     ("webhooks and API services", frozenset({
         (_ADMISSION, "MutatingWebhookConfiguration"), (_ADMISSION, "ValidatingWebhookConfiguration"),
         (_ADMISSION, "ValidatingAdmissionPolicy"), (_ADMISSION, "ValidatingAdmissionPolicyBinding"),
+        (_ADMISSION, "MutatingAdmissionPolicy"), (_ADMISSION, "MutatingAdmissionPolicyBinding"),
         ("apiregistration.k8s.io", "APIService"),
     })),
 )  # fmt: skip

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 
+from migration_ops.cluster import Cluster, Discovery, ObjectReference, Selection
 from migration_ops.cluster.closure import needs_of
+from migration_ops.cluster.closure_walk import Walk
 from migration_ops.cluster.exclusions import reason_to_leave
+from migration_ops.cluster.kinds import ApiResource
 
 
 def made(kind: str, api_version: str = "v1", name: str = "x", **content: Any) -> dict[str, Any]:
@@ -253,3 +257,75 @@ def test_what_the_cluster_makes_by_itself_is_left(manifest: dict[str, Any]) -> N
 )
 def test_what_somebody_made_is_kept(manifest: dict[str, Any]) -> None:
     assert reason_to_leave(manifest) is None
+
+
+RBAC = "rbac.authorization.k8s.io"
+
+
+def walked(*objects: dict[str, Any], start: str) -> Walk:
+    """A walk from one object through a pool, where the cluster has nothing else."""
+    kinds = {(one["apiVersion"], one["kind"]) for one in objects} | {("v1", "Secret"), ("v1", "Service")}
+    served = []
+    for version, kind in sorted(kinds):
+        group, _, name = version.rpartition("/")
+        namespaced = not kind.startswith(("Cluster", "Custom", "PersistentVolume"))
+        served.append(ApiResource(group, name, kind, f"{kind.lower()}s", namespaced=namespaced))
+    pool = {ObjectReference.of(one).identity: one for one in objects}
+    chosen = {identity: "chosen" for identity in pool if identity[3] == start}
+    asked_for_nothing = create_autospec(Cluster, instance=True, name="source")
+    walk = Walk(asked_for_nothing, Discovery(tuple(served)), Selection(), pool, chosen)
+    walk.run()
+    assert asked_for_nothing.get.call_count == 0
+    return walk
+
+
+def test_what_lies_with_the_platform_stays_there_and_is_named() -> None:
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "share"},
+        "spec": {"csi": {"nodeStageSecretRef": {"namespace": "kube-system", "name": "nfs"}}},
+    }
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "nfs", "namespace": "kube-system"},
+    }
+
+    walk = walked(volume, secret, start="share")
+
+    assert [identity[3] for identity in walk.chosen] == ["share"]
+    ((left, reason),) = walk.missing
+    assert left == "v1/Secret/kube-system/nfs"
+    assert "the target's must bring it" in reason
+
+
+@pytest.mark.parametrize(
+    ("subject", "comes"),
+    [
+        ({"kind": "ServiceAccount", "namespace": "shop", "name": "web"}, True),
+        ({"kind": "User", "name": "system:serviceaccount:shop:web"}, True),
+        ({"kind": "Group", "name": "system:serviceaccounts:shop"}, True),
+        ({"kind": "Group", "name": "system:serviceaccounts"}, True),
+        ({"kind": "ServiceAccount", "namespace": "other", "name": "web"}, False),
+        ({"kind": "ServiceAccount", "name": "web"}, False),
+        ({"kind": "User", "name": "system:serviceaccount:shop:webhook"}, False),
+        ({"kind": "Group", "name": "system:serviceaccounts:other"}, False),
+    ],
+)
+def test_rights_come_along_however_the_account_is_named(subject: dict[str, str], comes: bool) -> None:
+    account = made("ServiceAccount", name="web")
+    role = made("ClusterRole", f"{RBAC}/v1", name="reader")
+    binding = made(
+        "ClusterRoleBinding",
+        f"{RBAC}/v1",
+        name="readers",
+        roleRef={"kind": "ClusterRole", "name": "reader"},
+        subjects=[subject],
+    )
+    for one in (role, binding):
+        del one["metadata"]["namespace"]
+
+    names = {identity[3] for identity in walked(account, role, binding, start="web").chosen}
+
+    assert names == ({"web", "readers", "reader"} if comes else {"web"})

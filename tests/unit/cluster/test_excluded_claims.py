@@ -74,3 +74,9 @@ def test_claims_of_a_stateful_sets_templates_are_those_of_its_pods() -> None:
     mounts = [stopped("StatefulSet", excludes="data", volumeClaimTemplates=templates, replicas=2)]
     taken, _, _ = list_claims([claim("data-web-0"), claim("data-web-1")], mounts, Selection())
     assert taken == []
+
+
+def test_the_claims_of_a_stateful_set_are_counted_from_its_first_ordinal() -> None:
+    template = {"metadata": {"name": "data"}, "spec": {}}
+    mounts = stopped("StatefulSet", volumeClaimTemplates=[template], replicas=2, ordinals={"start": 5})
+    assert mounts.claims == (("data", "data-web-5"), ("data", "data-web-6"))
