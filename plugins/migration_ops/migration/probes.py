@@ -1,7 +1,8 @@
 """Questions to the application in the target, as the plan asks them.
 
 They go through the API server (its proxy to Services, and exec), so whoever runs Airflow needs no network
-path into the target. An application may still be warming up: each is asked again until it has had its time.
+path into the target. An application may still be warming up: each is asked again until it has had its time,
+of which the time is not taken in which the API server itself is away.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
-from tenacity import RetryError, Retrying, retry_if_not_result, stop_after_delay, wait_fixed
+from tenacity import RetryError, Retrying, retry_if_not_result, wait_fixed
 
 from migration_ops.cluster import Cluster, ClusterError
 from migration_ops.migration.errors import MigrationError
@@ -35,6 +36,7 @@ def run_probe(cluster: Cluster, api_client: ApiClient, probe: Probe, namespace: 
 
     :param api_client: a client of the same cluster, for exec.
     :param namespace: where to ask when the probe doesn't say.
+    :raises ClusterUnreachable: if the API server is away for longer than it is waited for.
     """
     question = probe.http or probe.exec
     if question is None:
@@ -44,9 +46,10 @@ def run_probe(cluster: Cluster, api_client: ApiClient, probe: Probe, namespace: 
     else:
         name = f"exec {question.pod}: {' '.join(question.command)[:80]}"
     began, last = time.monotonic(), ""
+    away = 0.0
 
     def ask() -> bool:
-        nonlocal last
+        nonlocal last, away
         try:
             if isinstance(question, HttpProbe):
                 last = _ask_http(cluster, question, question.namespace or namespace)
@@ -54,13 +57,17 @@ def run_probe(cluster: Cluster, api_client: ApiClient, probe: Probe, namespace: 
                 last = _ask_exec(cluster, api_client, question, question.namespace or namespace)
         except (ClusterError, MigrationError, OSError) as error:
             last = str(error)
+        if last:
+            asked = time.monotonic()
+            cluster.get("/version", what="ask whether the API server answers")
+            away += time.monotonic() - asked
         return not last
 
     passed = True
     waiting = Retrying(
         retry=retry_if_not_result(bool),
         wait=wait_fixed(1),
-        stop=stop_after_delay(question.timeout.total_seconds()),
+        stop=lambda _: time.monotonic() - began - away > question.timeout.total_seconds(),
     )
     try:
         waiting(ask)
