@@ -55,11 +55,7 @@ def forget_points(
     :param events: the plan's journal, of all runs.
     :raises CutoverUnderWayError: while a cutover may still need any of them.
     """
-    if run := open_cutover(events):
-        raise CutoverUnderWayError(
-            f"cutover {run} of plan {plan.name} has stopped the source: nothing is forgotten until it is "
-            "finished or rolled back"
-        )
+    refuse_during_cutover(plan, events)
     snapshots = list_snapshots(repository, tags=[f"plan={plan.name}"])
     commits: dict[str, Snapshot] = {}
     for snapshot in snapshots:  # oldest first: of a point that was committed twice the newest counts
@@ -84,6 +80,19 @@ def forget_points(
         points=sorted(gone),
         leftovers=len(leftovers),
     )
+
+
+def refuse_during_cutover(plan: Plan, events: Sequence[Event]) -> None:
+    """Leave the vault to a cutover that has stopped the source: upkeep would take what it needs, or its time.
+
+    :param events: the plan's journal, of all runs.
+    :raises CutoverUnderWayError: while it isn't finished.
+    """
+    if run := open_cutover(events):
+        raise CutoverUnderWayError(
+            f"cutover {run} of plan {plan.name} has stopped the source: nothing is forgotten, and the vault "
+            "isn't locked for upkeep, until it is finished or rolled back"
+        )
 
 
 def open_cutover(events: Sequence[Event]) -> str | None:

@@ -51,6 +51,16 @@ class VaultWorkOperator(MoverOperator):
         """The source."""
         return self.source_hook
 
+    def execute(self, context: Context) -> None:
+        """Start the mover or find it; while it works nobody else may write to the vault.
+
+        :raises CutoverUnderWayError: while a cutover has the source stopped, which would wait for it.
+        """
+        from migration_ops.migration.retention import refuse_during_cutover
+
+        refuse_during_cutover(self.the_plan, self.journal.events())
+        super().execute(context)
+
     def spec(self, context: Context) -> MoverSpec:
         """A mover without a volume."""
         movers = self.the_plan.movers

@@ -1,7 +1,9 @@
 """A mover's task waits in the triggerer, finds its Job again, and deletes it only when all is known."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from unittest.mock import create_autospec
 
 import jinja2
 import pytest
@@ -9,10 +11,14 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import TaskDeferred
 from airflow.triggers.base import BaseTrigger
 
+from migration_ops.migration.events import QUIESCE_BEGUN, RESUMED, Event
+from migration_ops.migration.journal import Journal
+from migration_ops.migration.retention import CutoverUnderWayError
 from migration_ops.migration.staging import StagedClaimChangedError
 from migration_ops.mover import Credentials, MoverFailedError, MoverNotStartedError
 from migration_ops.mover.submission import Submission
 from migration_ops.operators.base import RetryUnlessHopeless, movers_results
+from migration_ops.operators.maintain import VaultWorkOperator
 from migration_ops.operators.mover import BackupVolumeOperator, ProbeVaultOperator, RestoreVolumeOperator
 from migration_ops.triggers.mover import MoverTrigger
 
@@ -84,6 +90,24 @@ def test_a_backup_starts_a_read_only_mover_on_the_claims_node(world, backup, con
     assert (spec.namespace, spec.claim, spec.node, spec.writable) == ("shop", "data", "node-1", False)
     assert "--parent" in spec.command
     assert {"plan=shop", "point=p1", "content=volume", "namespace=shop", "claim=data"} <= set(spec.command)
+
+
+def test_upkeep_leaves_the_vault_to_a_cutover_that_has_stopped_the_source(world, plan, context):
+    prune = connected(VaultWorkOperator(task_id="prune", plan=plan, command=["prune"]))
+    moment = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    stopped = Event(plan="shop", run="r", name=QUIESCE_BEGUN, began=moment, ended=moment)
+    journal = prune.__dict__["journal"] = create_autospec(Journal, instance=True)
+    journal.events.return_value = [stopped]
+    with pytest.raises(CutoverUnderWayError, match="cutover r of plan shop has stopped the source"):
+        prune.execute(context)
+    assert world.submitted == []
+
+    later = moment + timedelta(hours=1)
+    resumed = Event(plan="shop", run="r", name=RESUMED, began=later, ended=later)
+    journal.events.return_value = [stopped, resumed]
+    deferral(prune, context)
+    ((spec, _),) = world.submitted
+    assert (spec.command, spec.claim) == (("prune",), None)
 
 
 @pytest.fixture
