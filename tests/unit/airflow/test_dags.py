@@ -178,6 +178,14 @@ def test_several_broken_plans_are_all_named(tmp_path, monkeypatch):
     assert "two.yaml:2: name: " in error
 
 
+def test_each_dag_file_is_parsed_in_less_than_300_ms_once_everything_is_imported(bag):
+    for file in sorted((REPOSITORY / "dags").glob("*.py")):
+        began = time.process_time()
+        again = DagBag(file)
+        assert time.process_time() - began < 0.3, file
+        assert again.import_errors == {}
+
+
 def test_fifty_plans_are_parsed_quickly_and_without_network(tmp_path, monkeypatch):
     text = (REPOSITORY / "include" / "plans" / "shop.yaml").read_text(encoding="utf-8")
     for number in range(50):
