@@ -45,6 +45,32 @@ def test_the_same_input_gives_the_same_output(deployment: Manifest) -> None:
     assert transform([deployment], CATALOGUE, parameters) == transform([deployment], CATALOGUE, parameters)
 
 
+@pytest.mark.parametrize(
+    ("image", "registries", "told"),
+    [
+        ("1.dkr.ecr.eu-west-1.amazonaws.com/web:1", {}, True),
+        ("europe-docker.pkg.dev/shop/web:1", {"docker.io/": "registry.example.com/"}, True),
+        (
+            "1.dkr.ecr.eu-west-1.amazonaws.com/web:1",
+            {"1.dkr.ecr.eu-west-1.amazonaws.com/": "r.example.com/"},
+            False,
+        ),
+        ("quay.io/shop/web:1", {}, False),
+        ("web:1", {}, False),
+    ],
+)
+def test_an_image_that_stays_in_another_clouds_registry_is_told(
+    deployment: Manifest, image: str, registries: dict[str, str], told: bool
+) -> None:
+    deployment["spec"]["template"]["spec"]["containers"][0]["image"] = image
+
+    findings = transform([deployment], CATALOGUE, Parameters(image_registries=registries)).findings
+
+    about = [finding for finding in findings if finding.rule == "images/containers"]
+    assert [finding.severity for finding in about] == (["warning"] if told else [])
+    assert all(image in finding.message for finding in about)
+
+
 def test_what_is_needed_comes_first(deployment: Manifest) -> None:
     kinds = [
         ("networking.k8s.io/v1", "Ingress"),

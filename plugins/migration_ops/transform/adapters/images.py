@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 from migration_ops.transform.context import Context
 from migration_ops.transform.draft import Draft
 from migration_ops.transform.images import full_name, map_image
@@ -56,3 +58,11 @@ def _map(draft: Draft, place: Parts, context: Context) -> None:
     if mapped is not None:
         draft.set(place, mapped)
         draft.images.append((full_name(image), mapped))
+        return
+    registry = full_name(image).partition("/")[0]
+    if any(fnmatchcase(registry, glob) for glob in context.param("cloud_registries") or ()):
+        draft.find(
+            "warning",
+            f"the image {image} stays in {registry}, a registry of another cloud",
+            f"copy it and map {registry}/ in image_registries, or give the target credentials for it",
+        )

@@ -91,6 +91,13 @@ def fit_claim(draft: Draft, base: Parts, context: Context) -> None:
     facts = (context.param("storage_class_facts") or {}).get(name)
     if not isinstance(facts, dict):
         return
+    if draft.get((*base, "spec", "volumeMode")) == "Block" and not facts.get("block", True):
+        draft.find(
+            "blocker",
+            f"{name} has file systems only, but the claim asks for a raw device (volumeMode Block)",
+            "map its class to one of disks in storage_classes",
+        )
+        return
     _fit_access_modes(draft, base, name, facts, context)
     name = draft.get((*base, "spec", "storageClassName"))
     _fit_size(draft, base, name, (context.param("storage_class_facts") or {}).get(name) or {}, context)
