@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from migration_ops.cluster.alternates import read_alternates
 from migration_ops.cluster.bare_pods import packed_pod
@@ -85,9 +85,10 @@ class _Reader:
                 few = self.selection.literal_namespaces()
                 one_by_one = few is not None and len(few) <= FEW_NAMESPACES
                 tasks += [(kind, name) for name in namespaces] if one_by_one else [(kind, None)]
+        chosen = frozenset(namespaces)
         for objects in self.cluster.each(self._list, tasks):
             for manifest in objects:
-                self._sort_in(manifest, namespaces)
+                self._sort_in(manifest, chosen)
         walk = Walk(self.cluster, self.served, self.selection, self.pool, self.chosen)
         walk.run()
         self.left_out += [LeftOut(name, reason) for name, reason in walk.missing]
@@ -174,7 +175,7 @@ class _Reader:
         namespace = manifest["metadata"].get("namespace")
         return namespace is None or self.selection.takes_namespace(namespace)
 
-    def _sort_in(self, manifest: Manifest, namespaces: Iterable[str]) -> None:
+    def _sort_in(self, manifest: Manifest, namespaces: frozenset[str]) -> None:
         reference = ObjectReference.of(manifest)
         if reference.group_kind == ("", "Pod"):
             self.mounts.append(PodMounts.of(manifest))

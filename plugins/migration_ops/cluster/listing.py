@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import tenacity
 
@@ -21,14 +21,21 @@ FEW_NAMESPACES = 4
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 
+class Only(TypedDict, total=False):
+    """What narrows a list.
+
+    :param label_selector: as the API server takes it.
+    :param field_selector: as the API server takes it.
+    :param metadata_only: objects without spec, data and status.
+    """
+
+    label_selector: str
+    field_selector: str
+    metadata_only: bool
+
+
 def pages(
-    cluster: Cluster,
-    resource: ApiResource,
-    namespace: str | None = None,
-    *,
-    label_selector: str = "",
-    field_selector: str = "",
-    metadata_only: bool = False,
+    cluster: Cluster, resource: ApiResource, namespace: str | None = None, **only: Unpack[Only]
 ) -> Iterator[list[Manifest]]:
     """Yield the objects of one kind page by page; all pages show one resource version.
 
@@ -37,18 +44,16 @@ def pages(
     :param cluster: the cluster.
     :param resource: the kind.
     :param namespace: only this namespace.
-    :param label_selector: as the API server takes it.
-    :param field_selector: as the API server takes it.
-    :param metadata_only: objects without spec, data and status.
+    :param only: what narrows the list.
     :raises Expired: when the list took longer than the server keeps its resource version.
     :raises ClusterError: on any other failure.
     """
     query: dict[str, str | int | bool] = {"limit": PAGE}
-    if label_selector:
-        query["labelSelector"] = label_selector
-    if field_selector:
-        query["fieldSelector"] = field_selector
-    options = {"accept": METADATA_ONLY} if metadata_only else {}
+    if selector := only.get("label_selector"):
+        query["labelSelector"] = selector
+    if selector := only.get("field_selector"):
+        query["fieldSelector"] = selector
+    options = {"accept": METADATA_ONLY} if only.get("metadata_only") else {}
     where = f" in {namespace}" if namespace else ""
     what = f"list {resource.qualified}{where}"
     while True:
@@ -79,33 +84,14 @@ again_when_expired = tenacity.retry(
 
 @again_when_expired
 def list_objects(
-    cluster: Cluster,
-    resource: ApiResource,
-    namespace: str | None = None,
-    *,
-    label_selector: str = "",
-    field_selector: str = "",
-    metadata_only: bool = False,
+    cluster: Cluster, resource: ApiResource, namespace: str | None = None, **only: Unpack[Only]
 ) -> list[Manifest]:
     """Return all objects of one kind at one resource version.
 
     :param cluster: the cluster.
     :param resource: the kind.
     :param namespace: only this namespace.
-    :param label_selector: as the API server takes it.
-    :param field_selector: as the API server takes it.
-    :param metadata_only: objects without spec, data and status.
+    :param only: what narrows the list.
     :raises ClusterError: when the list cannot be had.
     """
-    return [
-        item
-        for page in pages(
-            cluster,
-            resource,
-            namespace,
-            label_selector=label_selector,
-            field_selector=field_selector,
-            metadata_only=metadata_only,
-        )
-        for item in page
-    ]
+    return [item for page in pages(cluster, resource, namespace, **only) for item in page]
