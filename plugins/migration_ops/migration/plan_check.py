@@ -30,13 +30,24 @@ def check_plan(path: Path) -> tuple[Plan, list[str]]:
     :raises PlanError: with every problem of the file; or, where the file is right, of what it names.
     """
     plan = load_plan(path)
-    found = [*_rules(plan), *_notifiers(plan)]
+    found = [*_namespaces(plan), *_rules(plan), *_notifiers(plan)]
     if found:
         raise PlanError(path, problems_in(path, found))
     notes = []
     if plan.notify and not is_installed("airflow"):
         notes.append("Airflow is not installed here, so `notify` was not looked at")
     return plan, notes
+
+
+def _namespaces(plan: Plan) -> Iterator[Finding]:
+    from migration_ops.cluster import Selection
+
+    for source, target in plan.namespaces.items():
+        if Selection().is_platform_namespace(target):
+            yield (
+                ("namespaces", source),
+                f"{target} belongs to the target's platform; choose a namespace of the application's own",
+            )
 
 
 def _rules(plan: Plan) -> Iterator[Finding]:

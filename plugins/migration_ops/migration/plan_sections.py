@@ -101,6 +101,23 @@ LabelSelectorText = Annotated[str, AfterValidator(_label_selector), Field(exampl
 ClaimPattern = Annotated[str, Field(min_length=1, examples=["cache-*", "shop/cache-*"])]
 
 
+WorkloadPattern = Annotated[
+    str,
+    in_form(
+        r"[^/\s]+/[^/\s]+(/[^/\s]+)?", "a workload: write kind/name or NAMESPACE/kind/name, globs allowed"
+    ),
+    Field(examples=["deployment/web", "shop/statefulset/*"]),
+]
+PodOrWorkload = Annotated[
+    str,
+    in_form(
+        r"[^/\s]+|(?i:deployment|statefulset|daemonset)/[^/\s]+",
+        "a pod's name, or a workload's: deployment/NAME, statefulset/NAME or daemonset/NAME",
+    ),
+    Field(min_length=1, description="Pod, or workload such as `statefulset/db`."),
+]
+
+
 class VolumeSelection(Section):
     """Claims whose data moves. An exclusion wins, as do annotations and labels on the claim itself."""
 
@@ -201,7 +218,7 @@ class HookExec(Section):
     namespace: DnsLabel | None = Field(
         default=None, description="Needed when the plan moves several namespaces."
     )
-    pod: str = Field(min_length=1, description="Pod, or workload such as `statefulset/db`.")
+    pod: PodOrWorkload
     container: str | None = None
     command: list[str] = Field(min_length=1)
     timeout: Duration = Field(default="60s", validate_default=True)
@@ -243,7 +260,7 @@ class Hook(Section):
 class Quiesce(Section):
     """How the source is stopped."""
 
-    waves: list[list[str]] | None = Field(
+    waves: list[list[WorkloadPattern]] | None = Field(
         default=None,
         description="Workloads (`deployment/web`, `NAMESPACE/statefulset/db`, globs) in the order in which "
         "they stop. Without it: everything that mounts a volume, then the rest.",
@@ -305,7 +322,7 @@ class ExecProbe(Section):
     namespace: DnsLabel | None = Field(
         default=None, description="In the target; needed when the plan has several."
     )
-    pod: str = Field(min_length=1, description="Pod, or workload such as `statefulset/db`.")
+    pod: PodOrWorkload
     container: str | None = None
     command: list[str] = Field(min_length=1)
     contains: str | None = Field(default=None, description="Text that the output must contain.")
@@ -340,7 +357,7 @@ class Rehearsal(Section):
         description="`required`: no workload starts before a pod has proven that network policies hold it; "
         "`attempted`: policies are made, and their lack of effect is only reported.",
     )
-    stopped: list[str] = Field(
+    stopped: list[WorkloadPattern] = Field(
         default=[],
         description="Workloads (`deployment/mailer`, `NAMESPACE/cronjob/*`, globs) that must not run twice.",
     )
