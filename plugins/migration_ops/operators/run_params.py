@@ -91,13 +91,14 @@ POINT = Param(
 
 def names(title: str, text: str, section: str | None = None) -> Param:
     """A field for several names, one a line; empty for all."""
+    place: dict[str, Any] = {"section": section} if section else {}
     return Param(
         None,
         type=["null", "array"],
         items={"type": "string"},
         title=title,
         description_md=text,
-        **({"section": section} if section else {}),
+        **place,
     )
 
 
