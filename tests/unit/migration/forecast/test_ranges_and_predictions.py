@@ -15,7 +15,7 @@ from migration_ops.migration.forecast.ranges import Range, total
 from migration_ops.migration.forecast.work import Sample, WorkModel
 
 seconds = st.floats(min_value=1e-4, max_value=1e6)
-amounts = st.floats(min_value=0, max_value=1e13)
+amounts = st.integers(min_value=0, max_value=10**13).map(float)  # bytes, which have no fractions
 ranges = (
     st.tuples(seconds, seconds, seconds).map(sorted).map(lambda s: Range(low=s[0], point=s[1], high=s[2]))
 )
