@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from migration_ops.migration.events import QUIESCE_BEGUN, QUIESCED, Event
 from migration_ops.migration.restore_point import tag_values
-from migration_ops.migration.vault_records import read_document, save_documents
+from migration_ops.migration.vault_records import read_documents, save_documents
 from migration_ops.vault import list_snapshots
 
 if TYPE_CHECKING:
@@ -65,12 +65,13 @@ class Journal:
             tags.append(f"run={run}")
         if name:
             tags.append(f"event={name}")
-        found = [
-            Event.model_validate(read_document(self._repository, snapshot.id, _FILE))
+        snapshots = [
+            snapshot
             for snapshot in list_snapshots(self._repository, tags=tags)
             if "event" in tag_values(snapshot.tags)
         ]
-        return sorted(found, key=lambda event: event.ended)
+        found = read_documents(self._repository, snapshots, _FILE)
+        return sorted(map(Event.model_validate, found), key=lambda event: event.ended)
 
     def last(self, name: str, run: str | None = None) -> Event | None:
         """The newest event of a name."""

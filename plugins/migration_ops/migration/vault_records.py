@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from migration_ops.migration.errors import RestorePointError
 from migration_ops.migration.restore_point import (
@@ -23,6 +24,8 @@ from migration_ops.vault import backup, list_snapshots, read_file, restore
 
 PARTIAL = "partial=true"
 """Tag of restore points of some namespaces only: no increment compares with them, nothing is staged."""
+
+_T = TypeVar("_T")
 
 if TYPE_CHECKING:
     from migration_ops.cluster import Capture
@@ -48,11 +51,9 @@ def commit_restore_point(repository: Repository, point: RestorePoint, capture: C
 
 def find_restore_points(repository: Repository, plan: str) -> list[RestorePoint]:
     """All restore points of a plan, oldest first; of a point that was committed twice the newest counts."""
-    points: dict[str, RestorePoint] = {}
-    for snapshot in _point_snapshots(repository, plan):
-        point = _read_point(repository, snapshot)
-        points[point.id] = point
-    return sorted(points.values(), key=lambda point: point.finished)
+    snapshots = list(_point_snapshots(repository, plan))
+    found = _each(repository, lambda snapshot: _read_point(repository, snapshot), snapshots)
+    return sorted({point.id: point for point in found}.values(), key=lambda point: point.finished)
 
 
 def latest_restore_point(repository: Repository, plan: str) -> RestorePoint | None:
@@ -132,14 +133,28 @@ def read_document(repository: Repository, snapshot_id: str, file: str) -> Any:
     return json.loads(read_file(repository, snapshot_id, f"/{file}"))
 
 
+def read_documents(repository: Repository, snapshots: Sequence[Snapshot], file: str) -> list[Any]:
+    """Read one of the documents of each of several snapshots, several at a time; in their order."""
+    return _each(repository, lambda snapshot: read_document(repository, snapshot.id, file), snapshots)
+
+
+def _each(repository: Repository, read: Callable[[Snapshot], _T], snapshots: Sequence[Snapshot]) -> list[_T]:
+    """Read what is small, and so takes but the waiting for an answer."""
+    if len(snapshots) < 2:
+        return [read(snapshot) for snapshot in snapshots]
+    with ThreadPoolExecutor(min(repository.backend.connections, len(snapshots)), "records") as pool:
+        return list(pool.map(read, snapshots))
+
+
 def _known(repository: Repository, plan: str) -> str:
     ids = sorted({tag_values(one.tags)["point"] for one in _point_snapshots(repository, plan)})
     return ", ".join(ids[-10:]) or "none"
 
 
 def _save(repository: Repository, folder: Path, tags: Sequence[str], host: str) -> str:
-    # Parents are found by path, and this one is never the same: nothing is lost, the content is small.
-    return backup(repository, [folder], tags=tags, hostname=host, as_root=True).snapshot_id
+    # Parents are found by path, and this one is never the same; to look for one reads every snapshot.
+    saved = backup(repository, [folder], tags=tags, hostname=host, as_root=True, force=True)
+    return saved.snapshot_id
 
 
 def _point_snapshots(repository: Repository, plan: str) -> Iterator[Snapshot]:

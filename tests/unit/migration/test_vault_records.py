@@ -22,6 +22,7 @@ from migration_ops.migration.vault_records import (
 )
 from migration_ops.migration.volumes import BackupTask
 from migration_ops.vault import backup, init_repository, open_repository
+from migration_ops.vault.backend import FileKind
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECRET = {
@@ -152,6 +153,22 @@ def test_a_journal_that_was_read_before_tells_also_what_another_process_wrote_si
     ours.events()
     others.write("run-1", "resumed")
     assert [event.name for event in ours.events("run-1")] == [QUIESCE_BEGUN, "resumed"]
+
+
+def test_a_word_in_the_journal_costs_the_same_however_much_the_vault_holds(repository, monkeypatch):
+    journal = Journal(repository, "shop", "eks")
+    read = []
+    load = type(repository).load_unpacked
+
+    def count(self, kind, name):
+        read.append(kind)
+        return load(self, kind, name)
+
+    for number in range(6):
+        journal.write(f"run-{number}", QUIESCE_BEGUN)
+    monkeypatch.setattr(type(repository), "load_unpacked", count)
+    journal.write("run-7", QUIESCE_BEGUN)
+    assert FileKind.SNAPSHOT not in read
 
 
 def test_rolling_back_takes_the_last_cutover_that_stopped_the_source(repository):
