@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from migration_ops.vault.blob_saver import VERIFY_EVERY, BlobSaver, UploadLimit
 from migration_ops.vault.clock import NANOSECONDS, format_time, now
 from migration_ops.vault.errors import Interrupted, UsageError
 from migration_ops.vault.excludes import Patterns
+from migration_ops.vault.expectation import Expectation, look_up
 from migration_ops.vault.file_saver import WalkOptions
 from migration_ops.vault.fingerprints import Fingerprints
 from migration_ops.vault.folder import Targets
@@ -98,7 +100,8 @@ def backup(
         if parent_snapshot is not None:
             fingerprints.load(repo, parent_snapshot.fingerprints)
         archiver = Archiver(repo, saver, counts, stop, options, fingerprints, report)
-        with Ticker(progress, lambda: _status(counts, parent_snapshot, started)):
+        expectation = cache(lambda: _expected(parent_snapshot, paths, excludes))
+        with Ticker(progress, lambda: _status(counts, expectation(), started)):
             try:
                 tree = archiver.run(
                     start, targets, bytes.fromhex(parent_snapshot.tree) if parent_snapshot else None
@@ -211,18 +214,26 @@ def silent(_message: dict[str, Any]) -> None:
     """Report to nobody."""
 
 
-def _status(counts: BackupCounts, parent: Snapshot | None, started: int) -> dict[str, Any]:
-    expected = (parent.summary if parent else {}) or {}
+def _expected(parent: Snapshot | None, paths: Sequence[Path | str], excludes: Sequence[str]) -> Expectation:
+    if parent is not None:
+        said = parent.summary or {}
+        size, files = said.get("total_bytes_processed", 0), said.get("total_files_processed", 0)
+        return Expectation(int(size), int(files))
+    return Expectation() if excludes else look_up(paths)
+
+
+def _status(counts: BackupCounts, expected: Expectation, started: int) -> dict[str, Any]:
     done = max(counts.bytes_read, counts.total_bytes_processed)
-    total = max(int(expected.get("total_bytes_processed", 0)), done)
+    total = max(expected.size_bytes, done)
     elapsed = (now() - started) / NANOSECONDS
-    fraction = done / total if total else 0.0
+    # What nobody expected is never nearly done.
+    fraction = done / total if expected.size_bytes else 0.0
     return {
         "message_type": "status",
         "seconds_elapsed": int(elapsed),
         "seconds_remaining": int(elapsed * (1 - fraction) / fraction) if 0 < fraction < 1 else 0,
         "percent_done": fraction,
-        "total_files": max(int(expected.get("total_files_processed", 0)), counts.total_files_processed),
+        "total_files": max(expected.files, counts.total_files_processed),
         "files_done": counts.total_files_processed,
         "total_bytes": total,
         "bytes_done": done,
