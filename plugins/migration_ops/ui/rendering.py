@@ -63,8 +63,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        size=size_text,
-        seconds=seconds_text,
+        size=lambda size: "-" if size is None else size_text(size),
+        seconds=lambda seconds: "-" if seconds is None else seconds_text(seconds),
         when=when,
         ago=ago,
         percent=percent,

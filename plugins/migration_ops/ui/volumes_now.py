@@ -19,6 +19,7 @@ class VolumeRow(Record):
     """A volume.
 
     :param target: its claim in the target.
+    :param bytes: its size in the newest restore point; none if that has it not.
     :param staged: what the target's claim holds.
     :param movers: the tasks that are at it.
     """
@@ -26,10 +27,10 @@ class VolumeRow(Record):
     namespace: str
     claim: str
     target: str = ""
-    bytes: int = 0
-    files: int = 0
-    added_bytes: int = 0
-    seconds: float = 0.0
+    bytes: int | None = None
+    files: int | None = None
+    added_bytes: int | None = None
+    seconds: float | None = None
     staged: Staged = "unknown"
     movers: list[MoverLine] = []
 
@@ -77,10 +78,12 @@ def volume_rows(
         name = by_target.get(mover.volume, "") if mover.side == "target" else mover.volume
         if name not in rows and "/" in mover.volume and mover.side == "source":
             namespace, _, claim = mover.volume.partition("/")
-            rows[name] = VolumeRow(namespace=namespace, claim=claim)
+            rows[name] = VolumeRow(
+                namespace=namespace, claim=claim, staged="unknown" if plan.target else "no target"
+            )
         if name in rows:
             rows[name] = rows[name].model_copy(
-                update={"movers": [*rows[name].movers, _measured(mover, rows[name].bytes)]}
+                update={"movers": [*rows[name].movers, _measured(mover, rows[name].bytes or 0)]}
             )
         else:
             others.append(mover)
@@ -88,10 +91,12 @@ def volume_rows(
 
 
 def _measured(mover: MoverLine, size: int) -> MoverLine:
-    """A full backup doesn't know how much there is to read: the newest restore point's size tells it."""
+    """Where a mover doesn't know how much there is, the newest restore point's size tells it, or nobody."""
     done = mover.bytes_done
-    if mover.part is None or mover.part < 1 or not done or done >= size:
+    if mover.part is None or mover.part > 0 or not done:
         return mover
+    if done >= size:
+        return mover.model_copy(update={"part": None, "bytes_total": None, "seconds_left": None})
     left = (size - done) / mover.rate if mover.rate else None
     return mover.model_copy(update={"part": done / size, "bytes_total": size, "seconds_left": left})
 
