@@ -117,6 +117,21 @@ def test_an_application_is_applied_in_order_and_becomes_ready(target_cluster: Cl
     assert kinds.index("Namespace") == 0
     assert kinds.index("ServiceAccount") < kinds.index("RoleBinding") < kinds.index("Deployment")
     assert kinds.index("PersistentVolumeClaim") < kinds.index("Deployment") < kinds.index("Ingress")
+    # The server's own count of its writes, of objects that nobody else writes to: they came in this order.
+    written = {
+        kind: int(read(target_cluster, f"{version}/{kind}/{space}/{name}")["metadata"]["resourceVersion"])
+        for version, kind, name in (
+            (RBAC, "Role", "reader"),
+            (RBAC, "RoleBinding", "reader"),
+            ("v1", "Secret", "password"),
+            ("v1", "ConfigMap", "settings"),
+            ("v1", "Service", "web"),
+            ("networking.k8s.io/v1", "Ingress", "web"),
+        )
+    }
+    configuration = {written[kind] for kind in ("RoleBinding", "Secret", "ConfigMap")}
+    assert written["Role"] < min(configuration)
+    assert max(configuration) < written["Service"] < written["Ingress"]
 
     ready = wait_ready(target_cluster, objects[:-1], 60)
     assert [str(one) for one in ready.not_ready if "PersistentVolume//" not in one.object] == []
@@ -125,6 +140,37 @@ def test_an_application_is_applied_in_order_and_becomes_ready(target_cluster: Cl
     assert service["spec"]["ports"][0]["nodePort"] != 30999
     assert service["metadata"]["labels"] == {PLAN: "p", RUN: space}
     assert {one["manager"] for one in service["metadata"]["managedFields"]} == {"migration-ops"}
+
+
+def test_stateful_sets_start_one_after_the_other_each_when_the_former_is_ready(
+    target_cluster: Cluster, space: str
+) -> None:
+    names = ("queue", "db", "cache")
+    ready_then: dict[str, set[str]] = {}
+
+    def see(result: ObjectResult) -> None:
+        """Which sets have their pod ready at the moment when one was made."""
+        reference = ObjectReference.parse(result.object)
+        if reference.kind == "StatefulSet":
+            made = [read(target_cluster, f"apps/v1/StatefulSet/{space}/{one}") for one in ready_then]
+            ready_then[reference.name] = {
+                one["metadata"]["name"] for one in made if one["status"].get("readyReplicas")
+            }
+
+    apply(
+        target_cluster,
+        [obj("Namespace", None, space), *(stateful_set(space, name) for name in names)],
+        plan="p",
+        run=space,
+        start_order=(("statefulset/db",), (f"{space}/statefulset/q*",)),
+        patience_seconds=300,
+        on_result=see,
+    )
+
+    assert list(ready_then) == ["db", "queue", "cache"]
+    assert ready_then["db"] == set()
+    assert ready_then["queue"] == {"db"}
+    assert ready_then["cache"] == {"db", "queue"}
 
 
 def test_a_second_run_only_adds_what_is_missing(target_cluster: Cluster, space: str) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from migration_ops.cluster import (
     Capture,
     Cluster,
+    ObjectReference,
     Selection,
     capture,
     check_permissions,
@@ -24,7 +27,7 @@ from migration_ops.cluster import (
 )
 from migration_ops.cluster.definitions import wait_established
 
-from .conftest import claim, crd, create, deployment, obj, pod_template, stateful_set
+from .conftest import claim, crd, create, deployment, exists, obj, pod_template, read, stateful_set
 
 pytestmark = pytest.mark.lab
 
@@ -106,6 +109,94 @@ def test_roots_come_along_and_what_controllers_made_stays(
     } <= left
     assert captured.unreadable == []
     assert all("managedFields" not in one.manifest["metadata"] for one in captured.objects)
+
+
+def test_a_whole_cluster_is_taken_without_its_platform_and_what_it_makes_itself(
+    source_cluster: Cluster, namespace_in: Callable[..., str], unique: str
+) -> None:
+    space = namespace_in(source_cluster)
+    platform = namespace_in(source_cluster, f"gke-{unique}")
+    web = deployment(space, "web")
+    create(
+        source_cluster,
+        web,
+        obj("ConfigMap", platform, "of-an-add-on"),
+        obj("Service", space, "web", spec={"selector": {"app": "web"}, "ports": [{"port": 80}]}),
+        obj("Service", space, "outside", spec={"ports": [{"port": 80}]}),
+        obj("Endpoints", space, "outside", subsets=[{"addresses": [{"ip": "192.0.2.1"}]}]),
+        obj("Lease", space, "leader", "coordination.k8s.io/v1", spec={"holderIdentity": "a"}),
+        obj(
+            "Job",
+            space,
+            "done",
+            "batch/v1",
+            spec={"completions": 0, "template": pod_template({}, restartPolicy="Never")},
+        ),
+        obj("ConfigMap", space, "going", metadata={"finalizers": ["example.com/held"]}),
+    )
+    going = f"/api/v1/namespaces/{space}/configmaps/going"
+    source_cluster.request("DELETE", going)
+    try:
+        assert wait_ready(source_cluster, [web], 180).ready
+        await_object(source_cluster, f"v1/ConfigMap/{space}/kube-root-ca.crt")
+        await_field(source_cluster, f"v1/Endpoints/{space}/web", "subsets")
+        await_field(source_cluster, f"batch/v1/Job/{space}/done", "status", "completionTime")
+        captured = capture(source_cluster, Selection(cluster_scoped=True))
+    finally:
+        source_cluster.patch(going, {"metadata": {"finalizers": None}})
+
+    reasons = {one.object: one.reason for one in captured.left_out}
+    existing = {one["metadata"]["name"] for one in source_cluster.get("/api/v1/namespaces")["items"]}
+    platforms = {name for name in existing if name.startswith("kube-")} | {platform}
+    assert {"kube-system", "kube-public", "kube-node-lease"} <= platforms
+    assert {reasons[f"v1/Namespace//{name}"] for name in platforms} == {"belongs to the platform"}
+    found = [ObjectReference.of(one.manifest) for one in captured.objects]
+    assert {one.namespace for one in found} & platforms == set()
+    assert {one.name for one in found if one.kind == "Namespace"} & platforms == set()
+    # The cluster's own, wherever they lie: it has them, so this is no empty question.
+    for kind in ("Node", "Event", "Lease", "EndpointSlice", "ReplicaSet", "APIService"):
+        assert [one for one in found if one.kind == kind and one.namespace in {"", space}] == [], kind
+    assert [one for one in found if one.name == "kube-root-ca.crt"] == []
+    assert [one for one in found if one.name.startswith("system:") or one.name == "cluster-admin"] == []
+    assert [one for one in found if one.name.startswith("system-") and one.kind == "PriorityClass"] == []
+    assert ObjectReference.parse("v1/Service/default/kubernetes") not in found
+    tokens = [
+        one
+        for one in captured.objects
+        if one.manifest["kind"] == "Secret" and one.manifest["type"] == "kubernetes.io/service-account-token"
+    ]
+    assert tokens == []
+
+    assert {str(one) for one in found if one.namespace == space} == {
+        f"apps/v1/Deployment/{space}/web",
+        f"v1/Service/{space}/web",
+        f"v1/Service/{space}/outside",
+        f"v1/Endpoints/{space}/outside",
+    }
+    assert reasons[f"v1/ConfigMap/{space}/going"] == "being deleted"
+    assert reasons[f"v1/ConfigMap/{space}/kube-root-ca.crt"].startswith("every cluster writes its own")
+    assert reasons[f"v1/Endpoints/{space}/web"] == "filled in by the endpoints controller"
+    assert reasons[f"v1/ServiceAccount/{space}/default"] == "every namespace has it"
+    assert reasons[f"batch/v1/Job/{space}/done"] == "has ended"
+    assert reasons["coordination.k8s.io/v1/Lease"] == "describes the running cluster, not the application"
+
+
+def await_field(cluster: Cluster, text: str, *path: str) -> None:
+    """Wait until an object has a field: controllers write it in their own time."""
+    deadline = time.monotonic() + 180
+    while True:
+        found: Any = read(cluster, text) if exists(cluster, text) else {}
+        for key in path:
+            found = (found or {}).get(key)
+        if found:
+            return
+        assert time.monotonic() < deadline, f"{text} got no {'.'.join(path)}"
+        time.sleep(0.2)
+
+
+def await_object(cluster: Cluster, text: str) -> None:
+    """Wait until an object is there."""
+    await_field(cluster, text, "metadata")
 
 
 def test_a_claim_knows_its_pod_node_class_and_volume(
