@@ -38,7 +38,9 @@ def copy_manifest(manifest: Manifest) -> Manifest:
     try:
         copied = orjson.loads(orjson.dumps(manifest))
     except (TypeError, ValueError) as error:
-        raise ManifestError(f"{reference(manifest)} can't be written as JSON: {error}") from error
+        raise ManifestError(
+            f"{reference(manifest)} can't be written as JSON ({error}); put quotes around that value"
+        ) from error
     check_identity(copied)
     metadata = copied["metadata"]
     for key in [key for key in ("namespace", "labels", "annotations") if metadata.get(key, "") is None]:

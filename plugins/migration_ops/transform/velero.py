@@ -16,6 +16,7 @@ import orjson
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from migration_ops.bad_input import yaml_problem
 from migration_ops.transform.errors import RuleSetError, model_problems
 from migration_ops.transform.rules import (
     Action,
@@ -110,7 +111,9 @@ def read_velero(
         rules = [_rule(number, rule) for number, rule in enumerate(modifiers.rules, start=1)]
     except ValidationError as error:
         raise RuleSetError(source, model_problems(error, line_of)) from error
-    except (ValueError, yaml.YAMLError) as error:
+    except yaml.YAMLError as error:
+        raise RuleSetError(source, [f": a text inside isn't YAML: {yaml_problem(error)[1]}"]) from error
+    except ValueError as error:
         raise RuleSetError(source, [f": {error}"]) from error
     return RuleSet(
         apiVersion="migration-ops/v1",

@@ -82,12 +82,20 @@ class Loader(CSafeLoader):
             _refuse_repeated(node)
         return made
 
-    def _pairs(self, node: yaml.MappingNode) -> Iterator[tuple[Any, Any]]:
+    def _pairs(self, node: yaml.MappingNode) -> Iterator[tuple[str, Any]]:
         for key_node, value_node in node.value:
-            key = self._value(key_node)
-            if isinstance(key, dict | list):
-                raise ConstructorError(None, None, "has a list or mapping as key", key_node.start_mark)
-            yield key, self._value(value_node)
+            yield self._key(key_node), self._value(value_node)
+
+    def _key(self, node: yaml.Node) -> str:
+        """Kubernetes' readers turn YAML into JSON, whose keys are text."""
+        key = self._value(node)
+        if isinstance(key, str):
+            return key
+        if key is None or isinstance(key, bool):
+            return {None: "null", True: "true", False: "false"}[key]
+        if isinstance(key, int | float):
+            return str(key)
+        raise ConstructorError(None, None, "has a key that is no text", node.start_mark)
 
     def _bounded(self, node: yaml.Node | None) -> yaml.Node | None:
         if node is not None and self._may_have_aliases:

@@ -168,6 +168,14 @@ def test_a_list_of_apis_that_is_none_is_refused(tmp_path: Path, content: str, me
     assert re.search(message, result.stderr)
 
 
+def test_keys_that_are_no_text_become_text_as_for_kubectl() -> None:
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {1: one, on: x, 1.5: y, null: z}\n"
+
+    result = run("--rules", "api-versions", "-", "-", text=text)
+
+    assert yaml.safe_load(result.stdout)["data"] == {"1": "one", "true": "x", "1.5": "y", "null": "z"}
+
+
 def test_anchors_merge_keys_and_equal_keys_in_several_mappings_are_read(tmp_path: Path) -> None:
     text = (
         "apiVersion: v1\nkind: ConfigMap\nmetadata: &m {name: a, labels: {name: a}}\n"

@@ -177,6 +177,10 @@ def test_the_config_map_that_velero_reads_is_read_too(tmp_path: Path, claim: Man
         ),
         ("- conditions: {}\n  patches: []\n", r"modifiers.yaml:3: .*groupResource: is missing"),
         (
+            "- conditions: {groupResource: pods}\n  mergePatches: [{patchData: 'a: ['}]\n",
+            "a text inside isn't YAML: did not find",
+        ),
+        (
             "- conditions: {groupResource: pods}\n  patches: [{operation: add, path: /x, value: '{a'}]\n",
             "begins like JSON",
         ),
