@@ -53,7 +53,7 @@ class TooManySecretsError(Exception):
 def change_lines(
     changes: Collection[Mapping[str, Any]], kind: str, secrets: Collection[str] | None, key: bytes
 ) -> list[ChangeLine]:
-    """The changes of one object.
+    """The changes of one object; what is only cleaned up comes last.
 
     :param changes: as the rules' report has them.
     :param kind: the object's kind.
@@ -78,7 +78,7 @@ def change_lines(
             before=shown(str(one["path"]), one.get("from")),
             after=shown(str(one["path"]), one.get("to")),
         )
-        for one in changes
+        for one in sorted(changes, key=lambda one: str(one["rule"]).startswith("cleanup/"))
     ]
 
 

@@ -38,6 +38,8 @@ _OUTCOMES = {
     "verified": "verified",
     "resumed": "resumed",
     "staged": "staged",
+    "connected": "looked",
+    "window-ended": "waits for its window",
 }
 _KINDS = {
     "rehearsal-begun": "rehearsal",
@@ -47,6 +49,8 @@ _KINDS = {
     "rolled-back": "rollback",
     "resumed": "resume",
     "staged": "staging",
+    "connected": "connect",
+    "window-ended": "backup",
 }
 
 
