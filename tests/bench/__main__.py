@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.bench import datasets
@@ -25,18 +25,22 @@ BARS = {
 }
 
 
+TASKS = ("full", "incremental", "restore", "delta")
 DATASETS = ("mixed", "database", "many", "huge", "s3")
 
 
 class Bench:
     """One data set, several programs in turns."""
 
-    def __init__(self, name: str, folder: Path, rounds: int, programs: list[Ours | Borg]) -> None:
+    def __init__(
+        self, name: str, folder: Path, rounds: int, programs: list[Ours | Borg], tasks: Sequence[str]
+    ) -> None:
         self.name = name
         self.folder = folder
         self.rounds = rounds
         self.programs = programs
         self.source = folder / "source"
+        self._tasks = tasks
         self.rows: list[tuple[str, str, Measurement, int]] = []
 
     def _turns(
@@ -47,13 +51,14 @@ class Bench:
         programs: list[Ours | Borg] | None = None,
     ) -> None:
         found: dict[str, list[Measurement]] = {}
-        for number in range(self.rounds):
+        is_wanted = any(task.startswith(wanted) for wanted in self._tasks)
+        for number in range(self.rounds if is_wanted else 1):
             chosen = programs or self.programs
             for program in chosen if number % 2 == 0 else reversed(chosen):
                 prepare(program)
                 settle()
                 found.setdefault(program.name, []).append(work(program))
-        for program in programs or self.programs:
+        for program in (programs or self.programs) if is_wanted else ():
             self.rows.append((task, program.name, median(found[program.name]), program.stored_bytes()))
             print(_line(self.name, *self.rows[-1], self._restic(task)), flush=True)
 
@@ -104,7 +109,14 @@ def _line(
 
 
 def _bench(
-    name: str, folder: Path, scale: float, rounds: int, bucket: Bucket | None, *, with_borg: bool
+    name: str,
+    folder: Path,
+    scale: float,
+    rounds: int,
+    bucket: Bucket | None,
+    *,
+    tasks: Sequence[str],
+    with_borg: bool,
 ) -> None:
     programs: list[Ours | Borg] = [Restic(folder, newest_restic(), bucket), Ours(folder, bucket)]
     if with_borg and bucket is None:
@@ -113,7 +125,7 @@ def _bench(
         except ProgramsMissingError as reason:
             print(f"without borg: {reason}", flush=True)
     _warm_up(folder / "warm up", programs)
-    bench = Bench(name, folder, rounds, programs)
+    bench = Bench(name, folder, rounds, programs, tasks)
     print(f"making {name}", flush=True)
     source = bench.source
     if name == "database":
@@ -148,6 +160,13 @@ def main() -> None:
         "datasets", nargs="*", default=list(DATASETS), help=f"{', '.join(DATASETS)}; all of them otherwise"
     )
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--tasks",
+        nargs="+",
+        default=list(TASKS),
+        choices=TASKS,
+        help="what to measure; others are done once",
+    )
     parser.add_argument("--scale", type=float, default=1.0, help="share of the usual sizes")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder otherwise")
     parser.add_argument("--without-borg", action="store_true")
@@ -163,7 +182,7 @@ def main() -> None:
         ):
             _bench(
                 name, Path(folder), arguments.scale, arguments.rounds, bucket,
-                with_borg=not arguments.without_borg,
+                tasks=arguments.tasks, with_borg=not arguments.without_borg,
             )  # fmt: skip
 
 

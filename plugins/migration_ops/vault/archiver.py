@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from migration_ops.vault.backup_counts import BackupCounts, Report
+from migration_ops.vault.backup_counts import BackupCounts
 from migration_ops.vault.blob_saver import BlobSaver
 from migration_ops.vault.errors import DamagedError
 from migration_ops.vault.file_saver import FileSaver, WalkOptions
@@ -20,9 +20,9 @@ from migration_ops.vault.folder import Folder, Targets
 from migration_ops.vault.names import json_key
 from migration_ops.vault.node import Node, encode_node
 from migration_ops.vault.parent import ParentTree
+from migration_ops.vault.progress import Report, error_message
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.source import below, is_device, node_of, read_xattrs
-from migration_ops.vault.stopping import StopRequest
 
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
 
@@ -35,16 +35,14 @@ class Archiver:
         repo: Repository,
         saver: BlobSaver,
         counts: BackupCounts,
-        stop: StopRequest,
         options: WalkOptions,
         fingerprints: Fingerprints,
         report: Report,
     ) -> None:
         self._repo = repo
         self._saver = saver
-        self._files = FileSaver(repo, saver, counts, stop, options, fingerprints, self._error)
+        self._files = FileSaver(repo, saver, counts, options, fingerprints, self._error)
         self._counts = counts
-        self._stop = stop
         self._excludes = options.excludes
         self._report = report
         self._root_tree: bytes | None = None
@@ -89,7 +87,6 @@ class Archiver:
                 stack.append(child)
             steps += 1
             if not steps % 64:
-                self._stop.check()
                 self._saver.check()
                 self._take_completed(wait=False)
 
@@ -100,12 +97,9 @@ class Archiver:
         return iter(names)
 
     def _error(self, path: bytes, error: OSError | DamagedError) -> None:
-        message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        text = os.fsdecode(path)
-        self._counts.errors.append((text, message))
-        self._report(
-            {"message_type": "error", "error": {"message": message}, "during": "archival", "item": text}
-        )
+        message = error_message(path, error, "archival")
+        self._counts.errors.append((message["item"], message["error"]["message"]))
+        self._report(message)
 
     def _visit(self, folder: Folder, name: bytes) -> Folder | None:
         """Deal with one entry; returns the folder to walk next if it is one."""
@@ -161,14 +155,7 @@ class Archiver:
         try:
             return ParentTree(self._repo.load_tree(tree_id), self._repo.index)
         except DamagedError as error:
-            self._report(
-                {
-                    "message_type": "error",
-                    "error": {"message": f"the parent's tree is not used: {error}"},
-                    "during": "archival",
-                    "item": tree_id.hex(),
-                }
-            )
+            self._report(error_message(tree_id.hex(), f"the parent's tree is not used: {error}", "archival"))
             return None
 
     def _take_completed(self, *, wait: bool) -> None:

@@ -22,12 +22,14 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_ran
 
 from migration_ops.vault.backend import ID_PATTERN, Buffer, FileKind
 from migration_ops.vault.errors import (
+    MALFORMED,
     DamagedError,
     ObjectMissing,
     StorageDenied,
     StorageError,
     StorageUnavailable,
     UsageError,
+    what_is_wrong,
 )
 from migration_ops.vault.location import S3Location, StoreSettings
 
@@ -173,7 +175,7 @@ class S3Backend:
     def _explain(self, error: Exception, doing: str, path: str) -> StorageError:
         whole = " ".join(str(error).split())
         # Behind that, the library prints its own structures.
-        text = whole.partition(" Debug source:")[0][:500]
+        text = whole.partition(" Debug source:")[0].rpartition(f" {StorageDenied.__name__}: ")[2][:500]
         what = f"cannot {doing} {path} in {self.location}"
         if any(word in whole for word in _USELESS_TO_RETRY):
             return StorageError(f"{what}: {text}; check the bucket's name, the address and the CA")
@@ -191,13 +193,8 @@ class S3Backend:
 
 
 def _make_store(location: S3Location, settings: StoreSettings) -> S3Store:
-    host = urlsplit(location.endpoint).netloc
-    virtual = settings.addressing == "virtual" or (
-        settings.addressing == "auto" and host.partition(":")[0].endswith(_VIRTUAL_HOSTS)
-    )
-    if settings.addressing not in ("auto", "path", "virtual"):
-        raise UsageError(f"addressing {settings.addressing!r} is unknown; use auto, path or virtual")
     endpoint = location.endpoint
+    virtual = _is_virtual(endpoint, settings.addressing)
     if virtual:
         scheme, _, rest = endpoint.partition("://")
         endpoint = f"{scheme}://{location.bucket}.{rest}"
@@ -211,10 +208,7 @@ def _make_store(location: S3Location, settings: StoreSettings) -> S3Store:
         "pool_max_idle_per_host": str(settings.connections),
     }
     if settings.ca_file:
-        try:
-            client["root_certificate"] = Path(settings.ca_file).read_bytes()
-        except OSError as error:
-            raise UsageError(f"cannot read the CA file {settings.ca_file}: {error.strerror}") from error
+        client["root_certificate"] = _read_certificates(settings.ca_file)
     config: dict[str, Any] = {
         "endpoint": endpoint,
         "aws_endpoint_url_s3": endpoint,
@@ -235,22 +229,48 @@ def _make_store(location: S3Location, settings: StoreSettings) -> S3Store:
         config["secret_access_key"] = settings.secret_key
         if settings.session_token:
             config["session_token"] = settings.session_token
-    return S3Store(
-        location.bucket,
-        prefix=location.prefix or None,
-        config=config,  # type: ignore[arg-type] # a plain dict instead of the library's TypedDict
-        client_options=client,  # type: ignore[arg-type]
-        retry_config={
-            "max_retries": 4,
-            "retry_timeout": timedelta(seconds=min(60.0, settings.retry_seconds)),
-            "backoff": {
-                "init_backoff": timedelta(milliseconds=200),
-                "max_backoff": timedelta(seconds=5),
-                "base": 2,
+    try:
+        return S3Store(
+            location.bucket,
+            prefix=location.prefix or None,
+            config=config,  # type: ignore[arg-type] # a plain dict instead of the library's TypedDict
+            client_options=client,  # type: ignore[arg-type]
+            retry_config={
+                "max_retries": 4,
+                "retry_timeout": timedelta(seconds=min(60.0, settings.retry_seconds)),
+                "backoff": {
+                    "init_backoff": timedelta(milliseconds=200),
+                    "max_backoff": timedelta(seconds=5),
+                    "base": 2,
+                },
             },
-        },
-        credential_provider=provider,  # type: ignore[arg-type] # likewise
-    )
+            credential_provider=provider,  # type: ignore[arg-type] # likewise
+        )
+    except (ValueError, BaseError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UsageError(f"the S3 client refuses its settings: {reason}; check the environment") from error
+
+
+def _is_virtual(endpoint: str, addressing: str) -> bool:
+    """Whether the bucket is a part of the host's name."""
+    if addressing not in ("auto", "path", "virtual"):
+        raise UsageError(f"MIGRATION_OPS_S3_ADDRESSING is {addressing!r}; write auto, path or virtual")
+    host = urlsplit(endpoint).hostname or ""
+    return addressing == "virtual" or (addressing == "auto" and host.endswith(_VIRTUAL_HOSTS))
+
+
+def _read_certificates(file: str) -> bytes:
+    try:
+        found = Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"cannot read the CA file {file} (--cacert, RESTIC_CACERT, AWS_CA_BUNDLE): {error.strerror}"
+        ) from error
+    if b"-----BEGIN CERTIFICATE-----" not in found:
+        raise UsageError(
+            f"the CA file {file} (--cacert, RESTIC_CACERT, AWS_CA_BUNDLE) holds no certificate in PEM form"
+        )
+    return found
 
 
 class _FileCredentials:
@@ -272,5 +292,7 @@ class _FileCredentials:
                 if expires
                 else datetime.now(UTC) + timedelta(minutes=1),
             }
-        except (OSError, ValueError, KeyError) as error:
-            raise StorageDenied(f"cannot read credentials from {self._path}: {error!r}") from error
+        except (OSError, *MALFORMED) as error:
+            raise StorageDenied(
+                f"cannot read credentials from {self._path}: {what_is_wrong(error)}"
+            ) from error

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from migration_ops.vault import lock as locks
 from migration_ops.vault.archiver import Archiver
-from migration_ops.vault.backup_counts import BackupCounts, BackupSummary, Report
-from migration_ops.vault.blob_saver import VERIFY_EVERY, BlobSaver, UploadLimit
+from migration_ops.vault.backup_counts import BackupCounts, BackupSummary
+from migration_ops.vault.blob_saver import VERIFY_EVERY, BlobSaver
 from migration_ops.vault.clock import NANOSECONDS, format_time, now
 from migration_ops.vault.errors import Interrupted, UsageError
 from migration_ops.vault.excludes import Patterns
@@ -23,10 +22,12 @@ from migration_ops.vault.folder import Targets
 from migration_ops.vault.node import Node
 from migration_ops.vault.packer import Packer
 from migration_ops.vault.parent import find_parent
+from migration_ops.vault.progress import Report, Ticker, error_message, silent, time_left
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.snapshot import Snapshot, find_snapshot, store_snapshot
 from migration_ops.vault.source import node_of, read_xattrs, user_name
 from migration_ops.vault.stopping import StopRequest
+from migration_ops.vault.upload_limit import UploadLimit
 
 PROGRAM = "migration-ops 0.1.0"
 _MISSING = "it does not exist; the snapshot is without it"
@@ -91,15 +92,15 @@ def backup(
         counts = BackupCounts()
         for path in missing:
             counts.errors.append((path, _MISSING))
-            report({"message_type": "error", "error": {"message": _MISSING}, "during": "scan", "item": path})
-        throttle = UploadLimit(limit_upload) if limit_upload else None
-        packer = Packer(repo, throttle=throttle, uploads=1 if throttle else None, guard=lock.check)
-        saver = BlobSaver(repo, packer, workers or os.cpu_count() or 2, verify_every)
+            report(error_message(path, _MISSING, "scan"))
+        limit = UploadLimit(limit_upload) if limit_upload else None
+        packer = Packer(repo, limit=limit, uploads=1 if limit else None, guard=lock.check)
+        saver = BlobSaver(repo, packer, stop, workers or os.cpu_count() or 2, verify_every)
         options = WalkOptions(Patterns(excludes), ignore_ctime, ignore_inode)
         fingerprints = Fingerprints(repo.key)
         if parent_snapshot is not None:
             fingerprints.load(repo, parent_snapshot.fingerprints)
-        archiver = Archiver(repo, saver, counts, stop, options, fingerprints, report)
+        archiver = Archiver(repo, saver, counts, options, fingerprints, report)
         expectation = cache(lambda: _expected(parent_snapshot, paths, excludes))
         with Ticker(progress, lambda: _status(counts, expectation(), started)):
             try:
@@ -108,10 +109,12 @@ def backup(
                 )
                 table = [saver.save_chunk(piece).hex() for piece in fingerprints.encode()]
                 packer.flush()
-            except Interrupted:
-                # What is packed and indexed now is not uploaded again by the next run.
+            except Interrupted as reason:
+                # What is stored and indexed now is not uploaded again by the next run.
+                packer.stop(reason)
+                saver.give_up(reason)
                 saver.close()
-                packer.flush()
+                packer.index_what_was_begun()
                 raise
             finally:
                 saver.close()
@@ -210,10 +213,6 @@ def resolve_targets(
     return (b"." if relative else b"/"), targets, shown, None
 
 
-def silent(_message: dict[str, Any]) -> None:
-    """Report to nobody."""
-
-
 def _expected(parent: Snapshot | None, paths: Sequence[Path | str], excludes: Sequence[str]) -> Expectation:
     if parent is not None:
         said = parent.summary or {}
@@ -231,7 +230,7 @@ def _status(counts: BackupCounts, expected: Expectation, started: int) -> dict[s
     return {
         "message_type": "status",
         "seconds_elapsed": int(elapsed),
-        "seconds_remaining": int(elapsed * (1 - fraction) / fraction) if 0 < fraction < 1 else 0,
+        "seconds_remaining": time_left(elapsed, fraction),
         "percent_done": fraction,
         "total_files": max(expected.files, counts.total_files_processed),
         "files_done": counts.total_files_processed,
@@ -239,26 +238,3 @@ def _status(counts: BackupCounts, expected: Expectation, started: int) -> dict[s
         "bytes_done": done,
         "error_count": len(counts.errors),
     }
-
-
-class Ticker:
-    """Reports the status once a second while a block runs."""
-
-    def __init__(self, report: Report | None, status: Callable[[], dict[str, Any]]) -> None:
-        self._report = report
-        self._status = status
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._tick, name="status", daemon=True)
-
-    def _tick(self) -> None:
-        while self._report is not None and not self._end.wait(1.0):
-            self._report(self._status())
-
-    def __enter__(self) -> None:
-        if self._report is not None:
-            self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        if self._report is not None:
-            self._thread.join()

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
-
-Report = Callable[[dict[str, Any]], None]
 
 
 @dataclass

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from migration_ops.vault.node import Node
 from migration_ops.vault.repository import Repository
-from migration_ops.vault.target_folder import open_folder
+from migration_ops.vault.target_folder import open_folder, status_of
 from migration_ops.vault.tree import decode_tree
 
 _DESCENTS = 12
@@ -80,9 +80,8 @@ def _sample(old: list[Node], new: dict[bytes, Node] | None) -> Iterator[Node]:
 
 def _look_at(folder: int, path: bytes, node: Node) -> str:
     name = os.fsdecode(path + b"/" + node.name)
-    try:
-        status = os.stat(node.name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
+    status = status_of(node.name, folder)
+    if status is None:
         return f"{name} is missing"
     if not stat.S_ISREG(status.st_mode):
         return f"{name} is no file"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,9 +18,12 @@ from migration_ops.vault.index import blob_id_of
 from migration_ops.vault.pack import BlobType, PackedBlob
 from migration_ops.vault.packer import Packer
 from migration_ops.vault.repository import Repository
+from migration_ops.vault.stopping import StopRequest
 
 # One of so many sealed blobs is opened again before it is stored, against broken memory or libraries.
 VERIFY_EVERY = 16
+# How often whoever waits for room in a queue looks whether work shall stop.
+LOOK_SECONDS = 0.25
 
 
 @dataclass
@@ -37,15 +39,22 @@ class SavedBytes:
 class BlobSaver:
     """Stores blobs that the repository does not have yet.
 
+    :param stop: asks for a clean stop.
     :param workers: threads; there should be as many as cores.
     :param verify_every: one of how many sealed blobs is opened again before it is stored; 1 means all.
     """
 
     def __init__(
-        self, repo: Repository, packer: Packer, workers: int, verify_every: int = VERIFY_EVERY
+        self,
+        repo: Repository,
+        packer: Packer,
+        stop: StopRequest,
+        workers: int,
+        verify_every: int = VERIFY_EVERY,
     ) -> None:
         self._repo = repo
         self._packer = packer
+        self._stop = stop
         self._compressor = repo.compressor
         self._verify_every = verify_every
         self._sealed = 0
@@ -68,16 +77,23 @@ class BlobSaver:
                     self.failure = error
 
     def check(self) -> None:
-        """Raise what went wrong in a worker, if anything did."""
+        """Raise what went wrong in a worker, if anything did.
+
+        :raises Interrupted: if work was asked to stop.
+        """
         if self.failure is not None:
             raise self.failure
+        self._stop.check()
 
     def submit(self, task: Callable[[], None]) -> None:
-        """Give work to a worker; waits while all are busy."""
+        """Give work to a worker; waits while all are busy.
+
+        :raises Interrupted: if work was asked to stop.
+        """
         while True:
             self.check()
             try:
-                self._tasks.put(task, timeout=1.0)
+                self._tasks.put(task, timeout=LOOK_SECONDS)
             except queue.Full:
                 continue
             return
@@ -177,33 +193,18 @@ class BlobSaver:
         )
         return ids
 
+    def give_up(self, reason: BaseException) -> None:
+        """Begin no further task."""
+        self.failure = self.failure or reason
+
     def close(self) -> None:
         """End the workers."""
         for _ in self._threads:
             while True:
                 try:
-                    self._tasks.put(None, timeout=1.0)
+                    self._tasks.put(None, timeout=LOOK_SECONDS)
                     break
                 except queue.Full:
                     continue
         for thread in self._threads:
             thread.join()
-
-
-class UploadLimit:
-    """Keeps uploads below an average rate.
-
-    :param bytes_per_second: the rate.
-    """
-
-    def __init__(self, bytes_per_second: float) -> None:
-        self._rate = bytes_per_second
-        self._free_at = time.monotonic()
-        self._lock = threading.Lock()
-
-    def __call__(self, size: int) -> None:
-        """Wait until `size` more bytes may go."""
-        with self._lock:
-            start = max(self._free_at, time.monotonic())
-            self._free_at = start + size / self._rate
-        time.sleep(max(0.0, start - time.monotonic()))

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from migration_ops.vault.backend import FileKind
-from migration_ops.vault.backup import silent
-from migration_ops.vault.backup_counts import Report
 from migration_ops.vault.errors import DamagedError, ObjectMissing, UsageError, VaultError
 from migration_ops.vault.index import Index
 from migration_ops.vault.lock import locked
 from migration_ops.vault.pack import BlobType, PackedBlob, header_size, read_header
+from migration_ops.vault.progress import Report, error_message, silent
 from migration_ops.vault.reachable import mark_reachable
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.snapshot import Snapshot, decode_snapshot
+
+# Names of packs with their sizes.
+_Packs = list[tuple[str, int]]
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class _Findings:
 
     def error(self, text: str) -> None:
         self.errors.append(text)
-        self._report({"message_type": "error", "error": {"message": text}, "during": "check", "item": ""})
+        self._report(error_message("", text, "check"))
 
     def hint(self, text: str) -> None:
         self.hints.append(text)
@@ -76,8 +78,10 @@ def check(repo: Repository, *, read_data: str | None = None, progress: Report | 
     :param read_data: which packs to read as a whole: ``100%``, another share, ``2/10`` for a part, or a size
         as ``500M``; none if not given.
     :param progress: called with JSON messages.
+    :raises UsageError: if `read_data` is not understood.
     """
     findings = _Findings(progress or silent)
+    choose = _chooser(read_data)
     with locked(repo):
         index, names = _load_index(repo, findings)
         packs = dict(repo.backend.list(FileKind.PACK))
@@ -85,7 +89,7 @@ def check(repo: Repository, *, read_data: str | None = None, progress: Report | 
         _check_packs(packs, contents, findings)
         snapshots = _load_snapshots(repo, findings)
         mark_reachable(repo, snapshots, findings.error)
-        chosen = _choose(sorted(packs.items()), read_data)
+        chosen = choose(sorted(packs.items()))
         with ThreadPoolExecutor(max(2, repo.backend.connections), "check") as pool:
             for name, problems in pool.map(lambda each: _read_pack(repo, each[0], each[1], contents), chosen):
                 for problem in problems:
@@ -160,33 +164,33 @@ def _load_snapshots(repo: Repository, findings: _Findings) -> list[Snapshot]:
     return snapshots
 
 
-def _choose(packs: list[tuple[str, int]], subset: str | None) -> list[tuple[str, int]]:
-    """The packs to read.
+def _chooser(subset: str | None) -> Callable[[_Packs], _Packs]:
+    """What chooses the packs to read.
 
     :raises UsageError: if `subset` is not understood.
     """
     if subset is None:
-        return []
+        return lambda _packs: []
     if match := re.fullmatch(r"(\d+(?:\.\d+)?)%", subset):
-        share = float(match[1])
-        if not 0 < share <= 100:
-            raise UsageError(f"{subset} is not between 0% and 100%")
-        return _sample(packs, max(1, round(len(packs) * share / 100)))
+        share = float(match[1]) / 100
+        if not 0 < share <= 1:
+            raise UsageError(f"--read-data-subset: {subset} is not between 0% and 100%")
+        return lambda packs: _sample(packs, share)
     if match := re.fullmatch(r"(\d+)/(\d+)", subset):
         part, parts = int(match[1]), int(match[2])
         if not 1 <= part <= parts <= 256:
-            raise UsageError(f"{subset} is no part of a whole; write 1/10 to 10/10")
-        return [pack for pack in packs if int(pack[0][:2], 16) % parts == part - 1]
+            raise UsageError(f"--read-data-subset: {subset} is no part of a whole; write 1/10 to 10/10")
+        return lambda packs: [pack for pack in packs if int(pack[0][:2], 16) % parts == part - 1]
     if match := re.fullmatch(r"(\d+)([KMGT])", subset):
-        wanted = int(match[1]) * 1024 ** (" KMGT".index(match[2]))
-        total = sum(size for _, size in packs) or 1
-        return _sample(packs, max(1, round(len(packs) * min(1, wanted / total))))
-    raise UsageError(f"{subset!r} is not understood; write 10%, 1/10 or 500M")
+        wanted = int(match[1]) << (10 * " KMGT".index(match[2]))
+        return lambda packs: _sample(packs, min(1, wanted / (sum(size for _, size in packs) or 1)))
+    raise UsageError(f"--read-data-subset: {subset!r} is not understood; write 10%, 1/10 or 500M")
 
 
-def _sample(packs: list[tuple[str, int]], count: int) -> list[tuple[str, int]]:
+def _sample(packs: _Packs, share: float) -> _Packs:
     import random
 
+    count = max(1, round(len(packs) * share))
     return packs if count >= len(packs) else sorted(random.sample(packs, count))
 
 

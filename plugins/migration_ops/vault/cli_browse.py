@@ -34,7 +34,7 @@ def snapshot_document(snapshot: Any) -> dict[str, Any]:
 @click.option("--tag", "tags", multiple=True, help="only those that have all of these tags")
 @click.option("--host", "-H", "hostname", help="only of this host")
 @click.option("--path", "paths", multiple=True, help="only with this path")
-@click.option("--latest", type=int, default=0, help="only the last N")
+@click.option("--latest", type=click.IntRange(min=0), default=0, help="only the last N")
 @shared_options
 @click.pass_obj
 def snapshots_command(

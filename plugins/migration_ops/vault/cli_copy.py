@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from migration_ops.vault.cli_settings import Session, bytes_text, shared_options
-from migration_ops.vault.stopping import StopRequest, parse_stop_time, stop_on_signals
+from migration_ops.vault.cli_settings import GivenPath, Session, bytes_text, shared_options
+from migration_ops.vault.stopping import StopRequest, parse_moment, stop_on_signals
 
 
 def _parse_snapshot_time(text: str | None) -> int | None:
@@ -16,11 +19,25 @@ def _parse_snapshot_time(text: str | None) -> int | None:
         return None
     from migration_ops.vault.clock import NANOSECONDS
 
-    return int(parse_stop_time(text) * 1_000_000) * (NANOSECONDS // 1_000_000)
+    return int(parse_moment(text, "--time") * 1_000_000) * (NANOSECONDS // 1_000_000)
+
+
+class UploadRate(click.FloatRange):
+    """KiB per second."""
+
+    def __init__(self) -> None:
+        super().__init__(min=1, max=1 << 30)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Refuse what no comparison refuses."""
+        rate: float = super().convert(value, param, ctx)
+        if math.isnan(rate):
+            self.fail(f"{value!r} is no rate.", param, ctx)
+        return rate
 
 
 @click.command("backup")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=GivenPath())
 @click.option(
     "--tag", "tags", multiple=True, help="tag for the snapshot; several with commas or several options"
 )
@@ -33,7 +50,7 @@ def _parse_snapshot_time(text: str | None) -> int | None:
     "--ignore-ctime", is_flag=True, help="files with another ctime may be unchanged (clones of volumes)"
 )
 @click.option("--ignore-inode", is_flag=True, help="files with another inode number may be unchanged")
-@click.option("--limit-upload", type=click.FloatRange(min=1), metavar="KiB/s", help="average upload rate")
+@click.option("--limit-upload", type=UploadRate(), metavar="KiB/s", help="average upload rate")
 @click.option("--as-root", is_flag=True, help="store PATH's content at the snapshot's root")
 @click.option(
     "--stop-at", metavar="TIME", help="stop cleanly at 06:00 or 2026-01-31T06:00:00+08:00; run again to go on"
@@ -60,7 +77,7 @@ def backup_command(  # noqa: PLR0917 - click passes options by name
     opened = session.opening()
     from migration_ops.vault.backup import backup
 
-    stop = StopRequest(parse_stop_time(stop_at) if stop_at else None)
+    stop = StopRequest(parse_moment(stop_at, "--stop-at") if stop_at else None)
     with stop_on_signals(stop):
         summary = backup(
             opened(),
@@ -97,9 +114,7 @@ def backup_command(  # noqa: PLR0917 - click passes options by name
 
 @click.command("restore")
 @click.argument("snapshot")
-@click.option(
-    "--target", "-t", required=True, type=click.Path(path_type=Path), help="folder, or block device"
-)
+@click.option("--target", "-t", required=True, type=GivenPath(), help="folder, or block device")
 @click.option(
     "--base", metavar="SNAPSHOT", help="the target holds exactly this one: write only the difference"
 )
@@ -134,7 +149,8 @@ def restore_command(  # noqa: PLR0917 - click passes options by name
     with stop_on_signals(stop):
         summary = restore(
             opened(), snapshot, target, base=base, delete=delete, verify=verify_after, dry_run=dry_run,
-            includes=includes, excludes=excludes, sync=sync, stop=stop, progress=session.progress,
+            includes=includes, excludes=excludes, sync=sync, helpers=os.cpu_count() or 1, stop=stop,
+            progress=session.progress,
         )  # fmt: skip
     if dry_run:
         text = (
@@ -158,9 +174,7 @@ def restore_command(  # noqa: PLR0917 - click passes options by name
 
 @click.command("verify")
 @click.argument("snapshot")
-@click.option(
-    "--target", "-t", required=True, type=click.Path(path_type=Path), help="folder, or block device"
-)
+@click.option("--target", "-t", required=True, type=GivenPath(), help="folder, or block device")
 @shared_options
 @click.pass_obj
 def verify_command(session: Session, snapshot: str, target: Path) -> None:

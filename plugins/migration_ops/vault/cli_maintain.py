@@ -18,8 +18,13 @@ def parse_size(text: str) -> int:
     """
     match = re.fullmatch(r"(\d+)\s*([kmgt]?)(i?b)?", text.strip(), re.IGNORECASE)
     if not match:
-        raise UsageError(f"{text!r} is no size; write 8MiB or a number of bytes")
+        raise UsageError(f"--size: {text!r} is no size; write 8MiB or a number of bytes")
     return int(match[1]) << (10 * " kmgt".index(match[2].lower() or " "))
+
+
+# How many snapshots to keep; -1 means all.
+_COUNT = click.IntRange(min=-1)
+_MOST_PROBE_BYTES = 1 << 30
 
 
 @click.command("init")
@@ -76,12 +81,12 @@ def check_command(session: Session, read_data_subset: str | None, *, read_data: 
 
 @click.command("forget")
 @click.argument("snapshots", nargs=-1)
-@click.option("--keep-last", "-l", type=int, default=0)
-@click.option("--keep-hourly", "-H", type=int, default=0)
-@click.option("--keep-daily", "-d", type=int, default=0)
-@click.option("--keep-weekly", "-w", type=int, default=0)
-@click.option("--keep-monthly", "-m", type=int, default=0)
-@click.option("--keep-yearly", "-y", type=int, default=0)
+@click.option("--keep-last", "-l", type=_COUNT, default=0)
+@click.option("--keep-hourly", "-H", type=_COUNT, default=0)
+@click.option("--keep-daily", "-d", type=_COUNT, default=0)
+@click.option("--keep-weekly", "-w", type=_COUNT, default=0)
+@click.option("--keep-monthly", "-m", type=_COUNT, default=0)
+@click.option("--keep-yearly", "-y", type=_COUNT, default=0)
 @click.option("--keep-within", metavar="DURATION", help="like 2y5m7d3h")
 @click.option("--keep-tag", "keep_tags", multiple=True, help="keep all that have this tag")
 @click.option("--tag", "tags", multiple=True, help="only consider snapshots with these tags")
@@ -250,7 +255,10 @@ def probe_command(session: Session, size_text: str) -> None:
     """Write an object, read it back, compare and delete it; no repository is needed."""
     from migration_ops.vault.probe import probe
 
-    summary = probe(session.location, session.settings, size=parse_size(size_text))
+    size = parse_size(size_text)
+    if not 0 < size <= _MOST_PROBE_BYTES:
+        raise UsageError(f"--size: {size_text} is not between 1 byte and 1 GiB")
+    summary = probe(session.location, session.settings, size=size)
     session.finish(
         summary.as_document(),
         f"{summary.location}: wrote {bytes_text(summary.bytes)} in {summary.write_seconds:.3f} s,"

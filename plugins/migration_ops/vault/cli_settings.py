@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from migration_ops.vault.errors import UsageError, VaultError
-from migration_ops.vault.location import StoreSettings
+from migration_ops.vault.location import FORMS, StoreSettings, parse_location
 
 if TYPE_CHECKING:
     from migration_ops.vault.repository import Repository
@@ -41,11 +41,15 @@ class Session:
     def location(self) -> str:
         """The repository's name.
 
-        :raises UsageError: if none was given.
+        :raises UsageError: if none was given, or it can't be one.
         """
         location = self.repo or os.environ.get("RESTIC_REPOSITORY")
         if not location:
-            raise UsageError("no repository given; use -r/--repo or RESTIC_REPOSITORY")
+            raise UsageError(f"no repository given: use -r/--repo or RESTIC_REPOSITORY; {FORMS}")
+        try:
+            parse_location(location)
+        except UsageError as error:
+            raise UsageError(f"{'-r/--repo' if self.repo else 'RESTIC_REPOSITORY'}: {error}") from error
         return location
 
     @property
@@ -178,7 +182,23 @@ class Session:
             }
             short |= {name: value[:1500] for name, value in short.items() if isinstance(value, str)}
             text = json.dumps(short, ensure_ascii=True, default=str)[:_MOST_SUMMARY_BYTES]
-        Path(self.summary_file).write_text(text)
+        try:
+            Path(self.summary_file).write_text(text)
+        except OSError as error:
+            click.echo(f"cannot write --summary-file {self.summary_file}: {error.strerror}", err=True)
+
+
+class GivenPath(click.Path):
+    """A path that is not empty: an empty one, of a variable that was not set, would be the current folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an empty path."""
+        if not os.fspath(value):
+            self.fail("the path is empty.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from migration_ops.vault.backend import Backend, FileKind
 from migration_ops.vault.crypto import Key
-from migration_ops.vault.errors import DamagedError, ObjectMissing, RepositoryExists
+from migration_ops.vault.errors import MALFORMED, DamagedError, ObjectMissing, RepositoryExists, what_is_wrong
 from migration_ops.vault.polynomial import is_irreducible, random_polynomial
 
 VERSION = 2
@@ -42,8 +42,10 @@ def read_config(backend: Backend, key: Key) -> Config:
     try:
         document = json.loads(bytes(key.open(backend.load(FileKind.CONFIG, ""))))
         config = Config(document["id"], int(document["chunker_polynomial"], 16), document["version"])
-    except (DamagedError, ValueError, KeyError, TypeError) as error:
-        raise DamagedError(f"the config file of {backend.location} is damaged: {error}") from error
+    except (DamagedError, *MALFORMED) as error:
+        raise DamagedError(
+            f"the config file of {backend.location} is damaged: {what_is_wrong(error)}"
+        ) from error
     if config.version not in (1, VERSION):
         raise DamagedError(
             f"{backend.location} has format version {config.version}; this engine reads 1 and 2"

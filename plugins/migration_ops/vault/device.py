@@ -12,7 +12,8 @@ from migration_ops.vault.fingerprints import Fingerprints
 from migration_ops.vault.node import Node
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.restore_counts import RestoreCounts
-from migration_ops.vault.restored_file import OpenFolder, RestoredFile
+from migration_ops.vault.restored_file import RestoredFile
+from migration_ops.vault.restored_folder import OpenFolder
 from migration_ops.vault.snapshot import Snapshot
 from migration_ops.vault.source import device_size
 from migration_ops.vault.stopping import StopRequest
@@ -108,10 +109,7 @@ def restore_device(
         file = _Device(folder, node)
 
         def finished(done: RestoredFile) -> None:
-            try:
-                done.finish()
-            except OSError as error:
-                done.fail(error)
+            done.finish_or_fail()
             if done.error is None:
                 counts.files_restored += 1
             else:
@@ -121,9 +119,9 @@ def restore_device(
         fingerprints.load(repo, snapshot.fingerprints)
         writer = ContentWriter(repo, fingerprints, stop, finished)
         counts.content = writer.counts
-        pieces = writer.layout(node.content or [])
+        pieces = writer.layout(node)
         if base is not None:
-            there = {(piece.id, piece.offset) for piece in writer.layout(only_file(repo, base).content or [])}
+            there = {(piece.id, piece.offset) for piece in writer.layout(only_file(repo, base))}
             skipped = [piece for piece in pieces if (piece.id, piece.offset) in there]
             counts.content.bytes_unchanged += sum(piece.length for piece in skipped)
             pieces = [piece for piece in pieces if (piece.id, piece.offset) not in there]

@@ -7,6 +7,7 @@
     ├── RepositoryLocked           exit 11   retryable
     ├── WrongPassword              exit 12
     ├── Interrupted                exit 130  retryable
+    ├── HelperFailed               exit 1    retryable
     ├── RepositoryExists
     ├── SnapshotNotFound
     ├── UsageError
@@ -22,6 +23,7 @@ again later; schedulers decide by it.
 
 from __future__ import annotations
 
+import json
 from typing import ClassVar
 
 
@@ -58,6 +60,12 @@ class Interrupted(VaultError):  # noqa: N818
     retryable = True
 
 
+class HelperFailed(VaultError):  # noqa: N818
+    """A process that did a part of the work has ended, or met what ends the work as a whole."""
+
+    retryable = True
+
+
 class RepositoryExists(VaultError):  # noqa: N818
     """``init`` found a repository, or parts of one, at the location."""
 
@@ -90,3 +98,20 @@ class StorageUnavailable(StorageError):  # noqa: N818
     """The storage did not answer properly in spite of retries."""
 
     retryable = True
+
+
+# What reading a document that is not shaped as it should be raises.
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
+
+
+def what_is_wrong(error: Exception) -> str:
+    """Why a document could not be read, in words that say something of it and not of Python."""
+    if isinstance(error, VaultError):
+        return str(error)
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, KeyError):
+        return f"it has no {error.args[0]!r}"
+    if isinstance(error, UnicodeDecodeError | json.JSONDecodeError):
+        return "it is no JSON"
+    return "a part of it is not of the kind that it must be"

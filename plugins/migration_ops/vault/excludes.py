@@ -26,11 +26,14 @@ def _component(pattern: str) -> re.Pattern[str]:
             end = pattern.find("]", position + 1)
             if end < 0:
                 raise UsageError(f"the pattern {pattern!r} has a `[` without `]`")
-            parts.append("[" + pattern[position:end].replace("\\", "\\\\") + "]")
+            parts.append("[" + pattern[position:end].replace("\\", "\\\\").replace("[", "\\[") + "]")
             position = end + 1
         else:
             parts.append(re.escape(character))
-    return re.compile("".join(parts) + r"\Z", re.DOTALL)
+    try:
+        return re.compile("".join(parts) + r"\Z", re.DOTALL)
+    except re.error as error:
+        raise UsageError(f"the pattern {pattern!r} is none: {error.msg}") from error
 
 
 def _matches(patterns: Sequence[str], names: Sequence[str]) -> bool:

@@ -16,11 +16,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
-from migration_ops.vault.blob_saver import BlobSaver
+from migration_ops.vault.blob_saver import LOOK_SECONDS, BlobSaver
 from migration_ops.vault.chunker import FIRST_ZEROS, LARGEST, cut, make_chunker, zero_lengths
 from migration_ops.vault.fingerprints import Fingerprints
 from migration_ops.vault.source import device_size, extents, has_holes, is_device
-from migration_ops.vault.stopping import StopRequest
 
 _READ_BYTES = 4 * 1024 * 1024
 _BUFFER_BYTES = LARGEST + _READ_BYTES
@@ -148,14 +147,14 @@ class LargeFile:
 
 
 class FileReader:
-    """Reads large files, one after the other."""
+    """Reads large files, one after the other.
 
-    def __init__(
-        self, saver: BlobSaver, polynomial: int, fingerprints: Fingerprints, stop: StopRequest
-    ) -> None:
+    :param polynomial: the repository's, by which files are cut.
+    """
+
+    def __init__(self, saver: BlobSaver, polynomial: int, fingerprints: Fingerprints) -> None:
         self._saver = saver
         self._fingerprints = fingerprints
-        self._stop = stop
         self._polynomial = polynomial
         self._files: queue.Queue[LargeFile | None] = queue.Queue(maxsize=8)
         self._buffers: queue.Queue[_Buffer] = queue.Queue()
@@ -172,7 +171,7 @@ class FileReader:
         while True:
             self._saver.check()
             try:
-                self._files.put(file, timeout=1.0)
+                self._files.put(file, timeout=LOOK_SECONDS)
             except queue.Full:
                 continue
             return
@@ -199,16 +198,17 @@ class FileReader:
                     file.error = error
                 file.settle()
         except BaseException as error:  # noqa: BLE001 - raised again by the saver's check()
-            self._saver.failure = self._saver.failure or error
+            self._saver.give_up(error)
 
     def _take_buffer(self) -> _Buffer:
+        self._saver.check()
         if self._made < _BUFFERS and self._buffers.empty():
             self._made += 1
             return _Buffer(self._buffers)
         while True:
             self._saver.check()
             try:
-                return self._buffers.get(timeout=1.0)
+                return self._buffers.get(timeout=LOOK_SECONDS)
             except queue.Empty:
                 continue
 
@@ -242,7 +242,6 @@ class FileReader:
         for number, chunk in enumerate(chunks, 1):
             position += chunk.length
             if position - start >= _READ_BYTES or number == len(chunks):
-                self._stop.check()
                 self._saver.submit(
                     partial(self._save_along, file, file.expect(), start, chunks[first:number])
                 )
@@ -282,7 +281,6 @@ class FileReader:
         position = start
         try:
             while position < end or carry is not None:
-                self._stop.check()
                 buffer = self._take_buffer()
                 buffer.retain()
                 held.append(buffer)

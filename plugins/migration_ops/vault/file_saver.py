@@ -26,7 +26,6 @@ from migration_ops.vault.node import Node, encode_content, encode_head
 from migration_ops.vault.pack import BlobType
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.source import DeviceNumbers, below, has_holes, node_of, open_source, read_xattrs
-from migration_ops.vault.stopping import StopRequest
 
 SMALL_BYTES = SMALLEST
 _BATCH_BYTES = 1024 * 1024
@@ -59,17 +58,15 @@ class FileSaver:
         repo: Repository,
         saver: BlobSaver,
         counts: BackupCounts,
-        stop: StopRequest,
         options: WalkOptions,
         fingerprints: Fingerprints,
         error: Callable[[bytes, OSError], None],
     ) -> None:
         self._repo = repo
         self._saver = saver
-        self._reader = FileReader(saver, repo.config.polynomial, fingerprints, stop)
+        self._reader = FileReader(saver, repo.config.polynomial, fingerprints)
         self._fingerprints = fingerprints
         self._counts = counts
-        self._stop = stop
         self._options = options
         self._error = error
         self._completed: queue.SimpleQueue[Completed] = queue.SimpleQueue()
@@ -86,7 +83,7 @@ class FileSaver:
         """
         assert folder.parent is not None  # noqa: S101 - for the type checker: the caller has asked
         while True:
-            self._stop.check()
+            self._saver.check()
             run = folder.parent.run_of_unchanged(folder.descriptor, folder.names, self.devices)
             for raw in run.nodes:
                 folder.add(raw)
@@ -230,7 +227,6 @@ class FileSaver:
                 finished = self._completed.get(timeout=0.5) if wait else self._completed.get_nowait()
             except queue.Empty:
                 self._saver.check()
-                self._stop.check()
                 if not wait:
                     return
                 continue

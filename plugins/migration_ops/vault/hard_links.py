@@ -7,8 +7,8 @@ from collections import deque
 
 from migration_ops.vault.content_writer import WINDOWS
 from migration_ops.vault.node import Node
-from migration_ops.vault.restored_file import OpenFolder
-from migration_ops.vault.target_folder import open_path, remove
+from migration_ops.vault.restored_folder import OpenFolder
+from migration_ops.vault.target_folder import open_path, remove, status_of
 
 Link = tuple[OpenFolder, Node, list[bytes]]
 
@@ -89,10 +89,7 @@ class HardLinks:
         source = open_path(self._root, first[:-1])
         try:
             wanted = os.stat(first[-1], dir_fd=source, follow_symlinks=False)
-            try:
-                status = os.stat(node.name, dir_fd=folder.descriptor, follow_symlinks=False)
-            except FileNotFoundError:
-                status = None
+            status = status_of(node.name, folder.descriptor)
             if status is not None:
                 if (status.st_ino, status.st_dev) == (wanted.st_ino, wanted.st_dev):
                     return

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from migration_ops.vault.blob_table import RECORD, BlobTable
-from migration_ops.vault.errors import DamagedError
+from migration_ops.vault.errors import MALFORMED, DamagedError, what_is_wrong
 from migration_ops.vault.pack import BlobType, PackedBlob
 
 
@@ -50,8 +50,8 @@ class Index:
         """
         try:
             packs, data, trees = _pack_records(plaintext, len(self.packs))
-        except (ValueError, KeyError, TypeError, struct.error) as error:
-            raise DamagedError(f"index {name} is damaged: {error}") from error
+        except (DamagedError, struct.error, *MALFORMED) as error:
+            raise DamagedError(f"index {name} is damaged: {what_is_wrong(error)}") from error
         self.packs.extend(packs)
         self.tables[BlobType.DATA].extend(data)
         self.tables[BlobType.TREE].extend(trees)
@@ -132,7 +132,7 @@ def _pack_records(plaintext: bytes, number: int) -> tuple[list[bytes], bytes, by
         for blob in pack["blobs"] or ():
             blob_id = unhex(blob["id"])
             if len(blob_id) != 32:
-                raise ValueError(f"a blob's id has {len(blob_id)} bytes")
+                raise DamagedError(f"a blob's id has {len(blob_id)} bytes")
             records[blob["type"]].append(
                 pack_record(
                     blob_id, number, blob["offset"], blob["length"], blob.get("uncompressed_length", 0)
@@ -170,7 +170,7 @@ def read_packs(plaintext: bytes) -> Iterator[Any]:
 def _id(text: Any) -> bytes:
     raw = bytes.fromhex(text)
     if len(raw) != 32:
-        raise ValueError(f"{text!r} is no id")
+        raise DamagedError(f"{text!r} is no id")
     return raw
 
 

@@ -6,13 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from migration_ops.vault.backend import FileKind
-from migration_ops.vault.backup import silent
-from migration_ops.vault.backup_counts import Report
 from migration_ops.vault.errors import VaultError
 from migration_ops.vault.index import encode_index
 from migration_ops.vault.lock import locked
 from migration_ops.vault.pack import PackedBlob, read_header
 from migration_ops.vault.packer import INDEX_BLOBS
+from migration_ops.vault.progress import Report, error_message, silent
 from migration_ops.vault.repository import Repository
 
 
@@ -42,14 +41,7 @@ def repair_index(repo: Repository, *, progress: Report | None = None) -> dict[st
             for (name, _), content in zip(packs, pool.map(header, packs), strict=True):
                 if isinstance(content, VaultError):
                     damaged += 1
-                    report(
-                        {
-                            "message_type": "error",
-                            "error": {"message": str(content)},
-                            "during": "repair-index",
-                            "item": name,
-                        }
-                    )
+                    report(error_message(name, content, "repair-index"))
                     continue
                 indexed += 1
                 part.append((bytes.fromhex(name), content))

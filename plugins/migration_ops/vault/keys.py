@@ -12,7 +12,14 @@ from typing import Any
 from migration_ops.vault.backend import Backend, FileKind
 from migration_ops.vault.clock import format_time, now
 from migration_ops.vault.crypto import Key
-from migration_ops.vault.errors import DamagedError, ObjectMissing, UsageError, WrongPassword
+from migration_ops.vault.errors import (
+    MALFORMED,
+    DamagedError,
+    ObjectMissing,
+    UsageError,
+    WrongPassword,
+    what_is_wrong,
+)
 
 # restic calibrates these to half a second. 32 MiB and about 70 ms keep guesses expensive, and a mover that is
 # started for every volume starts quickly; a strong generated password is what protects a vault.
@@ -87,12 +94,14 @@ def _read(backend: Backend, name: str) -> dict[str, Any]:
     raw = backend.load(FileKind.KEY, name)
     try:
         if hashlib.sha256(raw).hexdigest() != name:
-            raise ValueError("its content does not fit its name")
+            raise DamagedError("its content does not fit its name")
         document = json.loads(raw)
         if document["kdf"] != "scrypt":
-            raise ValueError(f"its key derivation {document['kdf']!r} is not scrypt")
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedError(f"key {name} is damaged: {error}; remove it with another key") from error
+            raise DamagedError(f"its key derivation {document['kdf']!r} is not scrypt")
+    except (DamagedError, *MALFORMED) as error:
+        raise DamagedError(
+            f"key {name} is damaged: {what_is_wrong(error)}; remove it with another key"
+        ) from error
     return dict(document)
 
 
@@ -110,8 +119,8 @@ def _open_key(name: str, document: dict[str, Any], password: str) -> KeyFile | N
                 for value in (payload["encrypt"], payload["mac"]["k"], payload["mac"]["r"])
             )
         )
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedError(f"key {name} is damaged: {error}") from error
+    except MALFORMED as error:
+        raise DamagedError(f"key {name} is damaged: {what_is_wrong(error)}") from error
     return KeyFile(
         name, document.get("created", ""), document.get("username", ""), document.get("hostname", ""), master
     )

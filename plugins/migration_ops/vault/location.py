@@ -6,6 +6,9 @@ Locations are written as restic writes them: ``/path``, ``s3:https://host/bucket
 
 from __future__ import annotations
 
+import os
+import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -51,6 +54,7 @@ class StoreSettings:
         """Read the settings from restic's and AWS's own variables and from ours (``MIGRATION_OPS_S3_*``).
 
         :param environment: usually ``os.environ``.
+        :raises UsageError: if a number is none.
         """
         return cls(
             access_key=environment.get("AWS_ACCESS_KEY_ID"),
@@ -62,9 +66,16 @@ class StoreSettings:
             credentials_file=environment.get("MIGRATION_OPS_S3_CREDENTIALS_FILE"),
             encryption=environment.get("MIGRATION_OPS_S3_ENCRYPTION"),
             kms_key=environment.get("MIGRATION_OPS_S3_KMS_KEY"),
-            connections=int(environment.get("MIGRATION_OPS_S3_CONNECTIONS", "8")),
-            retry_seconds=float(environment.get("MIGRATION_OPS_S3_RETRY_SECONDS", "900")),
+            connections=_number(environment, "MIGRATION_OPS_S3_CONNECTIONS", 8, least=1, most=256),
+            retry_seconds=_number(environment, "MIGRATION_OPS_S3_RETRY_SECONDS", 900, least=0, most=86400),
         )
+
+
+def _number(environment: Mapping[str, str], name: str, usual: int, *, least: int, most: int) -> int:
+    text = environment.get(name) or str(usual)
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+        raise UsageError(f"{name} is {text!r}; write a whole number from {least} to {most}")
+    return int(text)
 
 
 @dataclass(frozen=True)
@@ -83,32 +94,61 @@ class S3Location:
     prefix: str
 
 
+FORMS = "write a path, s3:https://host/bucket/prefix or s3:http://host:port/bucket/prefix"
+
+
 def parse_location(text: str) -> LocalLocation | S3Location:
-    """Understand a repository's name as restic does.
+    """Understand a repository's name as restic does, and look whether a path can be one.
 
     :param text: ``/path``, ``local:/path``, ``s3:https://host/bucket/prefix``, ``s3:host/bucket``.
-    :raises UsageError: if it is neither a path nor an S3 address with a bucket.
+    :raises UsageError: if it is neither a path to a folder nor an S3 address with a bucket.
     """
     if text.startswith("s3:"):
-        rest = text.removeprefix("s3:")
-        if not rest.startswith(("http://", "https://")):
-            rest = "https://" + rest.removeprefix("//")
-        from urllib.parse import urlsplit
-
-        parts = urlsplit(rest)
-        bucket, _, prefix = parts.path.strip("/").partition("/")
-        if not parts.netloc or not bucket:
-            raise UsageError(
-                f"repository {text!r} names no host or bucket; write s3:https://host/bucket/prefix"
-            )
-        return S3Location(f"{parts.scheme}://{parts.netloc}", bucket, prefix.strip("/"))
+        return _parse_s3(text)
     path = text.removeprefix("local:")
-    if (
-        not path
-        or "://" in path
-        or path.split(":", 1)[0] in {"sftp", "rest", "azure", "gs", "b2", "swift", "rclone"}
-    ):
+    kind, colon, _ = path.partition(":")
+    if colon and path == text and "/" not in kind:
         raise UsageError(
-            f"repository {text!r} is not understood; write a path or s3:https://host/bucket/prefix"
+            f"repositories of the kind {kind!r} are not known ({text!r}); {FORMS};"
+            f" a folder of that name is local:{text}"
         )
+    if not path or "\0" in path:
+        raise UsageError(f"{text!r} is no path; {FORMS}")
+    try:
+        is_other = not stat.S_ISDIR(os.stat(path).st_mode)
+    except NotADirectoryError:
+        is_other = True
+    except OSError:
+        is_other = False  # whoever opens it says why that is impossible
+    if is_other:
+        raise UsageError(f"{text!r} is a file or lies below one, not in a folder; {FORMS}")
     return LocalLocation(path)
+
+
+def _parse_s3(text: str) -> S3Location:
+    from urllib.parse import urlsplit
+
+    rest = text.removeprefix("s3:")
+    if "://" not in rest:
+        rest = "https://" + rest.removeprefix("//")
+    reason = ""
+    try:
+        parts = urlsplit(rest)
+        host, port, credentials = parts.hostname, parts.port, parts.username
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no S3 address: its host or port is none; {FORMS}") from error
+    bucket, _, prefix = parts.path.strip("/").partition("/")
+    if parts.scheme not in ("http", "https"):
+        reason = f"{parts.scheme!r} is neither http nor https"
+    elif credentials is not None:
+        reason = "keys do not belong there: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    elif not host or port == 0 or not re.fullmatch(r"[\w.:-]+", host):
+        reason = "it names no host"
+    elif not bucket:
+        reason = "it names no bucket"
+    elif parts.query or parts.fragment or not re.fullmatch(r"[\w.-]+", bucket):
+        reason = "a bucket's name has letters, digits, '.', '-' and '_', and no '?' or '#' comes behind it"
+    if reason:
+        shown = "the repository" if credentials is not None else repr(text)
+        raise UsageError(f"{shown} is no S3 address: {reason}; {FORMS}")
+    return S3Location(f"{parts.scheme}://{parts.netloc}", bucket, prefix.strip("/"))

@@ -26,7 +26,15 @@ from typing import TYPE_CHECKING, Any
 
 from migration_ops.vault.backend import FileKind
 from migration_ops.vault.clock import NANOSECONDS, format_time, now, parse_time
-from migration_ops.vault.errors import DamagedError, ObjectMissing, RepositoryLocked, StorageError, VaultError
+from migration_ops.vault.errors import (
+    MALFORMED,
+    DamagedError,
+    ObjectMissing,
+    RepositoryLocked,
+    StorageError,
+    VaultError,
+    what_is_wrong,
+)
 
 if TYPE_CHECKING:
     from migration_ops.vault.repository import Repository
@@ -100,9 +108,9 @@ def _decode(name: str, plaintext: bytes) -> LockFile:
             document.get("pid", 0),
             document.get("migration_ops_process") or {},
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except MALFORMED as error:
         raise DamagedError(
-            f"lock {name} is damaged: {error!r}; remove it with `unlock --remove-all`"
+            f"lock {name} is damaged: {what_is_wrong(error)}; remove it with `unlock --remove-all`"
         ) from error
 
 

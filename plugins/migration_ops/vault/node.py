@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from migration_ops.vault.clock import format_time, parse_time
-from migration_ops.vault.errors import DamagedError
+from migration_ops.vault.errors import MALFORMED, DamagedError, what_is_wrong
 from migration_ops.vault.names import json_bytes_string, json_string, quote, unquote
 
 # Bits of Go's fs.FileMode above the permissions.
@@ -225,5 +225,7 @@ def decode_node(document: dict[str, Any]) -> Node:
             None if subtree is None else unhex(subtree),
             document.get("error", ""),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DamagedError(f"a node named {document.get('name')!r} is damaged: {error!r}") from error
+    except MALFORMED as error:
+        raise DamagedError(
+            f"a node named {document.get('name')!r} is damaged: {what_is_wrong(error)}"
+        ) from error

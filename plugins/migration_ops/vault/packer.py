@@ -7,6 +7,7 @@ and then.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import queue
 import threading
@@ -17,9 +18,12 @@ from migration_ops.vault.backend import Buffer, FileKind
 from migration_ops.vault.index import encode_index
 from migration_ops.vault.pack import TARGET_SIZE, BlobType, PackedBlob, encode_header
 from migration_ops.vault.repository import Repository
+from migration_ops.vault.upload_limit import UploadLimit
 
 INDEX_BLOBS = 50_000
 INDEX_SECONDS = 120.0
+# How long a stop waits for uploads that were begun: a pod is given half a minute to end.
+STOP_SECONDS = 5.0
 
 
 class _OpenPack:
@@ -34,7 +38,7 @@ class Packer:
     """Stores blobs for one command.
 
     :param uploads: how many packs may be on their way at once.
-    :param throttle: called with the bytes of each pack before it is uploaded.
+    :param limit: what each pack waits for before it is uploaded.
     :param guard: called before packs are named by an index; raises if they may have been pruned meanwhile.
     :param remember: keep in `stored` what each pack holds.
     """
@@ -44,13 +48,13 @@ class Packer:
         repo: Repository,
         *,
         uploads: int | None = None,
-        throttle: Callable[[int], None] | None = None,
+        limit: UploadLimit | None = None,
         guard: Callable[[], None] | None = None,
         remember: bool = False,
     ) -> None:
         self._repo = repo
         self._remember = remember
-        self._throttle = throttle
+        self._limit = limit
         self._guard = guard
         self._open = {BlobType.DATA: _OpenPack(), BlobType.TREE: _OpenPack()}
         self._locks = {BlobType.DATA: threading.Lock(), BlobType.TREE: threading.Lock()}
@@ -59,11 +63,13 @@ class Packer:
         self._failure: BaseException | None = None
         self._durable: list[tuple[bytes, list[PackedBlob]]] = []
         self._durable_blobs = 0
-        self._durable_lock = threading.Lock()
+        # Guards what is begun and what is durable, and is notified of the end of an upload.
+        self._uploading = threading.Condition()
+        self._begun = 0
+        self._is_over = False
         self._index_lock = threading.Lock()
         self._last_index = time.monotonic()
         self.stored: list[tuple[bytes, list[PackedBlob]]] = []
-        self.bytes_stored = 0
         self._threads = [
             threading.Thread(target=self._upload_packs, name="upload", daemon=True) for _ in range(count)
         ]
@@ -118,7 +124,7 @@ class Packer:
         while True:
             self._raise_failure()
             try:
-                self._queue.put(pack, timeout=1.0)
+                self._queue.put(pack, timeout=0.25)
             except queue.Full:
                 continue
             return
@@ -130,34 +136,47 @@ class Packer:
     def _upload_packs(self) -> None:
         while (pack := self._queue.get()) is not None:
             try:
-                if self._failure is None:
-                    self._upload(pack)
+                self._upload(pack)
             except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits
-                self._failure = error
+                self._failure = self._failure or error
             finally:
                 self._queue.task_done()
+        self._queue.put(None)  # for the next thread
 
     def _upload(self, pack: _OpenPack) -> None:
-        if self._throttle is not None:
-            self._throttle(pack.size)
+        if self._limit is not None and self._failure is None:
+            self._limit.wait(pack.size)
+        with self._uploading:
+            if self._failure is not None:
+                return
+            self._begun += 1
         pack_id = pack.digest.digest()
-        self._repo.backend.save(FileKind.PACK, pack_id.hex(), pack.parts)
-        pack.parts.clear()
-        self._repo.index.add_pack(pack_id, pack.blobs)
-        with self._durable_lock:
-            self._durable.append((pack_id, pack.blobs))
-            self._durable_blobs += len(pack.blobs)
-            if self._remember:
-                self.stored.append((pack_id, pack.blobs))
-            self.bytes_stored += pack.size
-            due = self._durable_blobs >= INDEX_BLOBS or time.monotonic() - self._last_index > INDEX_SECONDS
+        is_stored = False
+        try:
+            self._repo.backend.save(FileKind.PACK, pack_id.hex(), pack.parts)
+            is_stored = True
+        finally:
+            pack.parts.clear()
+            with self._uploading:
+                self._begun -= 1
+                due = is_stored and not self._is_over and self._note_durable(pack_id, pack.blobs)
+                self._uploading.notify_all()
         if due:
             self.write_index()
+
+    def _note_durable(self, pack_id: bytes, blobs: list[PackedBlob]) -> bool:
+        """Note that a pack is stored; returns whether it is time for an index file."""
+        self._repo.index.add_pack(pack_id, blobs)
+        self._durable.append((pack_id, blobs))
+        self._durable_blobs += len(blobs)
+        if self._remember:
+            self.stored.append((pack_id, blobs))
+        return self._durable_blobs >= INDEX_BLOBS or time.monotonic() - self._last_index > INDEX_SECONDS
 
     def write_index(self) -> None:
         """Name all packs that are durable, and not named yet, by an index file."""
         with self._index_lock:
-            with self._durable_lock:
+            with self._uploading:
                 packs, self._durable = self._durable, []
                 self._durable_blobs = 0
                 self._last_index = time.monotonic()
@@ -165,6 +184,28 @@ class Packer:
                 if self._guard is not None:
                     self._guard()
                 self._repo.save_unpacked(FileKind.INDEX, encode_index(packs))
+
+    def stop(self, reason: BaseException) -> None:
+        """Begin no further upload; packs that wait for one are given up.
+
+        :param reason: raised in those who still have something to add.
+        """
+        with self._uploading:
+            self._failure = self._failure or reason
+        if self._limit is not None:
+            self._limit.stop()
+
+    def index_what_was_begun(self) -> None:
+        """After a stop: wait a moment for the uploads that are under way, then write the index.
+
+        One that takes longer is nobody's any more: no index will name its pack.
+
+        :raises StorageError: if the index could not be stored.
+        """
+        with self._uploading:
+            self._uploading.wait_for(lambda: not self._begun, STOP_SECONDS)
+            self._is_over = True
+        self.write_index()
 
     def flush(self) -> None:
         """Close and upload the open packs, wait for all uploads, write the index.
@@ -182,7 +223,9 @@ class Packer:
 
     def close(self) -> None:
         """End the threads; packs that are still open are given up."""
-        for _ in self._threads:
-            self._queue.put(None)
+        if self._is_over:
+            with contextlib.suppress(queue.Empty):
+                self._queue.get_nowait()  # given up; nobody may be there to take it
+        self._queue.put(None)
         for thread in self._threads:
-            thread.join()
+            thread.join(0.0 if self._is_over else None)

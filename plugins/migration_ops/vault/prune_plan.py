@@ -77,7 +77,7 @@ def parse_max_unused(text: str) -> Callable[[int], float]:
     if match := re.fullmatch(r"(\d+)([KMGT]?)(?:i?B)?", text, re.IGNORECASE):
         size = int(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " ")
         return lambda _used: size
-    raise UsageError(f"{text!r} is not understood; write 5%, 200M or unlimited")
+    raise UsageError(f"--max-unused: {text!r} is not understood; write 5%, 200M or unlimited")
 
 
 def make_plan(

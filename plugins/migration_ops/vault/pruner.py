@@ -11,13 +11,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from migration_ops.vault.backend import FileKind
-from migration_ops.vault.backup import silent
-from migration_ops.vault.backup_counts import Report
 from migration_ops.vault.errors import DamagedError, VaultError
 from migration_ops.vault.index import encode_index
 from migration_ops.vault.lock import Lock, locked
 from migration_ops.vault.pack import BlobType, PackedBlob
 from migration_ops.vault.packer import INDEX_BLOBS, Packer
+from migration_ops.vault.progress import Report, silent
 from migration_ops.vault.prune_plan import PackUse, PrunePlan, make_plan, parse_max_unused
 from migration_ops.vault.reachable import mark_reachable
 from migration_ops.vault.repository import Repository

@@ -7,20 +7,21 @@ import os
 import stat
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from migration_ops.vault import lock as locks
-from migration_ops.vault.backup import Ticker, silent
-from migration_ops.vault.backup_counts import Report
 from migration_ops.vault.base_proof import find_mismatch
 from migration_ops.vault.device import restore_device
 from migration_ops.vault.errors import UsageError
 from migration_ops.vault.excludes import Patterns
 from migration_ops.vault.fingerprints import Fingerprints
+from migration_ops.vault.progress import Report, Ticker, silent, time_left
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.restore_counts import RestoreCounts, RestoreSummary
 from migration_ops.vault.restore_options import JOURNAL_NAME, BaseMismatch, RestoreOptions
 from migration_ops.vault.restorer import Restorer
+from migration_ops.vault.small_files import FEWEST_FILES, MOST_HELPERS
 from migration_ops.vault.snapshot import Snapshot, find_snapshot
 from migration_ops.vault.stopping import StopRequest
 from migration_ops.vault.target_folder import sync_file_system
@@ -38,6 +39,7 @@ def restore(
     includes: Sequence[str] = (),
     excludes: Sequence[str] = (),
     sync: bool = False,
+    helpers: int = 0,
     stop: StopRequest | None = None,
     progress: Report | None = None,
 ) -> RestoreSummary:
@@ -53,6 +55,8 @@ def restore(
     :param includes: patterns of what to restore.
     :param excludes: patterns of what not to restore.
     :param sync: bring everything to the disk before this returns.
+    :param helpers: how many processes may be forked for small files. They only pay for thousands of files, in
+        a local repository, and should not be asked for where other threads are at work.
     :param stop: asks for a clean stop; run again afterwards with the same arguments.
     :param progress: called with restic's JSON messages.
     :raises SnapshotNotFound: if the snapshot or the base is not there.
@@ -78,8 +82,14 @@ def restore(
                 includes=Patterns(includes) if includes else None,
                 excludes=Patterns(excludes) if excludes else None,
             )
+            if (
+                base is None
+                and options == RestoreOptions(delete=delete)
+                and _has_many_small_files(repo, snapshot)
+            ):
+                options = replace(options, helpers=min(helpers, MOST_HELPERS))
             with Ticker(progress, lambda: _status(counts, snapshot, started)):
-                counts, trusted = _restore_folder(
+                trusted = _restore_folder(
                     repo,
                     snapshot,
                     base_snapshot,
@@ -115,6 +125,12 @@ def restore(
     )
 
 
+def _has_many_small_files(repo: Repository, snapshot: Snapshot) -> bool:
+    """Whether processes for small files are worth their start."""
+    files = int(snapshot.summary.get("total_files_processed", 0))
+    return files >= FEWEST_FILES and not repo.backend.read_ahead
+
+
 def _restore_folder(
     repo: Repository,
     snapshot: Snapshot,
@@ -126,45 +142,59 @@ def _restore_folder(
     stop: StopRequest,
     report: Report,
     sync: bool,
-) -> tuple[RestoreCounts, bool]:
-    if not options.dry_run:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+) -> bool:
+    """Restore into a folder; returns whether it was found to hold the base."""
+    root = _open_target(folder, dry_run=options.dry_run)
     try:
-        root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise UsageError(
-            f"the target {folder} is no folder; give one that exists, or none of that name"
-        ) from error
-    tree = bytes.fromhex(snapshot.tree)
-    base_tree = bytes.fromhex(base.tree) if base else None
-    fingerprints = Fingerprints(repo.key)
-    fingerprints.load(repo, snapshot.fingerprints)
-    try:
-        trusted, resumed = False, False
-        if base is not None:
+        trusted = resumed = False
+        if base is not None and root >= 0:
             trusted, resumed = _judge_base(repo, root, snapshot, base, report)
         if not options.dry_run:
             _write_journal(root, snapshot, base)
+        fingerprints = Fingerprints(repo.key)
+        fingerprints.load(repo, snapshot.fingerprints)
+
+        def walk(chosen: RestoreOptions) -> None:
+            tree, base_tree = bytes.fromhex(snapshot.tree), bytes.fromhex(base.tree) if base else None
+            restorer = Restorer(repo, root, chosen, fingerprints, counts, stop, report)
+            restorer.run(tree, base_tree, snapshot.root)
+
         try:
-            chosen = options
-            if trusted:
-                chosen = RestoreOptions(**{**vars(options), "trust_base": True, "resumed": resumed})
-            Restorer(repo, chosen, fingerprints, counts, stop, report).run(
-                root, tree, base_tree, snapshot.root
-            )
+            walk(replace(options, trust_base=trusted, resumed=resumed))
         except BaseMismatch as mismatch:
             _say_mismatch(report, base, str(mismatch))
-            counts, trusted = RestoreCounts(), False
-            Restorer(repo, options, fingerprints, counts, stop, report).run(
-                root, tree, base_tree, snapshot.root
-            )
-        if sync and not options.dry_run:
-            sync_file_system(root)
-        if not options.dry_run and not counts.errors:
-            _remove_journal(root, snapshot)
+            trusted = False
+            counts.begin_again()
+            walk(options)
+        if not options.dry_run:
+            if sync:
+                sync_file_system(root)
+            if not counts.errors:
+                _remove_journal(root, snapshot)
     finally:
-        os.close(root)
-    return counts, trusted
+        if root >= 0:
+            os.close(root)
+    return trusted
+
+
+def _open_target(folder: Path, *, dry_run: bool) -> int:
+    """Open the target, which is made if it is missing; -1 if a dry run would have to make it.
+
+    :raises UsageError: if it is something else than a folder.
+    """
+    try:
+        if not dry_run:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if not dry_run:
+            raise
+        return -1
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(
+            f"the target {folder} is no folder: {error.filename} is something else; give a folder,"
+            " a block device, or a path that does not exist yet"
+        ) from error
 
 
 def _say_mismatch(report: Report, base: Snapshot | None, reason: str) -> None:
@@ -236,7 +266,7 @@ def _status(counts: RestoreCounts, snapshot: Snapshot, started: float) -> dict[s
     return {
         "message_type": "status",
         "seconds_elapsed": int(elapsed),
-        "seconds_remaining": int(elapsed * (1 - fraction) / fraction) if 0 < fraction < 1 else 0,
+        "seconds_remaining": time_left(elapsed, fraction),
         "percent_done": fraction,
         "total_files": max(int(snapshot.summary.get("total_files_processed", 0)), counts.total_files),
         "files_done": counts.files_restored,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from migration_ops.vault.content_writer import ContentCounts
+from migration_ops.vault.content_plan import ContentCounts
 
 
 @dataclass
@@ -23,6 +23,10 @@ class RestoreCounts:
     bytes_done: int = 0
     errors: list[tuple[str, str]] = field(default_factory=list)
     content: ContentCounts = field(default_factory=ContentCounts)
+
+    def begin_again(self) -> None:
+        """Forget what was counted: the restore goes on in another way."""
+        vars(self).update(vars(RestoreCounts()))
 
 
 @dataclass(frozen=True)

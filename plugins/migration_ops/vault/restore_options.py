@@ -20,6 +20,7 @@ class RestoreOptions:
 
     :param delete: remove what the snapshot does not have.
     :param trust_base: the folder holds the base; otherwise the base only says what may be removed.
+    :param helpers: processes for small files of new folders.
     :param resumed: an earlier run was interrupted: files that differ between the snapshots are compared.
     """
 
@@ -27,5 +28,6 @@ class RestoreOptions:
     dry_run: bool = False
     trust_base: bool = False
     resumed: bool = False
+    helpers: int = 0
     includes: Patterns | None = None
     excludes: Patterns | None = None

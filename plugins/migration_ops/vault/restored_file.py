@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 import threading
 
 from migration_ops.vault.index import blob_id_of
 from migration_ops.vault.metadata import apply_metadata, apply_to_new_file
 from migration_ops.vault.node import Node
-from migration_ops.vault.source import read_xattrs
+from migration_ops.vault.restored_folder import OpenFolder
 from migration_ops.vault.target_folder import punch_hole, write_fully, write_sparsely
 
 _zero_ids: dict[int, bytes] = {}
@@ -26,43 +25,10 @@ def is_zeros(blob_id: bytes, length: int) -> bool:
     return known == blob_id
 
 
-def _gives_nothing(folder: int) -> bool:
-    status = os.fstat(folder)
-    return not status.st_mode & stat.S_ISGID and status.st_gid == os.getegid() and not read_xattrs(folder)
-
-
-class OpenFolder:
-    """A folder of the target that stays open until all in it is done.
-
-    :param descriptor: the open folder.
-    :param path: for messages.
-    :param node: what the folder itself shall become; None to leave it as it is.
-    :param above: the folder that holds it.
-    """
-
-    __slots__ = ("above", "descriptor", "fresh", "node", "path", "pending", "plain", "walked")
-
-    def __init__(
-        self, descriptor: int, path: bytes, node: Node | None, above: OpenFolder | None, *, fresh: bool
-    ) -> None:
-        self.descriptor = descriptor
-        self.path = path
-        self.node = node
-        self.above = above
-        self.fresh = fresh
-        self.pending = 0
-        self.walked = False
-        # Whether new files in it get nothing from it: no default ACL, no group by setgid.
-        self.plain = fresh and descriptor >= 0 and _gives_nothing(descriptor)
-        if above is not None:
-            above.pending += 1
-
-
 class RestoredFile:
     """One file whose content or metadata must change.
 
     :param fresh: whether the file does not exist yet; otherwise it is changed in place.
-    :param old_size: size of the existing file.
     """
 
     __slots__ = (
@@ -74,7 +40,6 @@ class RestoredFile:
         "fresh",
         "node",
         "sparse",
-        "was_sparse",
     )
 
     def __init__(self, folder: OpenFolder, node: Node, *, fresh: bool) -> None:
@@ -96,11 +61,6 @@ class RestoredFile:
     def expect(self) -> None:
         """One more write is to come."""
         self._outstanding += 1
-
-    @property
-    def outstanding(self) -> int:
-        """Writes to come."""
-        return self._outstanding
 
     def _open(self) -> int:
         if self._descriptor < 0:
@@ -156,10 +116,22 @@ class RestoredFile:
             self._outstanding -= 1
             return self._outstanding <= 0
 
+    def __del__(self) -> None:
+        # Only of files that nobody will finish, because the restore ended.
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+
     def fail(self, error: Exception) -> None:
         """Note what went wrong; the first reason counts."""
         with self._lock:
             self.error = self.error or error
+
+    def finish_or_fail(self) -> None:
+        """Finish; `error` tells what was wrong, if anything was."""
+        try:
+            self.finish()
+        except OSError as error:
+            self.fail(error)
 
     def finish(self) -> None:
         """Give the file its metadata, its time last, and close it.

@@ -89,9 +89,12 @@ def earliest_within(latest: datetime, duration: str) -> datetime:
         raise UsageError(f"{duration!r} is no duration; write it like 2y5m7d3h")
     years, months, days, hours = (int(part or 0) for part in match.groups())
     month = latest.year * 12 + latest.month - 1 - years * 12 - months
-    # A day that the month lacks runs on into the next one, as in Go's AddDate.
-    first = latest.replace(year=month // 12, month=month % 12 + 1, day=1)
-    return first + timedelta(days=latest.day - 1 - days, hours=-hours)
+    try:
+        # A day that the month lacks runs on into the next one, as in Go's AddDate.
+        first = latest.replace(year=month // 12, month=month % 12 + 1, day=1)
+        return first + timedelta(days=latest.day - 1 - days, hours=-hours)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"{duration!r} reaches back beyond the year 1") from error
 
 
 def apply_policy(

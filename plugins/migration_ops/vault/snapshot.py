@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from migration_ops.vault.backend import FileKind
 from migration_ops.vault.clock import format_time, parse_time, utc_offset_of
-from migration_ops.vault.errors import DamagedError, SnapshotNotFound
+from migration_ops.vault.errors import MALFORMED, DamagedError, SnapshotNotFound, UsageError, what_is_wrong
 from migration_ops.vault.node import Node, decode_node, encode_node
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def decode_snapshot(name: str, plaintext: bytes) -> Snapshot:
         return Snapshot(
             id=name,
             time=parse_time(document["time"]),
-            tree=document["tree"],
+            tree=bytes.fromhex(document["tree"]).hex(),
             paths=tuple(document.get("paths") or ()),
             hostname=document.get("hostname", ""),
             username=document.get("username", ""),
@@ -108,10 +108,12 @@ def decode_snapshot(name: str, plaintext: bytes) -> Snapshot:
             summary=document.get("summary") or {},
             root=decode_node(root) if root else None,
             utc_offset=utc_offset_of(document["time"]),
-            fingerprints=tuple(document.get("migration_ops_fingerprints") or ()),
+            fingerprints=tuple(
+                bytes.fromhex(blob).hex() for blob in document.get("migration_ops_fingerprints") or ()
+            ),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedError(f"snapshot {name} is damaged: {error!r}") from error
+    except MALFORMED as error:
+        raise DamagedError(f"snapshot {name} is damaged: {what_is_wrong(error)}") from error
 
 
 def load_snapshots(repo: Repository) -> list[Snapshot]:
@@ -142,8 +144,13 @@ def find_snapshot(repo: Repository, name: str) -> Snapshot:
     """The snapshot of an id, of an unambiguous beginning of one, or ``latest``.
 
     :raises SnapshotNotFound: if there is none, or more than one.
+    :raises UsageError: if it names a folder of a snapshot, as restic allows.
     """
-    text, _, _ = name.partition(":")
+    text, colon, folder = name.partition(":")
+    if colon:
+        raise UsageError(
+            f"{name!r}: only whole snapshots are taken; choose with --include {folder or '/folder'}"
+        )
     if len(text) == 64:
         return decode_snapshot(text, repo.load_unpacked(FileKind.SNAPSHOT, text))
     if text == "latest":

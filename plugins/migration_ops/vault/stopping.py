@@ -62,16 +62,17 @@ def stop_on_signals(request: StopRequest) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def parse_stop_time(text: str) -> float:
-    """Seconds since 1970 of ``--stop-at``: ``06:00`` (the next one, local time) or an ISO date and time.
+def parse_moment(text: str, option: str) -> float:
+    """Seconds since 1970 of ``06:00`` (the next one, local time) or of an ISO date and time.
 
+    :param option: the option that was given it, for the message.
     :raises UsageError: if it is neither.
     """
     now = datetime.now().astimezone()
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError):
         if len(text) <= 8 and ":" in text:
             clock = datetime.strptime(text, "%H:%M:%S" if text.count(":") == 2 else "%H:%M")  # noqa: DTZ007
             moment = now.replace(hour=clock.hour, minute=clock.minute, second=clock.second, microsecond=0)
             return moment.timestamp() + (86400 if moment <= now else 0)
         return datetime.fromisoformat(text).astimezone().timestamp()
-    raise UsageError(f"{text!r} is no time; write 06:00 or 2026-01-31T06:00:00+08:00")
+    raise UsageError(f"{option}: {text!r} is no time; write 06:00 or 2026-01-31T06:00:00+08:00")

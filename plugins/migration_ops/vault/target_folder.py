@@ -51,14 +51,21 @@ def open_path(root: int, parts: Sequence[bytes]) -> int:
     return descriptor
 
 
+def status_of(name: bytes, above: int) -> os.stat_result | None:
+    """The status of an entry itself; None if it is not there."""
+    try:
+        return os.stat(name, dir_fd=above, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
 def remove(name: bytes, above: int) -> int:
     """Remove an entry with all that is in it; links are not followed, depth does not matter.
 
     :returns: how many entries were removed.
     """
-    try:
-        status = os.stat(name, dir_fd=above, follow_symlinks=False)
-    except FileNotFoundError:
+    status = status_of(name, above)
+    if status is None:
         return 0
     if not stat.S_ISDIR(status.st_mode):
         os.unlink(name, dir_fd=above)

@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from migration_ops.vault.errors import DamagedError
+from migration_ops.vault.errors import MALFORMED, DamagedError, what_is_wrong
+from migration_ops.vault.names import unquote
 from migration_ops.vault.node import Node, decode_node
 
 _OPEN, _CLOSE = b'{"nodes":[', b"]}\n"
@@ -86,11 +87,11 @@ def raw_nodes(plaintext: bytes) -> list[dict[str, Any]]:
         if nodes is None:
             return []
         if not isinstance(nodes, list):
-            raise TypeError("its nodes are no list")
+            raise DamagedError("its nodes are no list")
         if not all(isinstance(node, dict) for node in nodes):
-            raise TypeError("one of its nodes is no object")
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedError(f"a tree is damaged: {error}") from error
+            raise DamagedError("one of its nodes is no object")
+    except (DamagedError, *MALFORMED) as error:
+        raise DamagedError(f"a tree is damaged: {what_is_wrong(error)}") from error
     return nodes
 
 
@@ -100,7 +101,7 @@ def decode_tree(plaintext: bytes) -> Iterator[Node]:
     :raises DamagedError: if a name is empty, ``.``, ``..`` or has a slash, or if names are not in strict
         order.
     """
-    yield from _decode(raw_nodes(plaintext))
+    yield from decode_nodes(raw_nodes(plaintext))
 
 
 def decode_differences(new: bytes, old: bytes) -> tuple[Iterator[Node], Iterator[Node], int, int]:
@@ -123,10 +124,32 @@ def decode_differences(new: bytes, old: bytes) -> tuple[Iterator[Node], Iterator
             folders += document.get("type") == "dir"
         else:
             differing.append(document)
-    return _decode(differing), _decode(d for name, d in before.items() if name not in same), files, folders
+    return (
+        decode_nodes(differing),
+        decode_nodes(d for name, d in before.items() if name not in same),
+        files,
+        folders,
+    )
 
 
-def _decode(documents: Iterable[dict[str, Any]]) -> Iterator[Node]:
+def check_names(documents: Iterable[dict[str, Any]]) -> None:
+    """Make sure that the names of a tree are in strict order, whoever decodes its nodes.
+
+    :raises DamagedError: if they are not.
+    """
+    last = b""
+    for document in documents:
+        try:
+            name = unquote(document["name"])
+        except MALFORMED as error:
+            raise DamagedError(f"a tree is damaged: {what_is_wrong(error)}") from error
+        if name <= last:
+            raise DamagedError(f"a tree's names are not in order: {name!r} comes after {last!r}")
+        last = name
+
+
+def decode_nodes(documents: Iterable[dict[str, Any]]) -> Iterator[Node]:
+    """Read nodes of a tree, or some of them, as :func:`decode_tree` does."""
     last = b""
     for document in documents:
         node = decode_node(document)

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from migration_ops.vault import lock as locks
-from migration_ops.vault.backup import Ticker, silent
-from migration_ops.vault.backup_counts import Report
 from migration_ops.vault.device import only_file
 from migration_ops.vault.errors import UsageError
 from migration_ops.vault.index import blob_id_of
 from migration_ops.vault.node import Node, type_of
 from migration_ops.vault.pack import BlobType
+from migration_ops.vault.progress import Report, Ticker, error_message, silent
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.restore_options import JOURNAL_NAME
 from migration_ops.vault.restored_file import is_zeros
@@ -125,11 +124,11 @@ class _Verifier:
         self.summary = VerifySummary(snapshot.id)
 
     def _differs(self, path: bytes, what: str) -> None:
-        text = os.fsdecode(path) or "/"
+        message = error_message(path or b"/", what, "verify")
         self.summary.differences += 1
         if len(self.summary.items) < _MOST_ITEMS:
-            self.summary.items.append((text, what))
-        self._report({"message_type": "error", "error": {"message": what}, "during": "verify", "item": text})
+            self.summary.items.append((message["item"], what))
+        self._report(message)
 
     def run(self, target: Path) -> None:
         try:
@@ -150,7 +149,10 @@ class _Verifier:
         self._compare_later(os.open(target, os.O_RDONLY | os.O_CLOEXEC), os.fsencode(target), node)
 
     def _compare_folder(self, target: Path) -> None:
-        root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except NotADirectoryError as error:
+            raise UsageError(f"the target {target} is neither a folder nor a block device") from error
         if self._snapshot.root is not None:
             self._compare_metadata(b"", self._snapshot.root, os.fstat(root), root)
         stack: list[tuple[int, bytes, Iterator[Node], set[bytes]]] = []

@@ -23,7 +23,7 @@ from migration_ops.vault.location import LocalLocation, S3Location, StoreSetting
 from migration_ops.vault.pack import BlobType, PackedBlob, encode_header, header_size, read_header
 from migration_ops.vault.polynomial import is_irreducible, random_polynomial
 from migration_ops.vault.retention import earliest_within
-from migration_ops.vault.stopping import parse_stop_time
+from migration_ops.vault.stopping import parse_moment
 
 KEY = Key.random()
 
@@ -257,10 +257,10 @@ def test_secrets_are_not_shown() -> None:
 def test_stop_times_are_the_next_ones() -> None:
     import time
 
-    assert 0 < parse_stop_time("06:00") - time.time() <= 86400
-    assert parse_stop_time("2026-01-31T06:00:00+08:00") == 1769810400
+    assert 0 < parse_moment("06:00", "--stop-at") - time.time() <= 86400
+    assert parse_moment("2026-01-31T06:00:00+08:00", "--stop-at") == 1769810400
     with pytest.raises(UsageError):
-        parse_stop_time("tomorrow")
+        parse_moment("tomorrow", "--stop-at")
 
 
 def test_durations_go_back_by_the_calendar() -> None:
