@@ -7,9 +7,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import httpx
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.demo.airflow_stack import USER, AirflowStack
 from tests.lab.packages import install_packages
@@ -36,6 +37,7 @@ def chromium() -> str:
 @contextmanager
 def browser() -> Iterator[Browser]:
     """A browser that is closed at the end."""
+    expect.set_options(timeout=1000 * _PATIENCE_SECONDS)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium(), args=list(_QUIET))
         try:
@@ -45,12 +47,19 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def logged_in(running: Browser, airflow: AirflowStack) -> Iterator[Page]:
-    """A tab of somebody who is logged in to Airflow; fails if a script of ours fails."""
+def logged_in(
+    running: Browser, airflow: AirflowStack, scheme: Literal["light", "dark"] = "light"
+) -> Iterator[Page]:
+    """A tab of somebody who is logged in to Airflow; fails if a script of ours fails.
+
+    :param scheme: the colours that the system asks for
+    """
     login = {"username": USER, "password": airflow.password}
     answer = httpx.post(f"{airflow.address}/auth/token", json=login, timeout=_PATIENCE_SECONDS)
     answer.raise_for_status()
-    context = running.new_context(base_url=airflow.address, viewport={"width": 1280, "height": 900})
+    context = running.new_context(
+        base_url=airflow.address, viewport={"width": 1280, "height": 900}, color_scheme=scheme
+    )
     context.add_cookies([{"name": "_token", "value": answer.json()["access_token"], "url": airflow.address}])
     page = context.new_page()
     page.set_default_timeout(1000 * _PATIENCE_SECONDS)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -24,19 +25,34 @@ from tests.lab import Lab
 
 @pytest.fixture(scope="session")
 def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of the example plan; in long runs with a second one, whose questions wait a moment only."""
-    if not os.environ.get("MIGRATION_OPS_LONG_TESTS"):
-        yield PLAN.parent
-        return
+    """The folder of the example plan and of others like it that tests need."""
     folder = tmp_path_factory.mktemp("plans")
     shutil.copy(PLAN, folder)
-    hasty = yaml.safe_load(PLAN.read_text(encoding="utf-8"))
-    hasty["name"] = "hasty"
-    hasty["approvals"]["timeout"] = "20s"
-    (folder / "hasty.yaml").write_text(yaml.safe_dump(hasty), encoding="utf-8")
+    write_plan(folder, "slow", **slow_backups())
+    if os.environ.get("MIGRATION_OPS_LONG_TESTS"):
+        write_plan(folder, "hasty", approvals={"timeout": "20s"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIGRATION_OPS_PLANS", str(folder))  # what the demo starts inherits it
         yield folder
+
+
+def write_plan(folder: Path, name: str, **changes: Any) -> None:
+    """Write the example plan under another name, with some of its sections changed; None takes one away."""
+    plan = yaml.safe_load(PLAN.read_text(encoding="utf-8"))
+    for section, change in changes.items():
+        plan[section] = plan.get(section, {}) | change if isinstance(change, dict) else change
+    document = {key: value for key, value in plan.items() if value is not None} | {"name": name}
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+
+
+def slow_backups() -> dict[str, Any]:
+    """Changes of a plan whose backups take half a minute, into a vault of their own."""
+    return {
+        "description": "Backups that send slowly, to be watched.",
+        "target": None,
+        "vault": {"conn_id": "slow_vault"},
+        "movers": {"limit_upload": "4MiB/s"},
+    }
 
 
 @pytest.fixture(scope="session")

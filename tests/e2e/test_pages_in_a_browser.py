@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -21,6 +25,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 PAGES = "/migration-ops"
+VOLUME = "shop/data-db-0"
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +85,82 @@ def test_everything_is_reached_by_keyboard_in_a_narrow_window(page: Page) -> Non
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_dark_mode_follows_the_system_and_airflows_own_choice(chromium: Browser, migration: Scenario) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    with logged_in(chromium, migration.airflow, "dark") as tab:
+        tab.goto(f"{PAGES}/plans/shop")
+        assert tab.evaluate(ground) == "rgb(17, 17, 19)"
+        tab.evaluate("document.documentElement.dataset.theme = 'light'")
+        assert tab.evaluate(ground) == "rgb(255, 255, 255)"
+
+
 def test_nobody_sees_a_page_without_logging_in(migration: Scenario) -> None:
     for path in ("/", "/plans/shop", "/api/plans", "/openapi.json", "/assets/pages.css"):
         answer = httpx.get(f"{migration.airflow.address}{PAGES}{path}", timeout=60)
         assert answer.status_code == 401
         assert "shop_source" not in answer.text
+
+
+@pytest.fixture(scope="module")
+def busy(migration: Scenario) -> Iterator[None]:
+    """A slow backup under way, and a rollback that asks for its approval; both have ended afterwards."""
+    connections = migration.connections()
+    slow = {**connections["shop_vault"], "host": f"{migration.ground.store.location}-slow"}
+    make_vault(migration, str(slow["host"]))
+    migration.airflow.connect({**connections, "slow_vault": slow})
+    with migration.airflow.api() as api:
+        for dag_id in ("slow.backup", "shop.rollback"):
+            api.wait_for_dag(dag_id)
+        backup = api.trigger("slow.backup", {"kind": "full"})
+        rollback = api.trigger("shop.rollback")
+        yield
+        assert api.wait("slow.backup", backup, seconds=600).state == "success"
+        assert api.wait("shop.rollback", rollback, seconds=600).state == "success"
+
+
+def make_vault(migration: Scenario, location: str) -> None:
+    """Make a vault, as `connect` would."""
+    store = migration.ground.store
+    environment = {
+        **os.environ,
+        "RESTIC_PASSWORD": migration.workspace.secret("vault-password"),
+        "AWS_ACCESS_KEY_ID": store.access_key,
+        "AWS_SECRET_ACCESS_KEY": store.secret_key,
+        **({"RESTIC_CACERT": str(store.ca_file)} if store.ca_file else {}),
+    }
+    command = [str(Path(sys.executable).with_name("migration-ops")), "vault", "init", "--repo", location]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.usefixtures("busy")
+def test_bars_move_while_movers_work(page: Page) -> None:
+    """The page fetches what has changed by itself; nobody loads it again."""
+    page.goto(f"{PAGES}/plans/slow")
+    bar = page.get_by_role("progressbar", name=VOLUME)
+    expect(bar).to_be_visible(timeout=240_000)
+    first = float(bar.get_attribute("value") or 0)
+    row = page.get_by_role("row").filter(has=bar)
+    expect(row).to_contain_text(re.compile(r"\d %.* of .*/s"))
+    log = row.get_by_role("link", name="log")
+    expect(log).to_have_attribute("href", re.compile(r"/dags/slow\.backup/runs/"))
+    moved = page.wait_for_function(
+        "([name, first]) => [...document.querySelectorAll('progress')]"
+        ".find((bar) => bar.ariaLabel === name && bar.value > first)?.value",
+        arg=[VOLUME, first],
+    )
+    assert first < moved.json_value() <= 1
+
+
+@pytest.mark.usefixtures("busy")
+def test_an_approval_is_found_on_the_page_and_given_in_airflow(page: Page) -> None:
+    page.goto(f"{PAGES}/plans/shop")
+    question = page.get_by_role("link", name="Roll shop back to the source?")
+    question.click(timeout=240_000)
+    expect(page.get_by_text("Roll shop back to the source?").first).to_be_visible()
+    with page.expect_response(lambda answer: answer.request.method == "PATCH") as answered:
+        page.get_by_role("button", name="Approve").click()
+    assert "/hitlDetails" in answered.value.url
+    assert answered.value.ok
+    page.goto(f"{PAGES}/plans/shop")
+    expect(question).to_be_hidden(timeout=240_000)
