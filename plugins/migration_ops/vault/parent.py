@@ -16,9 +16,8 @@ from migration_ops.vault.pack import BlobType
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.snapshot import Snapshot, list_snapshots
 from migration_ops.vault.source import DeviceNumbers, owner_names
-from migration_ops.vault.tree import raw_nodes
+from migration_ops.vault.tree import raw_nodes, split_nodes
 
-_BETWEEN_NODES = b'},{"name":"'
 _LONGEST_RUN = 256
 _ONE_BLOB = len(b',"content":["') + 64 + len(b'"]')
 
@@ -78,14 +77,14 @@ class ParentTree:
         # JSON of the name -> JSON of the node behind the name.
         self._raw: dict[bytes, bytes] = {}
         self._documents: dict[bytes, dict[str, Any]] = {}
-        if b'"extended_attributes"' in plaintext or not plaintext.startswith(b'{"nodes":[{"name":"'):
-            # Attributes have members called "name" too: the tree can't be taken apart by looking for them.
+        pieces = split_nodes(plaintext)
+        if pieces is None:
             self._documents = {
                 json_key(unquote(document["name"])).encode("utf-8", "surrogatepass"): document
                 for document in raw_nodes(plaintext)
             }
             return
-        for piece in plaintext[len(b'{"nodes":[{"name":"') : -len(b"}]}\n")].split(_BETWEEN_NODES):
+        for piece in pieces:
             name, _, rest = piece.partition(b'","type"')
             self._raw[name] = b',"type"' + rest
 

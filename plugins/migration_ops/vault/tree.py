@@ -13,6 +13,8 @@ from migration_ops.vault.names import unquote
 from migration_ops.vault.node import Node, decode_node
 
 _OPEN, _CLOSE = b'{"nodes":[', b"]}\n"
+_NAME = b'{"name":"'
+_IS_FILE, _IS_FOLDER = b'","type":"file"', b'","type":"dir"'
 _JOIN_BYTES = 1 << 20
 
 
@@ -107,11 +109,48 @@ def decode_tree(plaintext: bytes) -> Iterator[Node]:
 def decode_differences(new: bytes, old: bytes) -> tuple[Iterator[Node], Iterator[Node], int, int]:
     """Read those nodes of two trees that are not the same in both.
 
-    In a large folder hardly any node differs, and comparing costs a tenth of decoding.
+    In a large folder hardly any node differs, and comparing costs a small part of decoding.
 
     :returns: the nodes of the new and of the old tree, and how many files and folders are the same.
     :raises DamagedError: as :func:`decode_tree`, for the nodes that are read.
     """
+    added, removed = split_nodes(new), split_nodes(old)
+    if added is None or removed is None:
+        return _decode_parsed_differences(new, old)
+    there, here = set(removed), set(added)
+    differing = _join_nodes([piece for piece in added if piece not in there])
+    gone = _join_nodes([piece for piece in removed if piece not in here])
+    return (
+        decode_tree(differing),
+        decode_tree(gone),
+        new.count(_IS_FILE) - differing.count(_IS_FILE),
+        new.count(_IS_FOLDER) - differing.count(_IS_FOLDER),
+    )
+
+
+def split_nodes(plaintext: bytes) -> list[bytes] | None:
+    """The JSON of each node of a tree behind the quote that begins its name, without parsing anything.
+
+    A quote within a string is escaped, so what is looked for can't be a part of one.
+
+    :returns: None if the tree can't be taken apart so: attributes have members called "name" too, and other
+        programs may write spaces.
+    """
+    if (
+        not plaintext.startswith(_OPEN + _NAME)
+        or not plaintext.endswith(b"}" + _CLOSE)
+        or b'"extended_attributes"' in plaintext
+    ):
+        return None
+    return plaintext[len(_OPEN + _NAME) : -len(b"}" + _CLOSE)].split(b"}," + _NAME)
+
+
+def _join_nodes(pieces: list[bytes]) -> bytes:
+    """The tree of some nodes that were split."""
+    return _OPEN + (_NAME + (b"}," + _NAME).join(pieces) + b"}" if pieces else b"") + _CLOSE
+
+
+def _decode_parsed_differences(new: bytes, old: bytes) -> tuple[Iterator[Node], Iterator[Node], int, int]:
     before = {document.get("name"): document for document in raw_nodes(old)}
     same: set[Any] = set()
     files = folders = 0
