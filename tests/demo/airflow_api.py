@@ -174,7 +174,7 @@ class AirflowApi:
         conf: dict[str, Any] | None = None,
         *,
         answer: Answer = go_ahead,
-        seconds: float = 900,
+        seconds: float = 1500,
     ) -> Run:
         """Start a run, answer what it asks, wait for its end.
 
@@ -195,7 +195,7 @@ class AirflowApi:
         *,
         answer: Answer = go_ahead,
         watch: Callable[[dict[str, str]], None] = lambda _: None,
-        seconds: float = 900,
+        seconds: float = 1500,
     ) -> Run:
         """Follow a run to its end, answering what it asks and telling each task's changes of state.
 

@@ -10,7 +10,7 @@ from tests.demo.secrecy import leaks
 from tests.demo.shop.deployment import TARGET_NAMESPACE
 
 # One migration serves all tests, in this order: the last one starts the source again.
-pytestmark = [pytest.mark.lab, pytest.mark.s3, pytest.mark.timeout(1200), pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.lab, pytest.mark.s3, pytest.mark.timeout(2700), pytest.mark.xdist_group("e2e")]
 
 
 def test_every_acknowledged_order_is_in_the_target_once_and_unchanged(migration: Scenario) -> None:
