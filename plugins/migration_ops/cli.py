@@ -69,6 +69,8 @@ class Program(click.Group):
             sys.stdout.flush()
         except OSError as error:
             _end_without_output(error)
+        except MemoryError:
+            _end("there is not enough memory for this input; give it in parts, or more memory")
         sys.exit(status)
 
     def _call(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:

@@ -22,6 +22,7 @@ from migration_ops.transform.yamlio import dump, load_all
 
 EXIT_BAD_INPUT = 1
 EXIT_BLOCKERS = 2
+MAXIMUM_BYTES = 4 * 1024 * 1024
 MAPPINGS = ("storage_classes", "image_registries", "namespaces")
 
 
@@ -198,10 +199,12 @@ def _settings(params_file: Path | None, params: tuple[str, ...]) -> dict[str, An
                 raise ParameterError(
                     f"{params_file}: {name} must be {kind_of(settings[name])}, not {kind_of(value)}"
                 )
+        if not all(isinstance(name, str) for name in given.get("rules", ())):
+            raise ParameterError(f"{params_file}: rules must list names of rule sets, or files")
         settings.update(given)
     for param in params:
         name, equals, value = param.partition("=")
-        if not equals:
+        if not equals or not name:
             raise ParameterError(f"--param {param!r}: write it as name=value")
         settings["params"] = _with_param(settings["params"], name.split("."), value)
     return settings
@@ -245,7 +248,11 @@ def _read_yaml(path: Path) -> Any:
 
 
 def _read_text(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(MAXIMUM_BYTES + 1)
+    if len(content) > MAXIMUM_BYTES:
+        raise ParameterError(f"{path} is larger than {MAXIMUM_BYTES // 2**20} MiB; is it the right file?")
     try:
-        return path.read_text(encoding="utf-8")
+        return content.decode()
     except UnicodeDecodeError as error:
         raise ParameterError(f"{path} is no UTF-8 text (byte {error.start}); save it as UTF-8") from error

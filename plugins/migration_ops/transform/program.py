@@ -77,9 +77,9 @@ class CompiledRule:
             draft.rule = self.name
             draft.find(
                 "blocker",
-                f"it isn't shaped like {manifest['kind']} of {manifest['apiVersion']}: a field that "
-                "the rule looks at has another type",
-                "correct the manifest (`kubectl apply --dry-run=server` names the field), or leave it out",
+                f"it isn't shaped like {manifest['kind']} of {manifest['apiVersion']}: a field or "
+                "parameter that the rule looks at has another type",
+                "correct the manifest (`kubectl apply --dry-run=server` names the field), or the parameter",
             )
 
 

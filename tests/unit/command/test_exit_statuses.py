@@ -68,6 +68,16 @@ def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.stderr.strip() == "migration-ops: interrupted"
 
 
+def test_too_little_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hungry(**_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(main.get_command(None, "transform"), "callback", hungry)
+    done = CliRunner().invoke(main, ["transform"])
+    assert done.exit_code == 1
+    assert "not enough memory" in done.stderr
+
+
 def test_a_question_without_an_answer_ends_with_1() -> None:
     done = CliRunner().invoke(main, ["plan", "init"], input="")
     assert done.exit_code == 1

@@ -122,6 +122,9 @@ def test_blockers_end_with_2_and_the_output_is_still_written(tmp_path: Path) -> 
             SERVICE,
             "no Kubernetes version",
         ),
+        (["--rules", "api-versions", "--param", "=x", "-", "-"], SERVICE, "write it as name=value"),
+        (["--params", "/dev/zero", "--rules", "api-versions", "-", "-"], SERVICE, "larger than 4 MiB"),
+        (["--target-apis", "/dev/zero", "--rules", "api-versions", "-", "-"], SERVICE, "larger than 4 MiB"),
         (["--rules", "api-versions", "-", "nowhere/out.yaml"], SERVICE, "the folder nowhere is not there"),
         (["--rules", "api-versions", "-", "/dev/null/out"], SERVICE, "/dev/null is a file"),
         (
@@ -198,6 +201,16 @@ def test_parameters_come_from_a_file_and_from_flags(tmp_path: Path) -> None:
 
     assert result.exit_code == 0, result.stderr
     assert yaml.safe_load(result.stdout)["metadata"]["namespace"] == "shop-prod"
+
+
+def test_rules_of_a_file_that_are_no_names_are_refused(tmp_path: Path) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text("rules: [5]\n")
+
+    result = run("--params", params, "-", "-", text=SERVICE)
+
+    assert result.exit_code == 1
+    assert "rules must list names of rule sets" in result.stderr
 
 
 def test_a_file_of_a_former_run_goes_when_its_object_is_gone(tmp_path: Path) -> None:
