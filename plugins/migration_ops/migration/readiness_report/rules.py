@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from migration_ops.migration.readiness_report.finding import ReadinessFinding, finding
 from migration_ops.transform import TransformResult
 
@@ -19,7 +21,7 @@ def check_rules(adapted: TransformResult) -> list[ReadinessFinding]:
             one.severity,
             one.object or "plan",
             f"{one.message} [{one.rule}]",
-            one.suggestion + (f" Choices: {', '.join(one.choices)}." if one.choices else ""),
+            _with_choices(one.suggestion, one.choices),
         )
         for one in adapted.findings
     ]
@@ -45,3 +47,10 @@ def check_image_copies(adapted: TransformResult) -> list[ReadinessFinding]:
         )
         for one in adapted.image_copies
     ]
+
+
+def _with_choices(suggestion: str, choices: Sequence[str]) -> str:
+    if not choices:
+        return suggestion
+    said = f"{suggestion.rstrip('.')}. " if suggestion else ""
+    return f"{said}Choices: {', '.join(choices)}."
