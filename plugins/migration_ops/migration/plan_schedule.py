@@ -129,8 +129,8 @@ class Schedule(Section):
     )
     staging: Literal["in-windows", "at-once"] = Field(
         default="in-windows",
-        description="When staging that a new restore point starts may begin a volume: in the windows only, or "
-        "at once, if load on target and vault doesn't matter.",
+        description="When staging that a new restore point starts may begin a volume: in the windows only, "
+        "or at once, if load on target and vault doesn't matter.",
     )
     deadline: Duration | None = Field(
         default=None, description="A backup that isn't done so long after its start is told as late."
