@@ -89,6 +89,14 @@ def stored_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+def is_in_memory(folder: Path) -> bool:
+    """Whether a folder lies in a file system in memory."""
+    kind = subprocess.run(
+        ["stat", "--file-system", "--format=%T", folder], check=True, capture_output=True, text=True
+    )
+    return kind.stdout.strip() in ("tmpfs", "ramfs")
+
+
 def settle() -> None:
     """Let the disk finish what earlier runs left to it."""
     os.sync()

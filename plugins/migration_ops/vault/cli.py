@@ -77,9 +77,6 @@ def vault(context: click.Context) -> None:
     # Nothing here makes cycles worth looking for, and what was imported stays: a twentieth of a walk's time.
     gc.freeze()
     gc.set_threshold(50_000, 50, 50)
-    # Threads here mostly work without the interpreter's lock, and want it back for moments only; a walk must
-    # not keep it from them for the usual 5 ms each time.
-    sys.setswitchinterval(0.0001)
     # A walk keeps every folder open on the way to where it is.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:

@@ -26,7 +26,7 @@ from migration_ops.vault.restored_folder import OpenFolder, OpenFolders
 from migration_ops.vault.small_files import BatchResult, SmallFiles, is_small
 from migration_ops.vault.stopping import StopRequest
 from migration_ops.vault.target_folder import remove, status_of
-from migration_ops.vault.tree import check_names, decode_nodes, decode_tree, raw_nodes
+from migration_ops.vault.tree import check_names, decode_nodes, decode_tree, node_parts
 
 _WINDOW_ITEMS = 3_000
 _WINDOW_FOLDERS = 100
@@ -71,14 +71,16 @@ class FileRestorer:
         :raises DamagedError: as :func:`~migration_ops.vault.tree.decode_tree`.
         """
         if self._small is None or not folder.plain:
-            return decode_tree(tree)
-        documents = raw_nodes(tree)
-        check_names(documents)
-        small = [document for document in documents if is_small(document)]
-        self._counts.total_files += len(small)
-        self._counts.total_bytes += sum(document.get("size", 0) for document in small)
-        self._small.submit(folder, small)
-        return decode_nodes(document for document in documents if not is_small(document))
+            yield from decode_tree(tree)
+            return
+        last = b""
+        for documents in node_parts(tree):
+            last = check_names(documents, last)
+            small = [document for document in documents if is_small(document)]
+            self._counts.total_files += len(small)
+            self._counts.total_bytes += sum(document.get("size", 0) for document in small)
+            self._small.submit(folder, small)
+            yield from decode_nodes(document for document in documents if not is_small(document))
 
     def _note_batch(self, folder: OpenFolder, result: BatchResult) -> None:
         for name, text in result.errors:

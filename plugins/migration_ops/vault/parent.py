@@ -84,8 +84,9 @@ class ParentTree:
                 for document in raw_nodes(plaintext)
             }
             return
-        for piece in pieces:
-            name, _, rest = piece.partition(b'","type"')
+        pieces.reverse()
+        while pieces:  # a folder of a million files is not held twice
+            name, _, rest = pieces.pop().partition(b'","type"')
             self._raw[name] = b',"type"' + rest
 
     def run_of_unchanged(self, folder: int, names: Iterator[bytes], devices: DeviceNumbers) -> Run:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from migration_ops.vault import tree as trees
 from migration_ops.vault.errors import DamagedError
 from migration_ops.vault.node import Node, encode_node
-from migration_ops.vault.tree import decode_differences, encode_tree, split_nodes
+from migration_ops.vault.tree import (
+    decode_differences,
+    decode_tree,
+    encode_tree,
+    node_parts,
+    raw_nodes,
+    split_nodes,
+)
 
 ODD_NAMES = [b'","type":"file"', b'a"},{"name":"b', b"back\\", b"plain", b"\xff\xfe", "ümläut".encode()]
 
@@ -52,6 +60,28 @@ def test_a_tree_with_spaces_is_understood_too() -> None:
     spaced = tree.replace(b'":', b'": ')
     assert split_nodes(spaced) is None
     assert _names(spaced, tree) == ([], [], 1, 0)
+
+
+@pytest.mark.parametrize("xattrs", [(), (("user.a", b"1"), ("user.b", b"2"))])
+def test_a_large_tree_is_parsed_part_by_part(
+    monkeypatch: pytest.MonkeyPatch, xattrs: tuple[tuple[str, bytes], ...]
+) -> None:
+    monkeypatch.setattr(trees, "_PART_BYTES", 1000)
+    nodes = [_file(name, xattrs=xattrs) for name in ODD_NAMES] + [
+        _file(b"usual %04d" % number, xattrs=xattrs) for number in range(100)
+    ]
+    tree = _tree(*nodes)
+    parts = list(node_parts(tree))
+    assert len(parts) > 10
+    assert [document for part in parts for document in part] == raw_nodes(tree)
+    assert list(decode_tree(tree)) == sorted(nodes, key=lambda node: node.name)
+
+
+def test_the_order_of_names_is_checked_from_part_to_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trees, "_PART_BYTES", 1000)
+    nodes = [encode_node(_file(b"%04d" % (number % 50))) for number in range(100)]
+    with pytest.raises(DamagedError, match="not in order"):
+        list(decode_tree(encode_tree(nodes)))
 
 
 def test_a_difference_that_leads_out_of_the_folder_is_refused() -> None:
