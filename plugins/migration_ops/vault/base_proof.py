@@ -1,19 +1,25 @@
-"""A cheap proof that a folder holds a snapshot: the metadata of some files that a restore would not touch."""
+"""A cheap proof that a target holds a snapshot: a sample of what a restore would not touch.
+
+Of a folder, the metadata of some entries; of a device, which has none, the content of some blobs.
+"""
 
 from __future__ import annotations
 
 import os
 import random
-import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from migration_ops.vault.node import Node
+from migration_ops.vault.content_plan import Piece
+from migration_ops.vault.index import blob_id_of
+from migration_ops.vault.node import Node, type_of
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.target_folder import open_folder, status_of
 from migration_ops.vault.tree import decode_tree
 
 _DESCENTS = 12
 _FILES_EACH = 16
+_BLOBS = 128
 
 
 def find_mismatch(repo: Repository, root: int, tree: bytes, base: bytes) -> str:
@@ -31,6 +37,23 @@ def find_mismatch(repo: Repository, root: int, tree: bytes, base: bytes) -> str:
             return problem
         if base in seen:
             break  # one folder, and it was looked at
+    return ""
+
+
+def find_other_blob(device: Path, pieces: Sequence[Piece]) -> str:
+    """Read a sample of the blobs that base and snapshot have in common from a device.
+
+    :param pieces: these blobs.
+    :returns: what shows that the device does not hold the base, or nothing.
+    """
+    chosen = {*pieces[:1], *pieces[-1:], *random.sample(pieces, min(_BLOBS, len(pieces)))}
+    descriptor = os.open(device, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        for piece in sorted(chosen, key=lambda piece: piece.offset):
+            if blob_id_of(os.pread(descriptor, piece.length, piece.offset)) != piece.id:
+                return f"it has other content between bytes {piece.offset} and {piece.offset + piece.length}"
+    finally:
+        os.close(descriptor)
     return ""
 
 
@@ -74,7 +97,7 @@ def _subtree_of(new: dict[bytes, Node] | None, node: Node) -> bytes | None:
 
 
 def _sample(old: list[Node], new: dict[bytes, Node] | None) -> Iterator[Node]:
-    same = [node for node in old if node.type == "file" and (new is None or new.get(node.name) == node)]
+    same = [node for node in old if node.type != "dir" and (new is None or new.get(node.name) == node)]
     yield from random.sample(same, min(_FILES_EACH, len(same)))
 
 
@@ -83,8 +106,10 @@ def _look_at(folder: int, path: bytes, node: Node) -> str:
     status = status_of(node.name, folder)
     if status is None:
         return f"{name} is missing"
-    if not stat.S_ISREG(status.st_mode):
-        return f"{name} is no file"
+    if type_of(status.st_mode) != node.type:
+        return f"{name} is no {node.type}"
+    if node.type != "file":
+        return ""
     if status.st_size != node.size:
         return f"{name} has {status.st_size} bytes, not {node.size}"
     if status.st_mtime_ns != node.mtime:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
+from migration_ops.vault.base_proof import find_other_blob
 from migration_ops.vault.content_writer import ContentWriter
 from migration_ops.vault.errors import UsageError
 from migration_ops.vault.fingerprints import Fingerprints
@@ -75,28 +77,22 @@ def restore_device(
     counts: RestoreCounts,
     stop: StopRequest,
     dry_run: bool,
-) -> None:
+    mismatch: Callable[[str], None],
+) -> bool:
     """Write a snapshot's only file into a block device.
 
     Without a base the device is read and compared; with one, only blobs that differ from the base's are
-    looked at.
+    looked at, and a sample of the others, which proves the base. A device has no room for a journal: a
+    restore of another snapshot that did not end leaves it neither here nor there, which a sample may miss.
 
-    :raises UsageError: if the device is smaller than the content.
+    :param mismatch: told what shows that the device does not hold the base; all of it is compared then.
+    :returns: whether it was found to hold the base.
+    :raises UsageError: if the device is smaller than the content, or a file system on it is mounted.
     """
     node = only_file(repo, snapshot)
     counts.total_files, counts.total_bytes = 1, node.size
     resolved = Path(os.path.realpath(device))
-    descriptor = os.open(resolved, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        size = device_size(descriptor)
-    finally:
-        os.close(descriptor)
-    if size < node.size:
-        raise UsageError(
-            f"{device} has {size} bytes, the snapshot needs {node.size}; use a volume at least as large"
-        )
-    if dry_run:
-        return
+    _refuse_unfit(device, resolved, node)
     folder = OpenFolder(
         os.open(resolved.parent, os.O_RDONLY | os.O_DIRECTORY),
         os.fsencode(resolved.parent),
@@ -120,11 +116,19 @@ def restore_device(
         writer = ContentWriter(repo, fingerprints, stop, finished)
         counts.content = writer.counts
         pieces = writer.layout(node)
+        trusted = False
         if base is not None:
             there = {(piece.id, piece.offset) for piece in writer.layout(only_file(repo, base))}
             skipped = [piece for piece in pieces if (piece.id, piece.offset) in there]
-            counts.content.bytes_unchanged += sum(piece.length for piece in skipped)
-            pieces = [piece for piece in pieces if (piece.id, piece.offset) not in there]
+            other = find_other_blob(resolved, skipped)
+            if other:
+                mismatch(other)
+            else:
+                trusted = True
+                counts.content.bytes_unchanged += sum(piece.length for piece in skipped)
+                pieces = [piece for piece in pieces if (piece.id, piece.offset) not in there]
+        if dry_run:
+            return trusted
         try:
             # Blobs that the base lacks may have been written by an interrupted run: comparing finds out.
             writer.add_compared(file, pieces)
@@ -132,5 +136,32 @@ def restore_device(
             writer.drain()
         finally:
             writer.close()
+        return trusted
     finally:
         os.close(folder.descriptor)
+
+
+def _refuse_unfit(device: Path, resolved: Path, node: Node) -> None:
+    descriptor = os.open(resolved, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = device_size(descriptor)
+    finally:
+        os.close(descriptor)
+    if size < node.size:
+        raise UsageError(
+            f"{device} has {size} bytes, the snapshot needs {node.size}; use a volume at least as large"
+        )
+    mounted = _mounted_at(resolved)
+    if mounted:
+        raise UsageError(f"{device} holds a file system that is mounted at {mounted}; unmount it first")
+
+
+def _mounted_at(device: Path) -> str:
+    """Where this mount namespace has a device's file system, or nothing."""
+    number = os.stat(device).st_rdev
+    wanted = f"{os.major(number)}:{os.minor(number)}"
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+        words = line.split()
+        if words[2] == wanted:
+            return words[4]
+    return ""

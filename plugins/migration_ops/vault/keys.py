@@ -53,13 +53,24 @@ def _user() -> str:
     return os.environ.get("USER") or os.environ.get("LOGNAME") or str(os.getuid())
 
 
+def refuse_empty(password: str) -> None:
+    """Refuse a password that protects nothing.
+
+    :raises UsageError: if it is empty.
+    """
+    if not password:
+        raise UsageError("the password is empty: anybody could read the repository; give one")
+
+
 def add_key(
     backend: Backend, master: Key, password: str, *, username: str | None = None, hostname: str | None = None
 ) -> str:
     """Store the master key once more, under a password.
 
     :returns: the id of the new key file.
+    :raises UsageError: if the password is empty, as that of a Secret that was never filled.
     """
+    refuse_empty(password)
     salt = os.urandom(64)
     payload = json.dumps(
         {

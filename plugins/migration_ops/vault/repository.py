@@ -13,7 +13,7 @@ from migration_ops.vault.config import Config, config_exists, read_config, refus
 from migration_ops.vault.crypto import Key
 from migration_ops.vault.errors import DamagedError, ObjectMissing, RepositoryNotFound, VaultError
 from migration_ops.vault.index import BlobPlace, Index, blob_id_of
-from migration_ops.vault.keys import KeyFile, add_key, find_key
+from migration_ops.vault.keys import KeyFile, add_key, find_key, refuse_empty
 from migration_ops.vault.location import StoreSettings
 from migration_ops.vault.pack import BlobType, PackedBlob
 from migration_ops.vault.tree_window import TreeWindows
@@ -226,7 +226,9 @@ def init_repository(location: str, password: str, settings: StoreSettings | None
     :param location: ``/path`` or ``s3:https://host/bucket/prefix``; the bucket must exist.
     :param password: opens the new repository's first key.
     :raises RepositoryExists: if there is one already.
+    :raises UsageError: if the password is empty.
     """
+    refuse_empty(password)
     backend = open_backend(location, settings)
     refuse_existing(backend)
     backend.create()

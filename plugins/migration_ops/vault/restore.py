@@ -60,21 +60,37 @@ def restore(
     :param stop: asks for a clean stop; run again afterwards with the same arguments.
     :param progress: called with restic's JSON messages.
     :raises SnapshotNotFound: if the snapshot or the base is not there.
+    :raises UsageError: if the target can't be what was asked for; nothing was changed.
     """
     started = time.monotonic()
     report = progress or silent
     stop = stop or StopRequest()
+    if delete and not includes and os.path.realpath(target) == "/":
+        raise UsageError(
+            "to restore over / and delete what the snapshot does not have, say what with --include"
+        )
     with locks.locked(repo):
         snapshot = find_snapshot(repo, snapshot_id)
         base_snapshot = find_snapshot(repo, base) if base else None
         counts = RestoreCounts()
         folder = Path(target)
         if folder.exists() and stat.S_ISBLK(folder.stat().st_mode):
-            with Ticker(progress, lambda: _status(counts, snapshot, started)):
-                restore_device(
-                    repo, snapshot, base_snapshot, folder, counts=counts, stop=stop, dry_run=dry_run
+            if includes or excludes:
+                raise UsageError(
+                    f"{folder} is a block device, whose content is one file: --include and --exclude"
+                    " can't choose from it"
                 )
-            trusted = base_snapshot is not None
+            with Ticker(progress, lambda: _status(counts, snapshot, started)):
+                trusted = restore_device(
+                    repo,
+                    snapshot,
+                    base_snapshot,
+                    folder,
+                    counts=counts,
+                    stop=stop,
+                    dry_run=dry_run,
+                    mismatch=lambda reason: _say_mismatch(report, base_snapshot, reason),
+                )
         else:
             options = RestoreOptions(
                 delete=delete,

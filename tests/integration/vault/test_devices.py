@@ -7,6 +7,7 @@ import random
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,50 @@ def test_a_device_goes_through_the_vault_and_only_differences_are_written(
     _write(target, 100, b"drift")
     assert verify(repo, second.snapshot_id, target).differences == 1
     checked_by_restic()
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_device_that_does_not_hold_the_base_is_compared_and_ends_right(
+    repo: Repository, make_device: Callable[[str, int], Path], *, dry_run: bool
+) -> None:
+    source, target = make_device("source", SIZE), make_device("target", SIZE)
+    _write(source, 0, random.Random(52).randbytes(SIZE))
+    first = backup(repo, [source], as_root=True)
+    _write(source, 3 << 20, b"changed")
+    second = backup(repo, [source], as_root=True)
+    _write(target, 0, random.Random(53).randbytes(SIZE))
+    told: list[dict[str, Any]] = []
+
+    restored = restore(
+        repo, second.snapshot_id, target, base=first.snapshot_id, dry_run=dry_run, progress=told.append
+    )
+
+    assert restored.base_trusted is False
+    assert any("does not hold the base" in message.get("message", "") for message in told)
+    assert (_read(target) == _read(source)) is not dry_run
+
+
+def test_a_mounted_device_is_refused(
+    repo: Repository, make_device: Callable[[str, int], Path], tmp_path: Path
+) -> None:
+    source, target = make_device("source", SIZE), make_device("target", SIZE)
+    snapshot = backup(repo, [source], as_root=True).snapshot_id
+    subprocess.run(["mkfs.ext4", "-q", target], check=True)
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    subprocess.run(["mount", target, mounted], check=True)
+    try:
+        with pytest.raises(UsageError, match=f"mounted at {mounted}"):
+            restore(repo, snapshot, target)
+    finally:
+        subprocess.run(["umount", mounted], check=True)
+
+
+def test_of_a_device_nothing_can_be_chosen(repo: Repository, make_device: Callable[[str, int], Path]) -> None:
+    device = make_device("source", SIZE)
+    snapshot = backup(repo, [device], as_root=True).snapshot_id
+    with pytest.raises(UsageError, match="can't choose"):
+        restore(repo, snapshot, device, includes=["x"])
 
 
 def test_a_device_that_is_too_small_is_refused_before_anything_is_written(
