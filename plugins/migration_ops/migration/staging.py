@@ -55,11 +55,14 @@ def as_it_holds_now(target: Cluster, task: RestoreTask) -> RestoreTask:
     """The task with the base that its claim has at this moment, which another try may have lost or gained.
 
     Only a base that was known when the run began, or the snapshot itself, is used: anything else is what
-    another run has put there since.
+    another run has put there since. A raw device has no room for a journal: if a restore of it does not end,
+    nobody knows what it holds, so its mark is taken off before.
     """
     claim = (task.namespace, task.claim)
     held = staged_snapshots(target, [claim]).get(claim)
     base = held if held in {task.base, task.snapshot_id} else None
+    if task.volume_mode == "Block" and base not in {None, task.snapshot_id}:
+        mark_staged(target, claim, None)
     return task.model_copy(update={"base": base})
 
 

@@ -162,6 +162,16 @@ def test_a_base_that_another_run_has_put_there_meanwhile_is_not_trusted(world, p
     assert "--base" not in world.submitted[0][0].command
 
 
+def test_an_unfinished_restore_of_a_raw_device_leaves_no_base_for_the_next(world, plan, context, staged):
+    staged["shop-prod", "data"] = "before"
+    volume = {**RESTORED, "volume_mode": "Block"}
+    restore = connected(RestoreVolumeOperator(task_id="r", plan=plan, volume=volume))
+    deferral(restore, context)
+    assert staged == {("shop-prod", "data"): None}
+    deferral(restore, context)
+    assert ["--base" in spec.command for spec, _ in world.submitted] == [True, False]
+
+
 def test_a_probe_mounts_nothing(world, plan, context):
     deferral(connected(ProbeVaultOperator(task_id="p", plan=plan, side="target")), context)
     ((spec, _),) = world.submitted
