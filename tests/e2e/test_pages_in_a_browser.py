@@ -20,7 +20,7 @@ from tests.e2e.browser import browser, logged_in
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.s3,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(2700),
     pytest.mark.xdist_group("e2e"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
