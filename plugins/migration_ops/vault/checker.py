@@ -183,6 +183,8 @@ def _chooser(subset: str | None) -> Callable[[_Packs], _Packs]:
         return lambda packs: [pack for pack in packs if int(pack[0][:2], 16) % parts == part - 1]
     if match := re.fullmatch(r"(\d+)([KMGT])", subset):
         wanted = int(match[1]) << (10 * " KMGT".index(match[2]))
+        if not wanted:
+            raise UsageError(f"--read-data-subset: {subset} would read nothing; write 500M or so")
         return lambda packs: _sample(packs, min(1, wanted / (sum(size for _, size in packs) or 1)))
     raise UsageError(f"--read-data-subset: {subset!r} is not understood; write 10%, 1/10 or 500M")
 

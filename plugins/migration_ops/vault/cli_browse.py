@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from migration_ops.vault.cli_settings import Session, bytes_text, shared_options
+from migration_ops.vault.cli_settings import Session, bytes_text, shared_options, tag_lists
 from migration_ops.vault.clock import as_datetime, format_time
 
 
@@ -31,23 +31,37 @@ def snapshot_document(snapshot: Any) -> dict[str, Any]:
 
 
 @click.command("snapshots")
-@click.option("--tag", "tags", multiple=True, help="only those that have all of these tags")
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="TAG[,TAG]",
+    help="only those with all of these tags; '': with none",
+)
 @click.option("--host", "-H", "hostname", help="only of this host")
 @click.option("--path", "paths", multiple=True, help="only with this path")
-@click.option("--latest", type=click.IntRange(min=0), default=0, help="only the last N")
+@click.option("--latest", type=click.IntRange(min=1), help="only the last N of each host and path")
 @shared_options
 @click.pass_obj
 def snapshots_command(
-    session: Session, tags: tuple[str, ...], hostname: str | None, paths: tuple[str, ...], latest: int
+    session: Session, tags: tuple[str, ...], hostname: str | None, paths: tuple[str, ...], latest: int | None
 ) -> None:
     """List snapshots, oldest first."""
     from migration_ops.vault.lock import locked
+    from migration_ops.vault.retention import group
     from migration_ops.vault.snapshot import list_snapshots
 
     repo = session.open()
     with locked(repo):
-        wanted = [tag for each in tags for tag in each.split(",") if tag]
-        found = list_snapshots(repo, tags=wanted, hostname=hostname, paths=paths)[-latest:]
+        found = list_snapshots(
+            repo,
+            any_tags=tag_lists(tags),
+            hostname=hostname or None,
+            paths=[os.path.abspath(path) for path in paths],
+        )
+    if latest:
+        last = {snapshot.id for each in group(found, "host,paths") for snapshot in each[-latest:]}
+        found = [snapshot for snapshot in found if snapshot.id in last]
     if session.json:
         sys.stdout.write(_json([snapshot_document(snapshot) for snapshot in found]) + "\n")
         return

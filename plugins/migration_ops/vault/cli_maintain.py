@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from typing import Any
 
 import click
 
-from migration_ops.vault.cli_settings import Session, bytes_text, shared_options
+from migration_ops.vault.cli_settings import Session, bytes_text, shared_options, tag_lists
 from migration_ops.vault.errors import RepositoryExists, UsageError
 
 
@@ -22,9 +24,21 @@ def parse_size(text: str) -> int:
     return int(match[1]) << (10 * " kmgt".index(match[2].lower() or " "))
 
 
-# How many snapshots to keep; -1 means all.
-_COUNT = click.IntRange(min=-1)
 _MOST_PROBE_BYTES = 1 << 30
+
+
+class _Count(click.IntRange):
+    """How many snapshots to keep: a number, or ``unlimited``, which is -1."""
+
+    def __init__(self) -> None:
+        super().__init__(min=-1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Understand restic's word."""
+        return int(super().convert(-1 if value == "unlimited" else value, param, ctx))
+
+
+_COUNT = _Count()
 
 
 @click.command("init")
@@ -68,6 +82,8 @@ def check_command(session: Session, read_data_subset: str | None, *, read_data: 
     """Look for damage."""
     from migration_ops.vault.checker import check
 
+    if read_data and read_data_subset is not None:
+        raise UsageError("--read-data reads everything; leave out --read-data-subset, or --read-data")
     summary = check(
         session.open(), read_data="100%" if read_data else read_data_subset, progress=session.progress
     )
@@ -81,15 +97,32 @@ def check_command(session: Session, read_data_subset: str | None, *, read_data: 
 
 @click.command("forget")
 @click.argument("snapshots", nargs=-1)
-@click.option("--keep-last", "-l", type=_COUNT, default=0)
+@click.option("--keep-last", "-l", type=_COUNT, default=0, help="a number, or unlimited, as of all others")
 @click.option("--keep-hourly", "-H", type=_COUNT, default=0)
 @click.option("--keep-daily", "-d", type=_COUNT, default=0)
 @click.option("--keep-weekly", "-w", type=_COUNT, default=0)
 @click.option("--keep-monthly", "-m", type=_COUNT, default=0)
 @click.option("--keep-yearly", "-y", type=_COUNT, default=0)
 @click.option("--keep-within", metavar="DURATION", help="like 2y5m7d3h")
-@click.option("--keep-tag", "keep_tags", multiple=True, help="keep all that have this tag")
-@click.option("--tag", "tags", multiple=True, help="only consider snapshots with these tags")
+@click.option(
+    "--keep-tag",
+    "keep_tags",
+    multiple=True,
+    metavar="TAG[,TAG]",
+    help="keep all with these tags; '': with none",
+)
+@click.option(
+    "--unsafe-allow-remove-all",
+    is_flag=True,
+    help="without a policy: remove all that --tag, --host and --path choose",
+)
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="TAG[,TAG]",
+    help="only consider snapshots with these tags; '': with none",
+)
 @click.option("--host", "hostname", help="only consider snapshots of this host")
 @click.option("--path", "paths", multiple=True, help="only consider snapshots with this path")
 @click.option("--group-by", "-g", default="host,paths", help="host,paths,tags in any combination")
@@ -113,21 +146,22 @@ def forget_command(  # noqa: PLR0917 - click passes options by name
     paths: tuple[str, ...],
     group_by: str,
     *,
+    unsafe_allow_remove_all: bool,
     prune_too: bool,
     dry_run: bool,
 ) -> None:
     """Remove SNAPSHOTS, or those that the policy does not keep."""
     from migration_ops.vault.retention import Policy, forget
 
-    repo = session.open()
     policy = Policy(
         last=keep_last, hourly=keep_hourly, daily=keep_daily, weekly=keep_weekly, monthly=keep_monthly,
-        yearly=keep_yearly, within=keep_within or "", tags=tuple(tuple(tag.split(",")) for tag in keep_tags),
+        yearly=keep_yearly, within=keep_within or "", tags=tag_lists(keep_tags),
     )  # fmt: skip
+    repo = session.open()
     summary = forget(
-        repo, snapshots=snapshots, policy=policy,
-        tags=[tag for each in tags for tag in each.split(",") if tag],
-        hostname=hostname, paths=paths, group_by=group_by, dry_run=dry_run,
+        repo, snapshots=snapshots, policy=policy, tags=tag_lists(tags), hostname=hostname or None,
+        paths=[os.path.abspath(path) for path in paths], group_by=group_by,
+        allow_remove_all=unsafe_allow_remove_all, dry_run=dry_run,
     )  # fmt: skip
     document = summary.as_document()
     text = f"kept {len(summary.kept)} snapshots, removed {len(summary.removed)}"

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -228,6 +228,11 @@ def shared_options(command: Command) -> Command:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def tag_lists(given: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """What several ``--tag a,b`` ask for: all tags of one of the lists."""
+    return tuple(tuple(tag.strip() for tag in each.split(",")) for each in given)
 
 
 def bytes_text(count: float) -> str:

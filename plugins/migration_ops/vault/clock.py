@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 NANOSECONDS = 1_000_000_000
 _FIRST = -62167219200  # 0000-01-01
 _LAST = 253402300799  # 9999-12-31T23:59:59
+_FIRST_DAY = -62135510400  # 0001-01-02
+_LAST_DAY = 253402214400  # 9999-12-31, so that a zone may add its hours
 _PATTERN = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(Z|([+-])(\d\d):(\d\d))\Z"
 )
@@ -108,9 +110,13 @@ def utc_offset_of(text: str) -> int:
 
 
 def as_datetime(nanoseconds: int) -> datetime:
-    """The time as an aware datetime, for display and calendars; finer digits than microseconds are lost."""
+    """The time as an aware datetime, for display and calendars.
+
+    Finer digits than microseconds are lost, and times that no datetime in any zone can say are clamped.
+    """
     from datetime import UTC, datetime
 
+    nanoseconds = min(max(nanoseconds, _FIRST_DAY * NANOSECONDS), _LAST_DAY * NANOSECONDS)
     return datetime.fromtimestamp(nanoseconds // NANOSECONDS, UTC).replace(
         microsecond=nanoseconds % NANOSECONDS // 1000
     )

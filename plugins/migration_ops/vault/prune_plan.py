@@ -71,7 +71,9 @@ def parse_max_unused(text: str) -> Callable[[int], float]:
         return lambda _used: float("inf")
     if match := re.fullmatch(r"(\d+(?:\.\d+)?)%", text):
         share = float(match[1]) / 100
-        if share >= 1:
+        if share > 1:
+            raise UsageError(f"--max-unused: {text} is more than everything; write 5% or unlimited")
+        if share == 1:
             return lambda _used: float("inf")
         return lambda used: share / (1 - share) * used
     if match := re.fullmatch(r"(\d+)([KMGT]?)(?:i?B)?", text, re.IGNORECASE):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from migration_ops.vault.backend import FileKind
-from migration_ops.vault.clock import as_datetime, now
+from migration_ops.vault.clock import NANOSECONDS, as_datetime, now
+from migration_ops.vault.duration import parse_duration
 from migration_ops.vault.errors import UsageError
 from migration_ops.vault.lock import locked
 from migration_ops.vault.repository import Repository
 from migration_ops.vault.snapshot import Snapshot, find_snapshot, list_snapshots
-
-_DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)m)?(?:(\d+)d)?(?:(\d+)h)?\Z")
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Policy:
     """How many snapshots to keep; -1 means all.
 
     :param within: a duration like ``2y5m7d3h`` before the newest snapshot in which all are kept.
-    :param tags: keep all snapshots that have all tags of one of these lists.
+    :param tags: keep all snapshots that have all tags of one of these lists; an empty tag stands for no tags.
     """
 
     last: int = 0
@@ -37,8 +35,11 @@ class Policy:
 
     @property
     def empty(self) -> bool:
-        """Whether it keeps nothing."""
-        return self == Policy()
+        """Whether it says nothing, so that nothing would be kept.
+
+        :raises UsageError: if `within` is no duration.
+        """
+        return replace(self, within="") == Policy() and parse_duration(self.within).is_zero
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class ForgetSummary:
 
 def _local(snapshot: Snapshot) -> datetime:
     """The snapshot's time in the zone in which it was written, as restic counts days."""
-    return as_datetime(snapshot.time) + timedelta(seconds=snapshot.utc_offset)
+    return as_datetime(snapshot.time + snapshot.utc_offset * NANOSECONDS)
 
 
 def _week(moment: datetime, _number: int) -> tuple[int, ...]:
@@ -79,44 +80,29 @@ _BUCKETS: tuple[tuple[str, Callable[[datetime, int], tuple[int, ...]]], ...] = (
 )
 
 
-def earliest_within(latest: datetime, duration: str) -> datetime:
-    """The moment that lies a duration before another, by the calendar.
-
-    :raises UsageError: if the duration is not like ``2y5m7d3h``.
-    """
-    match = _DURATION.match(duration)
-    if not duration or match is None:
-        raise UsageError(f"{duration!r} is no duration; write it like 2y5m7d3h")
-    years, months, days, hours = (int(part or 0) for part in match.groups())
-    month = latest.year * 12 + latest.month - 1 - years * 12 - months
-    try:
-        # A day that the month lacks runs on into the next one, as in Go's AddDate.
-        first = latest.replace(year=month // 12, month=month % 12 + 1, day=1)
-        return first + timedelta(days=latest.day - 1 - days, hours=-hours)
-    except (ValueError, OverflowError) as error:
-        raise UsageError(f"{duration!r} reaches back beyond the year 1") from error
-
-
 def apply_policy(
     snapshots: Sequence[Snapshot], policy: Policy
 ) -> tuple[list[Snapshot], list[Snapshot], dict[str, list[str]]]:
     """Divide one group of snapshots.
 
     :returns: kept and removed, newest first, and the reasons by snapshot id.
+    :raises UsageError: if the policy's duration is none, or reaches back too far.
     """
     ordered = sorted(snapshots, key=lambda snapshot: snapshot.time, reverse=True)
     counts = [getattr(policy, name) for name, _ in _BUCKETS]
     last: list[tuple[int, ...] | None] = [None] * len(_BUCKETS)
+    within = parse_duration(policy.within)
     present = now()
+    # Snapshots of the future are not what a duration is counted from; if there are no others, all are kept.
     newest = next((snapshot for snapshot in ordered if snapshot.time < present), None)
-    earliest = earliest_within(_local(newest), policy.within) if policy.within and newest else None
+    earliest = within.before(_local(newest)) if newest else None
     kept: list[Snapshot] = []
     removed: list[Snapshot] = []
     reasons: dict[str, list[str]] = {}
     for number, snapshot in enumerate(ordered):
         moment = _local(snapshot)
         why = [f"has tags {','.join(tags)}" for tags in policy.tags if snapshot.has_tags(tags)]
-        if earliest is not None and moment > earliest:
+        if not within.is_zero and (earliest is None or moment > earliest):
             why.append(f"within {policy.within}")
         for position, (name, bucket) in enumerate(_BUCKETS):
             if counts[position] == 0:
@@ -163,20 +149,24 @@ def forget(
     *,
     snapshots: Sequence[str] = (),
     policy: Policy | None = None,
-    tags: Sequence[str] = (),
+    tags: Sequence[Sequence[str]] = (),
     hostname: str | None = None,
     paths: Sequence[str] = (),
     group_by: str = "host,paths",
+    allow_remove_all: bool = False,
     dry_run: bool = False,
 ) -> ForgetSummary:
     """Remove snapshots: those that are named, or those that a policy does not keep. Data goes with ``prune``.
 
-    :param tags: only look at snapshots that have all of these.
-    :raises UsageError: if there is neither a snapshot nor a policy.
+    :param tags: only look at snapshots that have all tags of one of these lists.
+    :param allow_remove_all: without any policy, remove everything that `tags`, `hostname` and `paths` choose.
+    :raises UsageError: if there is neither a snapshot nor a policy, or the policy keeps nothing of a group;
+        nothing is removed then.
     """
     policy = policy or Policy()
-    if not snapshots and policy.empty:
-        raise UsageError("nothing to forget: name snapshots, or say what to keep")
+    if not snapshots:
+        is_chosen = bool(tags or hostname or paths)
+        _refuse_senseless(policy, is_chosen=is_chosen, allow_remove_all=allow_remove_all)
     with locked(repo, exclusive=True):
         kept: list[Snapshot] = []
         removed: list[Snapshot] = []
@@ -184,8 +174,15 @@ def forget(
         if snapshots:
             removed = [find_snapshot(repo, name) for name in snapshots]
         else:
-            for each in group(list_snapshots(repo, tags=tags, hostname=hostname, paths=paths), group_by):
+            found = list_snapshots(repo, any_tags=tags, hostname=hostname, paths=paths)
+            for each in group(found, group_by):
                 group_kept, group_removed, group_reasons = apply_policy(each, policy)
+                if not group_kept and not policy.empty:
+                    raise UsageError(
+                        f"the policy keeps none of the {len(each)} snapshots of host {each[0].hostname!r},"
+                        f" {' '.join(each[0].paths)}; nothing was removed. Keep at least one, or choose by"
+                        " --tag, --host or --path with --unsafe-allow-remove-all and no policy"
+                    )
                 kept += group_kept
                 removed += group_removed
                 reasons |= group_reasons
@@ -193,3 +190,19 @@ def forget(
             for snapshot in removed:
                 repo.backend.remove(FileKind.SNAPSHOT, snapshot.id)
     return ForgetSummary(tuple(kept), tuple(removed), reasons)
+
+
+def _refuse_senseless(policy: Policy, *, is_chosen: bool, allow_remove_all: bool) -> None:
+    """Look at what was asked before anything is opened.
+
+    :param is_chosen: only some snapshots are looked at.
+    """
+    parse_duration(policy.within).before(as_datetime(now()))
+    if not policy.empty:
+        return
+    if not allow_remove_all:
+        raise UsageError("no policy was given, so nothing was removed: name snapshots, or say what to keep")
+    if not is_chosen:
+        raise UsageError(
+            "--unsafe-allow-remove-all would remove everything: choose with --tag, --host or --path"
+        )

@@ -56,8 +56,13 @@ class Snapshot:
         return self.id[:8]
 
     def has_tags(self, wanted: Sequence[str]) -> bool:
-        """Whether the snapshot has all of some tags."""
-        return set(wanted) <= set(self.tags)
+        """Whether the snapshot has all of some tags; an empty one is what a snapshot without tags has."""
+        for tag in wanted:
+            if not tag and not self.tags:
+                return True
+            if tag not in self.tags:
+                return False
+        return True
 
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:
@@ -125,16 +130,23 @@ def load_snapshots(repo: Repository) -> list[Snapshot]:
 
 
 def list_snapshots(
-    repo: Repository, *, tags: Sequence[str] = (), hostname: str | None = None, paths: Sequence[str] = ()
+    repo: Repository,
+    *,
+    tags: Sequence[str] = (),
+    any_tags: Sequence[Sequence[str]] = (),
+    hostname: str | None = None,
+    paths: Sequence[str] = (),
 ) -> list[Snapshot]:
     """The snapshots that have all of some tags, a host name and paths; the newest comes last.
 
     :param tags: tags that a snapshot must all have.
+    :param any_tags: lists of tags; a snapshot must have all of one of them.
     """
     return [
         snapshot
         for snapshot in load_snapshots(repo)
         if snapshot.has_tags(tags)
+        and (not any_tags or any(snapshot.has_tags(each) for each in any_tags))
         and (hostname is None or snapshot.hostname == hostname)
         and set(paths) <= set(snapshot.paths)
     ]
