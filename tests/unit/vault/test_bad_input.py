@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from migration_ops.vault.backup import backup
 from migration_ops.vault.cli import vault
-from migration_ops.vault.errors import UsageError
+from migration_ops.vault.errors import StorageDenied, UsageError
 from migration_ops.vault.location import StoreSettings, parse_location
 from migration_ops.vault.repository import init_repository, open_repository
 from migration_ops.vault.snapshot import list_snapshots
@@ -28,9 +28,15 @@ def usual_collection() -> Iterator[None]:
     gc.unfreeze()
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An empty repository that stays so."""
+    return init_repository(str(tmp_path_factory.mktemp("empty")), PASSWORD).location
+
+
 @pytest.fixture
 def location(tmp_path: Path) -> str:
-    """An empty repository."""
+    """An empty repository of one test."""
     return init_repository(str(tmp_path / "repository"), PASSWORD).location
 
 
@@ -115,18 +121,33 @@ def test_numbers_of_the_environment_are_named(name: str, value: str) -> None:
         (["restore", "latest:/folder", "--target", "x"], "choose with --include /folder"),
         (["snapshots", "--latest", "-1"], "'--latest': -1 is not in the range"),
         (["forget", "--keep-last", "-5"], "'--keep-last' / '-l': -5 is not in the range"),
+        (["snapshots", "--latest", "0"], "'--latest': 0 is not in the range"),
+        (["snapshots", "--cacert", "/no/such/file"], "--cacert: there is no file /no/such/file"),
+        (["backup", ".", "--stop-at", ""], "--stop-at: '' is no time; write 06:00"),
+        (["backup", ".", "--parent", ""], "--parent is empty; give a snapshot"),
+        (["forget", "--keep-last", "many"], "'--keep-last' / '-l': 'many' is not a valid integer"),
+        (["forget", "--keep-within", "soon"], "--keep-within: 'soon' is no duration; write it like 2y5m7d3h"),
+        (["forget", "--keep-within", "0d"], "no policy was given, so nothing was removed"),
+        (["ls", "latest:/folder"], "`ls` and `dump` take the path behind the snapshot"),
+        (["probe", "--size", "0"], "--size: 0 is not between 1 byte and 1 GiB"),
         (["probe", "--size", "5000000T"], "--size: 5000000T is not between 1 byte and 1 GiB"),
         (["probe", "--size", "big"], "--size: 'big' is no size; write 8MiB"),
         (["check", "--read-data-subset", "1e3%"], "--read-data-subset: '1e3%' is not understood; write 10%"),
+        (["check", "--read-data-subset", "0M"], "--read-data-subset: 0M would read nothing"),
+        (
+            ["check", "--read-data", "--read-data-subset", "5%"],
+            "leave out --read-data-subset, or --read-data",
+        ),
+        (["prune", "--max-unused", "101%"], "--max-unused: 101% is more than everything"),
         (["prune", "--max-unused", "nan%"], "--max-unused: 'nan%' is not understood; write 5%"),
     ],
 )
-def test_options_that_make_no_sense_change_nothing(location: str, arguments: list[str], said: str) -> None:
-    done = _call(*arguments, repository=location)
+def test_options_that_make_no_sense_change_nothing(empty: str, arguments: list[str], said: str) -> None:
+    done = _call(*arguments, repository=empty)
     assert done.exit_code in (UsageError.exit_code, 2)  # 2 is the option parser's own
     assert said in done.output
     assert isinstance(done.exception, SystemExit)
-    assert list_snapshots(open_repository(location, PASSWORD)) == []
+    assert list_snapshots(open_repository(empty, PASSWORD)) == []
 
 
 def test_a_window_of_snapshots_that_reaches_back_too_far_is_refused(location: str) -> None:
@@ -142,6 +163,34 @@ def test_a_file_that_holds_no_certificate_is_named(tmp_path: Path) -> None:
     done = _call("-r", "s3:https://127.0.0.1:1/bucket", "--cacert", str(tmp_path / "ca"), "snapshots")
     assert done.exit_code == UsageError.exit_code
     assert f"the CA file {tmp_path / 'ca'} (--cacert" in done.output
+
+
+def test_missing_credentials_are_named_with_the_places_where_they_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MIGRATION_OPS_S3_CREDENTIALS_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    # Where the client asks if it was given none; nothing listens there.
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("MIGRATION_OPS_S3_RETRY_SECONDS", "0")
+    done = _call("-r", "s3:http://127.0.0.1:1/bucket", "snapshots")
+    assert done.exit_code == StorageDenied.exit_code
+    assert "there are no credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or" in done.output
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    done = _call("-r", "s3:http://127.0.0.1:1/bucket", "snapshots")
+    assert "half of the S3 credentials is missing: set AWS_SECRET_ACCESS_KEY, too" in done.output
+
+
+def test_a_summary_that_cannot_be_written_is_told(location: str) -> None:
+    done = _call("stats", "--summary-file", "/no/such/folder/file", repository=location)
+    assert "cannot write --summary-file /no/such/folder/file: No such file or directory" in done.stderr
+
+
+def test_a_count_may_be_unlimited(location: str) -> None:
+    backup(open_repository(location, PASSWORD), [location])
+    for count in ("unlimited", "-1"):
+        done = _call("forget", "--keep-last", count, repository=location)
+        assert "kept 1 snapshots, removed 0" in done.output
 
 
 def test_a_target_that_is_a_file_is_named(location: str, tmp_path: Path) -> None:

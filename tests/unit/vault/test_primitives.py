@@ -17,12 +17,12 @@ from migration_ops.vault.blob_table import BlobTable
 from migration_ops.vault.chunker import FIRST_ZEROS, LARGEST, SMALLEST, ZEROS, cut, make_chunker, zero_lengths
 from migration_ops.vault.compression import Compressor, decompress
 from migration_ops.vault.crypto import OVERHEAD, Key
+from migration_ops.vault.duration import parse_duration
 from migration_ops.vault.errors import DamagedError, UsageError
 from migration_ops.vault.excludes import Patterns
 from migration_ops.vault.location import LocalLocation, S3Location, StoreSettings, parse_location
 from migration_ops.vault.pack import BlobType, PackedBlob, encode_header, header_size, read_header
 from migration_ops.vault.polynomial import is_irreducible, random_polynomial
-from migration_ops.vault.retention import earliest_within
 from migration_ops.vault.stopping import parse_moment
 
 KEY = Key.random()
@@ -267,7 +267,7 @@ def test_durations_go_back_by_the_calendar() -> None:
     from datetime import UTC, datetime
 
     latest = datetime(2026, 3, 31, 12, tzinfo=UTC)
-    assert earliest_within(latest, "1m") == datetime(2026, 3, 3, 12, tzinfo=UTC)  # as Go: February 31
-    assert earliest_within(latest, "1y2d3h") == datetime(2025, 3, 29, 9, tzinfo=UTC)
+    assert parse_duration("1m").before(latest) == datetime(2026, 3, 3, 12, tzinfo=UTC)  # as Go: February 31
+    assert parse_duration("1y2d3h").before(latest) == datetime(2025, 3, 29, 9, tzinfo=UTC)
     with pytest.raises(UsageError):
-        earliest_within(latest, "soon")
+        parse_duration("soon")
