@@ -54,6 +54,8 @@ _NO_ANSWER = (
 )
 # A server may still be starting when it is asked first; an address that is wrong stays wrong.
 FIRST_ANSWER_SECONDS = 20.0
+# Where the client looks for credentials when it was given none: the services of AWS' machines and containers.
+_ASKED_FOR_KEYS = ("169.254.169.254", "169.254.170.2", "/latest/api/token", "/latest/meta-data/iam")
 _USELESS_TO_RETRY = ("NoSuchBucket", "InvalidBucketName", "InvalidCertificate", "dns error")
 
 
@@ -179,6 +181,11 @@ class S3Backend:
         what = f"cannot {doing} {path} in {self.location}"
         if any(word in whole for word in _USELESS_TO_RETRY):
             return StorageError(f"{what}: {text}; check the bucket's name, the address and the CA")
+        if any(word in whole for word in _ASKED_FOR_KEYS):
+            return StorageDenied(
+                f"{what}: there are no credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or"
+                f" MIGRATION_OPS_S3_CREDENTIALS_FILE; the machine's own service gave none either: {text}"
+            )
         if isinstance(error, FileNotFoundError):
             return ObjectMissing(f"{what}: there is no such object")
         if isinstance(error, PermissionDeniedError | UnauthenticatedError) or any(
@@ -222,6 +229,9 @@ def _make_store(location: S3Location, settings: StoreSettings) -> S3Store:
     if settings.kms_key:
         config["sse_kms_key_id"] = settings.kms_key
     provider = None
+    if not settings.credentials_file and bool(settings.access_key) != bool(settings.secret_key):
+        missing = "AWS_SECRET_ACCESS_KEY" if settings.access_key else "AWS_ACCESS_KEY_ID"
+        raise UsageError(f"half of the S3 credentials is missing: set {missing}, too")
     if settings.credentials_file:
         provider = _FileCredentials(settings.credentials_file)
     elif settings.access_key and settings.secret_key:

@@ -141,6 +141,7 @@ def backup(
             total_duration=(ended - started) / NANOSECONDS,
             parent=parent_snapshot.id if parent_snapshot else None,
             errors=tuple(counts.errors),
+            sockets_skipped=counts.skipped_sockets,
         )
         snapshot = Snapshot(
             id="",

@@ -53,6 +53,7 @@ class BackupSummary:
     :param bytes_read: bytes of content that were read from files.
     :param total_duration: seconds.
     :param errors: files that could not be read, with the reason; the snapshot is without them.
+    :param sockets_skipped: sockets, which the snapshot is without: programs make them when they start.
     """
 
     snapshot_id: str
@@ -74,6 +75,7 @@ class BackupSummary:
     total_duration: float
     parent: str | None = None
     errors: tuple[tuple[str, str], ...] = ()
+    sockets_skipped: int = 0
 
     def as_document(self) -> dict[str, Any]:
         """The summary's JSON."""

@@ -13,6 +13,13 @@ from migration_ops.vault.snapshot import Snapshot, find_snapshot
 from migration_ops.vault.tree import decode_tree
 
 
+def mode_text(mode: int) -> str:
+    """A mode as Go and restic write it: a letter for every special bit, then ``rw-r--r--``."""
+    special = "".join(letter for place, letter in enumerate("dalTLDpSugct?") if mode >> (31 - place) & 1)
+    rights = "".join(letter if mode >> (8 - place) & 1 else "-" for place, letter in enumerate("rwxrwxrwx"))
+    return (special or "-") + rights
+
+
 def list_files(repo: Repository, snapshot: Snapshot, folder: str = "/") -> Iterator[tuple[bytes, Node]]:
     """Path and node of everything in a snapshot, parents first.
 

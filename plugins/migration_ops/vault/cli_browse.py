@@ -89,7 +89,7 @@ def _json(value: Any) -> str:
 @click.pass_obj
 def ls_command(session: Session, snapshot: str, folder: str, *, long: bool) -> None:
     """List what SNAPSHOT holds, at or below FOLDER."""
-    from migration_ops.vault.browse import list_files
+    from migration_ops.vault.browse import list_files, mode_text
     from migration_ops.vault.lock import locked
     from migration_ops.vault.snapshot import find_snapshot
 
@@ -103,8 +103,8 @@ def ls_command(session: Session, snapshot: str, folder: str, *, long: bool) -> N
             if session.json:
                 document = {
                     "name": os.fsdecode(node.name), "type": node.type, "path": text,
-                    "uid": node.uid, "gid": node.gid,
-                    "size": node.size, "mode": node.mode, "permissions": f"{node.permissions:04o}",
+                    "uid": node.uid, "gid": node.gid, **({"size": node.size} if node.type == "file" else {}),
+                    "mode": node.mode, "permissions": mode_text(node.mode),
                     "mtime": format_time(node.mtime), "atime": format_time(node.atime),
                     "ctime": format_time(node.ctime), "inode": node.inode,
                     "message_type": "node", "struct_type": "node",
@@ -113,8 +113,7 @@ def ls_command(session: Session, snapshot: str, folder: str, *, long: bool) -> N
             elif long:
                 moment = as_datetime(node.mtime).strftime("%Y-%m-%d %H:%M:%S")
                 click.echo(
-                    f"{node.type:<8} {node.permissions:04o} {node.uid:5d} {node.gid:5d}"
-                    f" {node.size:10d} {moment} {text}"
+                    f"{mode_text(node.mode)} {node.uid:5d} {node.gid:5d} {node.size:10d} {moment} {text}"
                 )
             else:
                 click.echo(text.encode("utf-8", "surrogateescape"))
@@ -148,8 +147,8 @@ def dump_command(session: Session, snapshot: str, path: str) -> None:
 @click.option(
     "--mode",
     default="restore-size",
-    type=click.Choice(["restore-size", "raw-data"]),
-    help="what a restore writes, or what the repository stores",
+    type=click.Choice(["restore-size", "files-by-contents", "blobs-per-file", "raw-data"]),
+    help="what a restore writes, the same with equal files once, their blobs, or what the repository stores",
 )
 @shared_options
 @click.pass_obj
@@ -161,7 +160,25 @@ def stats_command(session: Session, snapshots: tuple[str, ...], mode: str) -> No
     repo = session.open()
     with locked(repo):
         document = count(repo, snapshots, mode)
-    session.finish(document, "\n".join(f"{name}: {value}" for name, value in document.items()))
+    session.finish(document, stats_text(document, mode))
+
+
+def stats_text(document: dict[str, Any], mode: str) -> str:
+    """The counts for people, in restic's words."""
+    lines = [f"Stats in {mode} mode:"]
+    for name, label, show in (
+        ("snapshots_count", "Snapshots processed", str),
+        ("total_blob_count", "Total Blob Count", str),
+        ("total_file_count", "Total File Count", str),
+        ("total_uncompressed_size", "Total Uncompressed Size", bytes_text),
+        ("total_size", "Total Size", bytes_text),
+        ("compression_progress", "Compression Progress", "{:.2f}%".format),
+        ("compression_ratio", "Compression Ratio", "{:.2f}x".format),
+        ("compression_space_saving", "Compression Space Saving", "{:.2f}%".format),
+    ):
+        if name in document:
+            lines.append(f"{label:>24}:  {show(document[name])}")
+    return "\n".join(lines)
 
 
 @click.command("diff")
@@ -180,15 +197,29 @@ def diff_command(session: Session, first: str, second: str, *, metadata: bool) -
         if session.json:
             session.emit({"message_type": "change", "path": text, "modifier": modifier})
         else:
-            click.echo(f"{modifier:<4} ".encode() + path)
+            click.echo(f"{modifier:<5}".encode() + path)
 
     repo = session.open()
     with locked(repo):
         statistics = compare(repo, first, second, show, metadata=metadata)
-    session.finish(
-        statistics,
-        "\n".join(f"{name}: {value}" for name, value in statistics.items() if name != "message_type"),
-    )
+    session.finish(statistics, diff_text(statistics))
+
+
+def diff_text(statistics: dict[str, Any]) -> str:
+    """What changed for people, in restic's words."""
+    added, removed = statistics["added"], statistics["removed"]
+    lines = [f"\ncompared {statistics['source_snapshot'][:8]} with {statistics['target_snapshot'][:8]}"]
+    for label, name in (
+        ("Files", "files"),
+        ("Dirs", "dirs"),
+        ("Others", "others"),
+        ("Data Blobs", "data_blobs"),
+        ("Tree Blobs", "tree_blobs"),
+    ):
+        line = f"{label + ':':<12} {added[name]:5d} new, {removed[name]:5d} removed"
+        lines.append(line + (f", {statistics['changed_files']:5d} changed" if name == "files" else ""))
+    lines += [f"  Added:   {bytes_text(added['bytes'])}", f"  Removed: {bytes_text(removed['bytes'])}"]
+    return "\n".join(lines)
 
 
 COMMANDS = {

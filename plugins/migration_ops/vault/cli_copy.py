@@ -10,15 +10,17 @@ from typing import Any
 
 import click
 
-from migration_ops.vault.cli_settings import GivenPath, Session, bytes_text, shared_options
+from migration_ops.vault.cli_settings import GivenPath, Session, bytes_text, shared_options, tag_lists
+from migration_ops.vault.clock import NANOSECONDS, now
+from migration_ops.vault.errors import UsageError
 from migration_ops.vault.stopping import StopRequest, parse_moment, stop_on_signals
+
+_A_DAY = 86_400 * NANOSECONDS
 
 
 def _parse_snapshot_time(text: str | None) -> int | None:
     if text is None or text == "now":
         return None
-    from migration_ops.vault.clock import NANOSECONDS
-
     return int(parse_moment(text, "--time") * 1_000_000) * (NANOSECONDS // 1_000_000)
 
 
@@ -74,17 +76,27 @@ def backup_command(  # noqa: PLR0917 - click passes options by name
     as_root: bool,
 ) -> None:
     """Back up PATHS as one snapshot. A block device's content becomes a file."""
+    stop = StopRequest(None if stop_at is None else parse_moment(stop_at, "--stop-at"))
+    snapshot_time = _parse_snapshot_time(time_text)
+    if parent == "":
+        raise UsageError("--parent is empty; give a snapshot, or leave it out to have one looked for")
+    if snapshot_time is not None and snapshot_time > now() + _A_DAY:
+        session.report(
+            {
+                "message_type": "warning",
+                "message": f"{time_text} lies in the future: the snapshot is the latest until then",
+            }
+        )
     opened = session.opening()
     from migration_ops.vault.backup import backup
 
-    stop = StopRequest(parse_moment(stop_at, "--stop-at") if stop_at else None)
     with stop_on_signals(stop):
         summary = backup(
             opened(),
             paths,
-            tags=[tag for each in tags for tag in each.split(",") if tag],
+            tags=[tag for each in tag_lists(tags) for tag in each if tag],
             hostname=hostname,
-            time=_parse_snapshot_time(time_text),
+            time=snapshot_time,
             excludes=excludes,
             parent=parent,
             as_root=as_root,
@@ -105,6 +117,12 @@ def backup_command(  # noqa: PLR0917 - click passes options by name
         f" in {summary.total_duration:.1f} s\n"
         f"snapshot {summary.snapshot_id[:8]} saved",
     )
+    if summary.sockets_skipped:
+        session.say(
+            f"warning: {summary.sockets_skipped} sockets were left out: the programs that own them make them"
+            " again (-v names them)",
+            error=True,
+        )
     if summary.errors:
         session.say(
             f"{len(summary.errors)} files could not be read; the snapshot is without them", error=True

@@ -56,6 +56,10 @@ class Session:
     def settings(self) -> StoreSettings:
         """Credentials and transport from flags and environment."""
         settings = StoreSettings.from_environment(os.environ)
+        if self.cacert and (not os.path.exists(self.cacert) or os.path.isdir(self.cacert)):
+            raise UsageError(
+                f"--cacert: there is no file {self.cacert}; give one with certificates in PEM form"
+            )
         return replace(settings, ca_file=self.cacert) if self.cacert else settings
 
     def password(self, file: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""The diff command: two snapshots side by side; equal subtrees are not opened."""
+"""The diff command: two snapshots side by side. Equal subtrees are opened at most for the statistics."""
 
 from __future__ import annotations
 
@@ -17,31 +17,114 @@ Show = Callable[[bytes, str], None]
 
 
 class _Side:
-    """What one snapshot has and the other has not."""
+    """What one snapshot has where the two differ."""
 
-    def __init__(self) -> None:
+    def __init__(self, tree: bytes) -> None:
         self.files = self.dirs = self.others = 0
-        self.blobs: set[tuple[BlobType, bytes]] = set()
+        self.blobs: set[tuple[BlobType, bytes]] = {(BlobType.TREE, tree)}
 
     def count(self, node: Node) -> None:
+        """Count an entry that the other snapshot has not."""
         self.files += node.type == "file"
         self.dirs += node.type == "dir"
         self.others += node.type not in ("file", "dir")
-        self.blobs.update((BlobType.DATA, blob_id) for blob_id in node.content or ())
-        if node.subtree is not None:
-            self.blobs.add((BlobType.TREE, node.subtree))
 
-    def as_document(self, other: _Side, index: Index) -> dict[str, int]:
-        mine = self.blobs - other.blobs
-        places = [index.find(*blob) for blob in mine]
+    def as_document(self, index: Index) -> dict[str, int]:
+        places = [index.find(*blob) for blob in self.blobs]
         return {
             "files": self.files,
             "dirs": self.dirs,
             "others": self.others,
-            "data_blobs": sum(kind is BlobType.DATA for kind, _ in mine),
-            "tree_blobs": sum(kind is BlobType.TREE for kind, _ in mine),
-            "bytes": sum(place.blob.length for place in places if place is not None),
+            "data_blobs": sum(kind is BlobType.DATA for kind, _ in self.blobs),
+            "tree_blobs": sum(kind is BlobType.TREE for kind, _ in self.blobs),
+            "bytes": sum(place.blob.plaintext_length for place in places if place is not None),
         }
+
+
+class _Comparison:
+    """The walk over both snapshots; counts as restic does."""
+
+    def __init__(self, repo: Repository, old: bytes, new: bytes, show: Show, *, metadata: bool) -> None:
+        self._repo = repo
+        self._show = show
+        self._metadata = metadata
+        self.removed, self.added = _Side(old), _Side(new)
+        self.changed_files = 0
+        self._equal_trees: set[bytes] = set()
+        self._deeper: list[tuple[bytes, bytes | None, bytes | None]] = [(b"", old, new)] if old != new else []
+
+    def run(self) -> None:
+        while self._deeper:
+            path, left_tree, right_tree = self._deeper.pop()
+            for left, right in pair_nodes(self._nodes(left_tree), self._nodes(right_tree)):
+                self._compare(path, left, right)
+        both = self.removed.blobs & self.added.blobs
+        self.removed.blobs -= both
+        self.added.blobs -= both
+        self._leave_out_what_equal_folders_have()
+
+    def _nodes(self, tree: bytes | None) -> Iterator[Node]:
+        return decode_tree(self._repo.load_tree(tree)) if tree is not None else iter(())
+
+    def _compare(self, path: bytes, left: Node | None, right: Node | None) -> None:
+        some = right or left
+        assert some is not None  # noqa: S101 - for the type checker: one of them is there
+        for node, side in ((left, self.removed), (right, self.added)):
+            if node is not None:
+                side.blobs.update(_blobs_of(node))
+        here = path + b"/" + some.name
+        shown = here + b"/" if some.type == "dir" else here
+        if left is None or right is None:
+            (self.added if left is None else self.removed).count(some)
+            self._show(shown, "+" if left is None else "-")
+            if some.subtree is not None:
+                self._deeper.append((here, left.subtree if left else None, right.subtree if right else None))
+            return
+        modifier = "T" if left.type != right.type else ""
+        if left.type == right.type == "file" and left.content != right.content:
+            self.changed_files += 1
+            modifier += "M?" if _looks_untouched(left, right) else "M"
+        elif self._metadata and not same_metadata(left, right):
+            modifier += "U"
+        if modifier:
+            self._show(shown, modifier)
+        if left.subtree is None or right.subtree is None:
+            return  # what lies below a folder that became something else isn't looked at
+        if left.subtree == right.subtree:
+            self._equal_trees.add(left.subtree)
+        else:
+            self._deeper.append((here, left.subtree, right.subtree))
+
+    def _leave_out_what_equal_folders_have(self) -> None:
+        """A copied file adds no blobs. Equal folders are opened only while there is anything to find."""
+        known: set[bytes] = set()
+        stack = list(self._equal_trees)
+        while stack and (self.removed.blobs or self.added.blobs):
+            tree = stack.pop()
+            if tree in known:
+                continue
+            known.add(tree)
+            for node in self._nodes(tree):
+                for blob in _blobs_of(node):
+                    self.removed.blobs.discard(blob)
+                    self.added.blobs.discard(blob)
+                if node.subtree is not None:
+                    stack.append(node.subtree)
+
+
+def _blobs_of(node: Node) -> Iterator[tuple[BlobType, bytes]]:
+    for blob_id in node.content or ():
+        yield BlobType.DATA, blob_id
+    if node.subtree is not None:
+        yield BlobType.TREE, node.subtree
+
+
+def _looks_untouched(left: Node, right: Node) -> bool:
+    """Whether nothing but the content says that a file was changed, as when a disk rots."""
+    return same_metadata(left, right) and all(
+        getattr(left, name) == getattr(right, name)
+        for name in ("ctime", "inode", "size", "links", "device_id")
+    )
 
 
 def compare(
@@ -54,67 +137,15 @@ def compare(
     :returns: restic's statistics.
     """
     source, target = find_snapshot(repo, first), find_snapshot(repo, second)
-    removed, added = _Side(), _Side()
-    changed = 0
-    old, new = bytes.fromhex(source.tree), bytes.fromhex(target.tree)
-    if old != new:
-        removed.blobs.add((BlobType.TREE, old))
-        added.blobs.add((BlobType.TREE, new))
-    stack: list[tuple[bytes, bytes | None, bytes | None]] = [(b"", old, new)] if old != new else []
-    while stack:
-        path, left_tree, right_tree = stack.pop()
-        for left, right in pair_nodes(_nodes(repo, left_tree), _nodes(repo, right_tree)):
-            deeper, modified = _compare_nodes(path, left, right, removed, added, show=show, metadata=metadata)
-            changed += modified
-            if deeper is not None:
-                stack.append(deeper)
+    comparison = _Comparison(
+        repo, bytes.fromhex(source.tree), bytes.fromhex(target.tree), show, metadata=metadata
+    )
+    comparison.run()
     return {
         "message_type": "statistics",
         "source_snapshot": source.id,
         "target_snapshot": target.id,
-        "changed_files": changed,
-        "added": added.as_document(removed, repo.index),
-        "removed": removed.as_document(added, repo.index),
+        "changed_files": comparison.changed_files,
+        "added": comparison.added.as_document(repo.index),
+        "removed": comparison.removed.as_document(repo.index),
     }
-
-
-def _nodes(repo: Repository, tree: bytes | None) -> Iterator[Node]:
-    return decode_tree(repo.load_tree(tree)) if tree is not None else iter(())
-
-
-def _compare_nodes(
-    path: bytes,
-    left: Node | None,
-    right: Node | None,
-    removed: _Side,
-    added: _Side,
-    *,
-    show: Show,
-    metadata: bool,
-) -> tuple[tuple[bytes, bytes | None, bytes | None] | None, int]:
-    some = left or right
-    assert some is not None  # noqa: S101 - for the type checker: one of them is there
-    here = path + b"/" + some.name
-    shown = here + b"/" if (right or some).type == "dir" else here
-    if left is None or right is None:
-        only, side = (right, added) if left is None else (left, removed)
-        assert only is not None  # noqa: S101 - for the type checker: one of them is there
-        side.count(only)
-        show(shown, "+" if left is None else "-")
-        deeper = (here, left.subtree if left else None, right.subtree if right else None)
-        return (deeper if only.subtree is not None else None), 0
-    modifier = "T" if left.type != right.type else ""
-    if left.type == right.type == "file" and left.content != right.content:
-        modifier += "M"
-        removed.blobs.update((BlobType.DATA, blob_id) for blob_id in left.content or ())
-        added.blobs.update((BlobType.DATA, blob_id) for blob_id in right.content or ())
-    elif metadata and not same_metadata(left, right):
-        modifier += "U"
-    if modifier:
-        show(shown, modifier)
-    if left.subtree != right.subtree:
-        for side, node in ((removed, left), (added, right)):
-            if node.subtree is not None:
-                side.blobs.add((BlobType.TREE, node.subtree))
-        return (here, left.subtree, right.subtree), int("M" in modifier)
-    return None, int("M" in modifier)

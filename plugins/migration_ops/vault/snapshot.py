@@ -161,7 +161,8 @@ def find_snapshot(repo: Repository, name: str) -> Snapshot:
     text, colon, folder = name.partition(":")
     if colon:
         raise UsageError(
-            f"{name!r}: only whole snapshots are taken; choose with --include {folder or '/folder'}"
+            f"{name!r}: only whole snapshots are taken; `restore` and `verify` choose with"
+            f" --include {folder or '/folder'}, `ls` and `dump` take the path behind the snapshot"
         )
     if len(text) == 64:
         return decode_snapshot(text, repo.load_unpacked(FileKind.SNAPSHOT, text))
