@@ -73,7 +73,8 @@ class Session:
         file = file or os.environ.get("RESTIC_PASSWORD_FILE")
         if file:
             try:
-                return Path(file).read_text().rstrip("\r\n")
+                # As restic: without what an editor puts around it.
+                return Path(file).read_text(encoding="utf-8-sig").strip()
             except OSError as error:
                 raise UsageError(f"cannot read the password file {file}: {error.strerror}") from error
             except UnicodeDecodeError as error:
