@@ -161,7 +161,7 @@ def find_snapshot(repo: Repository, name: str) -> Snapshot:
     text, colon, folder = name.partition(":")
     if colon:
         raise UsageError(
-            f"{name!r}: only whole snapshots are taken; `restore` and `verify` choose with"
+            f"{name!r}: only whole snapshots are taken; `restore` chooses with"
             f" --include {folder or '/folder'}, `ls` and `dump` take the path behind the snapshot"
         )
     if len(text) == 64:

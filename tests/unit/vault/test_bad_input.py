@@ -118,7 +118,7 @@ def test_numbers_of_the_environment_are_named(name: str, value: str) -> None:
         (["backup", ".", "--exclude", "[z-a]"], "the pattern '[z-a]' is none: bad character range"),
         (["backup", ".", "--exclude", "[a"], "the pattern '[a' has a `[` without `]`"),
         (["restore", "latest", "--target", ""], "'--target' / '-t': the path is empty"),
-        (["restore", "latest:/folder", "--target", "x"], "choose with --include /folder"),
+        (["restore", "latest:/folder", "--target", "x"], "`restore` chooses with --include /folder"),
         (["snapshots", "--latest", "-1"], "'--latest': -1 is not in the range"),
         (["forget", "--keep-last", "-5"], "'--keep-last' / '-l': -5 is not in the range"),
         (["snapshots", "--latest", "0"], "'--latest': 0 is not in the range"),
