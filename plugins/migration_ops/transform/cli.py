@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -122,7 +123,8 @@ def transform(
         result = _adapted(source, names, parameters, architectures)
         write_manifests(result.objects, target)
         if report_file is not None:
-            report_file.write_bytes(orjson.dumps(result.report(), option=orjson.OPT_INDENT_2))
+            with open(report_file, "wb", opener=_for_its_owner) as file:
+                file.write(orjson.dumps(result.report(), option=orjson.OPT_INDENT_2))
         if copy_list is not None:
             images = {image.source: image.target for image in result.image_copies}
             copy_list.write_text(dump(images), encoding="utf-8")
@@ -150,6 +152,10 @@ def _adapted(
 
     checked = check_architectures(result.image_copies, architectures)
     return replace(result, findings=by_severity([*checked, *result.findings]))
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _say(result: TransformResult) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from migration_ops.transform.objects import Manifest
+from migration_ops.transform.withheld import withheld
 
 Severity = Literal["blocker", "decision", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("blocker", "decision", "warning", "info")
@@ -30,13 +31,14 @@ class Change:
     after: Any
 
     def as_dict(self) -> dict[str, Any]:
-        """Write the change as the report does."""
+        """Write the change as the report does: contents of Secrets and passwords are withheld."""
+        kind = self.object.split("/")[-3] if self.object.count("/") > 2 else ""  # the group may hold a slash
         return {
             "object": self.object,
             "path": self.path,
             "rule": self.rule,
-            "from": self.before,
-            "to": self.after,
+            "from": withheld(kind, self.path, self.before),
+            "to": withheld(kind, self.path, self.after),
         }
 
 

@@ -6,8 +6,6 @@ changed, useless to guess it. The values of a restore point's Secrets are taken 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -16,6 +14,7 @@ import orjson
 import yaml
 
 from migration_ops.migration.withholding import secret_values
+from migration_ops.transform.withheld import fingerprint_of
 from migration_ops.ui.plan_state import Record
 from migration_ops.ui.trouble import without
 from migration_ops.vault.browse import find_node, list_files
@@ -91,8 +90,7 @@ def fingerprint(value: Any, key: bytes) -> str:
         return (
             "\n".join(f"{name}: {fingerprint(inner, key)}" for name, inner in sorted(value.items())) or "{}"
         )
-    text = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-    return f"(secret, fingerprint {hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:12]})"
+    return fingerprint_of(value, key)
 
 
 def cleaned(value: Any, secrets: Collection[str]) -> Any:
