@@ -19,11 +19,12 @@ from migration_ops.cluster.marks import (
     FIELD_MANAGER,
     FORMER,
     UPDATED_BY,
+    UPDATED_LABEL,
     applied_at,
-    former_state,
+    keep_maker,
     mark_made,
     mark_updated,
-    pack_former,
+    remember,
     updated_by,
 )
 from migration_ops.cluster.reference import Manifest, ObjectReference, annotations_of
@@ -170,9 +171,11 @@ class _Step:
 
     def _ours(self, manifest: Manifest, found: Mapping[str, Any] | None) -> ObjectResult:
         mark_made(manifest, self.settings.plan, self.settings.run)
-        for key in (FORMER, UPDATED_BY):  # of an object that an earlier try recreated
-            if note := ((found or {}).get("annotations") or {}).get(key):
-                manifest["metadata"].setdefault("annotations", {})[key] = note
+        # Of an object that an earlier try recreated, or a later run updated.
+        for field, keys in (("annotations", (FORMER, UPDATED_BY)), ("labels", (UPDATED_LABEL,))):
+            for key in keys:
+                if note := ((found or {}).get(field) or {}).get(key):
+                    manifest["metadata"].setdefault(field, {})[key] = note
         applied = self._send(manifest)
         if found is None:
             return self._result("created", applied)
@@ -180,21 +183,22 @@ class _Step:
 
     def _update(self, manifest: Manifest, current: Manifest) -> ObjectResult:
         plan, run = self.settings.plan, self.settings.run
+        keep_maker(manifest, current)
         if updated_by(current, plan, run):
             notes = current["metadata"]["annotations"]
             mark_updated(manifest, plan, run, notes.get(FORMER))
             former = None
         else:
-            former = former_state(current)
-            mark_updated(manifest, plan, run, pack_former(former))
+            former, packed = remember(current)
+            mark_updated(manifest, plan, run, packed)
         applied = self._send(manifest)
         before = current["metadata"] | {"appliedAt": applied_at(current["metadata"])}
         return self._result("unchanged" if _same(before, applied) else "updated", applied, former)
 
     def _recreate(self, manifest: Manifest, current: Manifest) -> ObjectResult:
-        former = former_state(current)
+        former, packed = remember(current)
         mark_made(manifest, self.settings.plan, self.settings.run)
-        mark_updated(manifest, self.settings.plan, self.settings.run, pack_former(former))
+        mark_updated(manifest, self.settings.plan, self.settings.run, packed)
         if not self.settings.dry_run:
             delete_and_wait(
                 self.cluster,

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from migration_ops.cluster.reference import Manifest, annotations_of
+from migration_ops.cluster.reference import Manifest, annotations_of, labels_of
 
 FIELD_MANAGER = "migration-ops"
 
@@ -102,10 +102,51 @@ def updated_by(manifest: Manifest, plan: str, run: str) -> bool:
     return annotations_of(manifest).get(UPDATED_BY) == f"{plan}/{run}"
 
 
-def former_state(manifest: Manifest) -> Manifest:
+def former_of(manifest: Manifest, plan: str, run: str) -> Manifest | None:
+    """Return what an object was before a run changed it, also when later runs changed it again.
+
+    :param manifest: the object as it is.
+    :param plan: the plan's name.
+    :param run: the run's name.
+    """
+    state: Manifest | None = manifest
+    while state is not None and not updated_by(state, plan, run):
+        state = unpack_former(state)
+    return unpack_former(state) if state is not None else None
+
+
+def keep_maker(manifest: Manifest, current: Manifest) -> None:
+    """Leave on an object who made it: what is not sent again, server-side apply takes away.
+
+    :param manifest: what will be sent; changed in place.
+    :param current: the object as it is.
+    """
+    there = labels_of(current)
+    kept = {key: there[key] for key in (PLAN_LABEL, RUN_LABEL) if key in there}
+    if kept:
+        manifest["metadata"].setdefault("labels", {}).update(kept)
+
+
+def remember(current: Manifest) -> tuple[Manifest, str | None]:
+    """Return the state to put back after a change, and the same packed (``None``: too large).
+
+    What earlier runs remembered is part of it, so that they can be undone afterwards, as long as there is room.
+
+    :param current: the object as it is.
+    """
+    for marks in (True, False):
+        former = former_state(current, marks=marks)
+        packed = pack_former(former)
+        if packed is not None:
+            break
+    return former, packed
+
+
+def former_state(manifest: Manifest, *, marks: bool = False) -> Manifest:
     """Return what of an object must be remembered to put it back: all but what the server sets.
 
     :param manifest: the object as it is.
+    :param marks: with what earlier runs noted on it.
     """
     metadata = {
         key: value
@@ -114,7 +155,7 @@ def former_state(manifest: Manifest) -> Manifest:
     }
     for field in ("labels", "annotations"):
         if notes := metadata.get(field):
-            ours = {FORMER, UPDATED_BY, UPDATED_LABEL}
+            ours = set() if marks else {FORMER, UPDATED_BY, UPDATED_LABEL}
             metadata[field] = {key: value for key, value in notes.items() if key not in ours}
             if not metadata[field]:
                 del metadata[field]

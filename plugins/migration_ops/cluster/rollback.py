@@ -16,10 +16,10 @@ from migration_ops.cluster.kinds import ApiResource, Discovery, discovery
 from migration_ops.cluster.listing import list_objects
 from migration_ops.cluster.marks import (
     UPDATED_LABEL,
+    former_of,
     former_state,
     label_value,
     run_selector,
-    unpack_former,
     updated_by,
 )
 from migration_ops.cluster.reference import Manifest, ObjectReference
@@ -142,9 +142,12 @@ class _Rollback:
         self.deleted.append(str(reference))
         if self.on_object:
             self.on_object(str(reference), "deleted")
-        former = self.formers.get(str(reference)) or unpack_former(manifest)
+        former = self._former(reference, manifest)
         if former is not None:
             self._make_again(resource, former)
+
+    def _former(self, reference: ObjectReference, manifest: Manifest) -> Manifest | None:
+        return self.formers.get(str(reference)) or former_of(manifest, self.plan, self.run)
 
     def _reason_to_keep(self, reference: ObjectReference) -> str | None:
         if self.keep_claims and reference.group_kind == ("", "PersistentVolumeClaim"):
@@ -170,7 +173,7 @@ class _Rollback:
     def _put_back(self, manifest: Manifest) -> None:
         reference = ObjectReference.of(manifest)
         resource = self.served.for_object(reference)
-        former = self.formers.get(str(reference)) or unpack_former(manifest)
+        former = self._former(reference, manifest)
         if resource is None or former is None:
             self.problems.append(f"{reference}: its former state is lost; it stays as the run left it")
             return
@@ -190,7 +193,7 @@ class _Rollback:
         if not updated_by(current, self.plan, self.run):
             return  # put back already, or taken over by somebody else
         version = current["metadata"]["resourceVersion"]
-        body = former_state(former)
+        body = former_state(former, marks=True)
         body["metadata"]["resourceVersion"] = version
         self.cluster.request("PUT", path, body=body, what=f"put {reference} back")
 

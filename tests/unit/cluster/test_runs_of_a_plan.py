@@ -1,0 +1,84 @@
+"""Several runs of one plan in one target: each can be undone, and none forgets who made an object."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from migration_ops.cluster import Cluster, ObjectReference, ObjectResult
+from migration_ops.cluster.apply_one import ApplySettings, apply_one
+from migration_ops.cluster.existing import decide
+from migration_ops.cluster.rollback import roll_back
+
+from .conftest import FakeServer
+from .targets import CONFIG_MAPS, NAME, SERVED, FakeTarget, config_map
+
+PLAN, RUN = "migration-ops.io/plan", "migration-ops.io/run"
+
+
+def run(cluster: Cluster, target: FakeTarget, name: str, value: str, policy: Any = "skip") -> ObjectResult:
+    """Apply one ConfigMap as a run of plan p."""
+    reference = ObjectReference.of(config_map(value))
+    found = copy.deepcopy(target.there[NAME]["metadata"]) if NAME in target.there else None
+    decision, why = decide(reference, found, policy, "p", name)
+    return apply_one(
+        cluster,
+        SERVED,
+        config_map(value),
+        decision=decision,
+        why=why,
+        found=found,
+        settings=ApplySettings("p", name, patience_seconds=0),
+        deadline=0,
+    )
+
+
+def test_a_later_run_leaves_on_an_object_who_made_it(server: FakeServer, cluster: Cluster) -> None:
+    target = FakeTarget(server)
+    actions = [
+        run(cluster, target, *one).action for one in (("r1", "1"), ("r2", "2"), ("r2", "3"), ("r3", "4"))
+    ]
+
+    assert actions == ["created", "updated", "updated", "updated"]
+    labels = target.there[NAME]["metadata"]["labels"]
+    assert (labels[PLAN], labels[RUN], labels["migration-ops.io/updated-by-run"]) == ("p", "r1", "r3")
+
+
+def test_runs_are_undone_one_after_the_other(server: FakeServer, cluster: Cluster) -> None:
+    target = FakeTarget(server)
+    for name, value in (("r1", "1"), ("r2", "2"), ("r3", "3")):
+        run(cluster, target, name, value)
+
+    assert roll_back(cluster, plan="p", run="r3").restored == (NAME,)
+    assert target.there[NAME]["data"] == {"a": "2"}
+    assert roll_back(cluster, plan="p", run="r2").restored == (NAME,)
+    assert target.there[NAME]["data"] == {"a": "1"}
+    assert roll_back(cluster, plan="p", run="r1").deleted == (NAME,)
+    assert target.there == {}
+
+
+def test_undoing_the_run_that_made_an_object_does_not_bring_its_own_state_back(
+    server: FakeServer, cluster: Cluster
+) -> None:
+    target = FakeTarget(server)
+    run(cluster, target, "r1", "1")
+    run(cluster, target, "r2", "2")
+
+    undone = roll_back(cluster, plan="p", run="r1")
+
+    assert (undone.deleted, undone.restored, target.there) == ((NAME,), (), {})
+
+
+def test_what_a_first_run_recreated_comes_back_though_a_second_one_updated_it(
+    server: FakeServer, cluster: Cluster
+) -> None:
+    target = FakeTarget(server)
+    target.put(config_map("theirs"))
+    run(cluster, target, "r1", "1", "recreate")
+    run(cluster, target, "r2", "2", "recreate")
+
+    undone = roll_back(cluster, plan="p", run="r1")
+
+    assert undone.restored == (NAME,)
+    assert target.there[NAME]["data"] == {"a": "theirs"}
+    assert CONFIG_MAPS in {one.path for one in server.asked if one.method == "POST"}
