@@ -8,7 +8,7 @@ from typing import ClassVar
 from migration_ops.cluster.closure import NETWORKING, RBAC, STORAGE, Need, needs_of
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.errors import ApiError, NotFound
-from migration_ops.cluster.exclusions import reason_to_leave
+from migration_ops.cluster.exclusions import ROOT_CA, made_for_account, reason_to_leave
 from migration_ops.cluster.kinds import ApiResource, Discovery
 from migration_ops.cluster.labels import LabelSelector
 from migration_ops.cluster.podspec import pod_labels_of
@@ -141,7 +141,9 @@ class Walk:
             return False
         manifest["apiVersion"], manifest["kind"] = resource.api_version, resource.kind
         manifest["metadata"].pop("managedFields", None)
-        if reason_to_leave(manifest) is not None:
+        if (left := reason_to_leave(manifest)) is not None:
+            if _missed(manifest):
+                self.missing.append((shown, f"{left}; it stays, though {reason}"))
             return False
         self.pool[identity] = manifest
         return True
@@ -212,6 +214,13 @@ class Walk:
             if labels and selector.matches(labels):
                 return f"acts on the pods of {other[1]} {other[2]}/{other[3]}"
         return None
+
+
+def _missed(manifest: Manifest) -> bool:
+    """Whether pods wait for a Secret or ConfigMap that stays: the target does not make it by itself."""
+    if manifest["kind"] == "Secret":
+        return not made_for_account(manifest)
+    return manifest["kind"] == "ConfigMap" and manifest["metadata"]["name"] not in ROOT_CA
 
 
 _FOLLOWER_KINDS = frozenset(

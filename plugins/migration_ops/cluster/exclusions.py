@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from migration_ops.cluster.reference import (
@@ -10,7 +11,9 @@ from migration_ops.cluster.reference import (
     annotations_of,
     controller_of,
     labels_of,
+    split_api_version,
 )
+from migration_ops.cluster.versions import is_built_in
 
 EXCLUDE_ANNOTATION = "migration-ops.io/exclude"
 OWN_LABEL = "migration-ops.io/component"
@@ -19,7 +22,7 @@ OWN_LABEL = "migration-ops.io/component"
 MOVER_LABEL = "migration-ops.io/mover"
 """On mover Jobs, their Pods and Secrets (`migration_ops.mover` sets it)."""
 
-_ROOT_CA = frozenset({"kube-root-ca.crt", "openshift-service-ca.crt"})
+ROOT_CA = frozenset({"kube-root-ca.crt", "openshift-service-ca.crt"})
 
 
 def is_our_own(manifest: Manifest) -> bool:
@@ -44,7 +47,7 @@ def reason_to_leave(manifest: Manifest) -> str | None:
     if manifest["kind"] != "PersistentVolumeClaim":
         # Claims hold data: they come along whoever owns them, and have exclusion rules of their own.
         owner = controller_of(manifest)
-        if owner is not None:
+        if owner is not None and not kept_for_its_operator(manifest):
             return f"made by its controller {owner['apiVersion']}/{owner['kind']} {owner['name']}"
         if annotations_of(manifest).get(EXCLUDE_ANNOTATION) == "true":
             return f"annotated {EXCLUDE_ANNOTATION}"
@@ -55,17 +58,42 @@ def reason_to_leave(manifest: Manifest) -> str | None:
     return rule(manifest) if rule else None
 
 
+def kept_for_its_operator(manifest: Manifest) -> bool:
+    """Tell whether an operator made this Secret: it would make another password than the volumes hold.
+
+    :param manifest: the object.
+    """
+    owner = controller_of(manifest)
+    if owner is None or ObjectReference.of(manifest).group_kind != ("", "Secret"):
+        return False
+    group, _ = split_api_version(owner["apiVersion"])
+    return not is_built_in(group)
+
+
+def made_for_account(manifest: Manifest) -> bool:
+    """Tell whether a cluster made this token by itself, as those before Kubernetes 1.24 did.
+
+    :param manifest: a Secret that holds a service account's token.
+    """
+    account = annotations_of(manifest).get("kubernetes.io/service-account.name", "")
+    return bool(
+        re.fullmatch(re.escape(account) + "-(token|dockercfg)-[a-z0-9]{5}", manifest["metadata"]["name"])
+    )
+
+
 def _secret(manifest: Manifest) -> str | None:
     kind = manifest.get("type", "")
     if kind == "kubernetes.io/service-account-token":
-        return "a service account's token, which every cluster makes for itself"
+        if made_for_account(manifest):
+            return "a service account's token, which every cluster makes for itself"
+        return "a service account's token, made by hand: only its cluster takes it; make one in the target"
     if kind == "bootstrap.kubernetes.io/token":
         return "a bootstrap token of the source cluster"
     return None
 
 
 def _config_map(manifest: Manifest) -> str | None:
-    if manifest["metadata"]["name"] in _ROOT_CA:
+    if manifest["metadata"]["name"] in ROOT_CA:
         return "every cluster writes its own certificate authority"
     return _leader(manifest)
 

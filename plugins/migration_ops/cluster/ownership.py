@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from migration_ops.cluster.exclusions import kept_for_its_operator
 from migration_ops.cluster.reference import Manifest, ObjectReference, split_api_version
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ class Ownership:
     """Holds back objects until their owners are in the target.
 
     An object is made with its owner reference in one request: a moment without would let a controller take
-    it for an orphan. Owners outside of the set are forgotten, as their UIDs mean nothing in the target.
+    it for an orphan. Owners outside of the set are forgotten, as their UIDs mean nothing in the target. Only
+    an operator's Secrets go ahead, unowned: the operator must find its passwords, not make new ones.
 
     :param objects: the whole set.
     """
@@ -26,6 +28,8 @@ class Ownership:
         in_set = {ObjectReference.of(one).identity for one in objects}
         self._owners: dict[Identity, list[tuple[Identity, dict[str, Any]]]] = {}
         for manifest in objects:
+            if kept_for_its_operator(manifest):
+                continue
             owners = [(identity, owner) for identity, owner in _owners_of(manifest) if identity in in_set]
             if owners:
                 self._owners[ObjectReference.of(manifest).identity] = owners

@@ -303,6 +303,18 @@ def test_followers_wait_for_their_owner_and_get_its_new_uid() -> None:
     ]
 
 
+def test_an_operators_passwords_are_there_before_the_operator_looks() -> None:
+    cluster = made("Cluster", "postgresql.cnpg.io/v1", metadata={"name": "db"})
+    owner = {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "name": "db", "controller": True}
+    password = made("Secret", metadata={"ownerReferences": [owner]})
+    ownership = Ownership([cluster, password])
+    assert ownership.ready([password]) == [password]
+    ownership.record(ObjectResult("postgresql.cnpg.io/v1/Cluster/shop/db", "created", uid="new"))
+    clean = strip_for_apply(password)
+    ownership.restore(password, clean)
+    assert "ownerReferences" not in clean["metadata"]
+
+
 def definition(schema: dict[str, Any]) -> dict[str, Any]:
     """A definition of version v1."""
     version = {"name": "v1", "served": True, "schema": {"openAPIV3Schema": schema}}

@@ -209,6 +209,11 @@ def test_other_kinds_need_what_they_name(manifest: dict[str, Any], expected: set
 CONTROLLER = {
     "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "controller": True}]
 }
+OPERATOR = {
+    "ownerReferences": [
+        {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "name": "db", "controller": True}
+    ]
+}
 OWNER = {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "r"}]}
 
 
@@ -218,6 +223,8 @@ OWNER = {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "
         made("Pod", metadata=CONTROLLER),
         made("ConfigMap", metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"}),
         made("Secret", type="kubernetes.io/service-account-token"),
+        made("Secret", metadata=CONTROLLER),
+        made("ConfigMap", metadata=OPERATOR),
         made("ConfigMap", name="kube-root-ca.crt"),
         made("ConfigMap", metadata={"annotations": {"control-plane.alpha.kubernetes.io/leader": "{}"}}),
         made(
@@ -244,6 +251,7 @@ def test_what_the_cluster_makes_by_itself_is_left(manifest: dict[str, Any]) -> N
     "manifest",
     [
         made("Pod", status={"phase": "Running"}),
+        made("Secret", metadata=OPERATOR, type="Opaque"),
         made("Secret", type="helm.sh/release.v1", name="sh.helm.release.v1.shop.v1"),
         made("ConfigMap", metadata=OWNER),
         made("PersistentVolumeClaim", metadata=CONTROLLER),
@@ -257,6 +265,15 @@ def test_what_the_cluster_makes_by_itself_is_left(manifest: dict[str, Any]) -> N
 )
 def test_what_somebody_made_is_kept(manifest: dict[str, Any]) -> None:
     assert reason_to_leave(manifest) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("web-token-x7k2p", "every cluster makes"), ("web-token", "made by hand")]
+)
+def test_tokens_are_told_apart_by_who_made_them(name: str, reason: str) -> None:
+    account = {"annotations": {"kubernetes.io/service-account.name": "web"}}
+    token = made("Secret", name=name, metadata=account, type="kubernetes.io/service-account-token")
+    assert reason in str(reason_to_leave(token))
 
 
 RBAC = "rbac.authorization.k8s.io"
@@ -329,3 +346,36 @@ def test_rights_come_along_however_the_account_is_named(subject: dict[str, str],
     names = {identity[3] for identity in walked(account, role, binding, start="web").chosen}
 
     assert names == ({"web", "readers", "reader"} if comes else {"web"})
+
+
+@pytest.mark.parametrize(
+    ("secret", "named"),
+    [
+        (made("Secret", name="tls", metadata={"annotations": {"migration-ops.io/exclude": "true"}}), True),
+        (made("Secret", name="tls", type="kubernetes.io/service-account-token"), True),
+        (
+            made(
+                "Secret",
+                name="web-token-x7k2p",
+                metadata={"annotations": {"kubernetes.io/service-account.name": "web"}},
+                type="kubernetes.io/service-account-token",
+            ),
+            False,
+        ),
+    ],
+)
+def test_a_secret_that_stays_though_a_pod_needs_it_is_named(secret: dict[str, Any], named: bool) -> None:
+    name = secret["metadata"]["name"]
+    pod = made("Pod", spec={"volumes": [{"name": "v", "secret": {"secretName": name}}]})
+    cluster = create_autospec(Cluster, instance=True)
+    cluster.get.side_effect = lambda *_, **__: {**secret, "metadata": dict(secret["metadata"])}
+    served = Discovery(
+        tuple(ApiResource("", "v1", kind, f"{kind.lower()}s", namespaced=True) for kind in ("Pod", "Secret"))
+    )
+    identity = ObjectReference.of(pod).identity
+    walk = Walk(cluster, served, Selection(), {identity: pod}, {identity: "chosen"})
+
+    walk.run()
+
+    assert list(walk.chosen) == [identity]
+    assert [left for left, _ in walk.missing] == ([f"v1/Secret/shop/{name}"] if named else [])
