@@ -18,7 +18,7 @@ _KEY = secrets.token_bytes(32)
 """Of this process: reports of one run can be compared, and nobody can test guesses."""
 
 _SECRET_MEMBERS = (("data",), ("stringData",), ("metadata", "annotations"))
-_SECRET_NAME = re.compile(r"passw|pwd|secret|token|credential|private|(api|access)_?key|auth", re.I)
+_SECRET_NAME = re.compile(r"pass|pwd|secret|token|credential|private|_key|auth", re.IGNORECASE)
 _CREDENTIALS_OF_URL = re.compile(r"(?<=://)[^/@\s:]*:[^/\s]+(?=@)")
 
 

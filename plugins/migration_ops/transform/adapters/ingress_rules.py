@@ -28,7 +28,7 @@ def _paths(draft: Draft) -> Iterator[tuple[Parts, dict[str, Any]]]:
 
 @adapter("star-paths-to-prefix")
 def star_paths_to_prefix(draft: Draft, _base: Parts, _context: Context) -> None:
-    """Turn GKE's paths that end in `/*` into prefixes.
+    """Turn GKE's and Azure's paths that end in `/*` into prefixes.
 
     :param draft: the Ingress.
     :param _base: unused.
