@@ -11,7 +11,6 @@ from typing import Any, Literal
 import tenacity
 
 from migration_ops.cluster.connection import APPLY_PATCH, Cluster
-from migration_ops.cluster.deletion import delete_and_wait
 from migration_ops.cluster.errors import ApiError, ClusterError, ClusterUnreachable, NotFound
 from migration_ops.cluster.existing import Decision
 from migration_ops.cluster.kinds import ApiResource, Discovery
@@ -22,11 +21,13 @@ from migration_ops.cluster.marks import (
     UPDATED_LABEL,
     applied_at,
     keep_maker,
+    made_by,
     mark_made,
     mark_updated,
     remember,
     updated_by,
 )
+from migration_ops.cluster.recreating import TOO_LARGE, Recreation, try_out
 from migration_ops.cluster.reference import Manifest, ObjectReference, annotations_of
 from migration_ops.cluster.refusals import explain, worth_waiting
 
@@ -129,11 +130,13 @@ def apply_one(
             "convert the object, or install what defines its kind"
         )
         return ObjectResult(str(reference), "failed", message)
-    step = _Step(cluster, resource, reference, settings)
+    recreation = Recreation(cluster, resource, reference, settings.patience_seconds)
+    step = _Step(cluster, resource, reference, settings, recreation)
     try:
         return step.retried(manifest, decision, found, deadline)
     except (ApiError, ClusterUnreachable) as error:
-        return ObjectResult(str(reference), "failed", explain(error, decision))
+        message = explain(error, decision) + recreation.give_up()
+        return ObjectResult(str(reference), "failed", message, former=recreation.former)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,7 @@ class _Step:
     resource: ApiResource
     reference: ObjectReference
     settings: ApplySettings
+    recreation: Recreation
 
     def retried(
         self, manifest: Manifest, decision: Decision, found: Mapping[str, Any] | None, deadline: float
@@ -163,6 +167,9 @@ class _Step:
         if decision in {"create", "resume"}:
             return self._ours(manifest, found)
         current = self._current()
+        begun = self.recreation.former
+        if begun is not None and (current is None or self._made(current)):
+            return self._result("updated", self._send(manifest), begun)
         if current is None:
             return self._ours(manifest, None)
         if decision == "recreate":
@@ -190,6 +197,8 @@ class _Step:
             former = None
         else:
             former, packed = remember(current)
+            if packed is None and not made_by(current["metadata"], plan):
+                return ObjectResult(str(self.reference), "failed", TOO_LARGE)
             mark_updated(manifest, plan, run, packed)
         applied = self._send(manifest)
         before = current["metadata"] | {"appliedAt": applied_at(current["metadata"])}
@@ -197,17 +206,18 @@ class _Step:
 
     def _recreate(self, manifest: Manifest, current: Manifest) -> ObjectResult:
         former, packed = remember(current)
-        mark_made(manifest, self.settings.plan, self.settings.run)
-        mark_updated(manifest, self.settings.plan, self.settings.run, packed)
+        if self.recreation.former is None:
+            if packed is None:
+                return ObjectResult(str(self.reference), "failed", TOO_LARGE)
+            mark_made(manifest, self.settings.plan, self.settings.run)
+            mark_updated(manifest, self.settings.plan, self.settings.run, packed)
+            try_out(manifest, lambda trial: self._send(trial, dry_run=True))
         if not self.settings.dry_run:
-            delete_and_wait(
-                self.cluster,
-                self.resource,
-                self.reference,
-                uid=current["metadata"]["uid"],
-                timeout_seconds=self.settings.patience_seconds,
-            )
-        return self._result("updated", self._send(manifest), former)
+            self.recreation.delete(current, former)
+        return self._result("updated", self._send(manifest), self.recreation.former or former)
+
+    def _made(self, current: Manifest) -> bool:
+        return made_by(current["metadata"], self.settings.plan, self.settings.run)
 
     def _current(self) -> Manifest | None:
         path = self.resource.path(self.reference.namespace, self.reference.name)
@@ -217,12 +227,12 @@ class _Step:
             return None
         return current
 
-    def _send(self, manifest: Manifest) -> Manifest:
+    def _send(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
         query: dict[str, str | int | bool] = {"fieldManager": FIELD_MANAGER, "force": True}
-        if self.settings.dry_run:
+        if dry_run or self.settings.dry_run:
             query["dryRun"] = "All"
         answer: Manifest = self.cluster.patch(
-            self.resource.path(self.reference.namespace, self.reference.name),
+            self.resource.path(self.reference.namespace, manifest["metadata"]["name"]),
             manifest,
             content_type=APPLY_PATCH,
             query=query,

@@ -7,7 +7,6 @@ checked against that definition.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from migration_ops.cluster.apply_one import ObjectResult
@@ -15,6 +14,7 @@ from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.definitions import CUSTOM_RESOURCE_DEFINITION
 from migration_ops.cluster.kinds import Discovery
 from migration_ops.cluster.listing import list_objects
+from migration_ops.cluster.recreating import stand_in_name
 from migration_ops.cluster.reference import Manifest, ObjectReference, copy_of
 from migration_ops.cluster.schemas import schema_problems
 
@@ -79,12 +79,10 @@ class DryRun:
             manifest = self._without_newcomers(manifest)
         if not reference.namespace or (reference.namespace in self._namespaces and not anew):
             return manifest
-        # Another name, so that it never meets an object that is really there; a digest keeps it short.
-        digest = hashlib.sha256(str(reference).encode()).hexdigest()[:10]
         other = copy_of(manifest)
         if reference.namespace not in self._namespaces:
             other["metadata"]["namespace"] = STAND_IN
-        other["metadata"]["name"] = f"{reference.name[:40].rstrip('-.')}-{digest}"
+        other["metadata"]["name"] = stand_in_name(reference)
         return other
 
     def _without_newcomers(self, pod: Manifest) -> Manifest:

@@ -130,7 +130,7 @@ def keep_maker(manifest: Manifest, current: Manifest) -> None:
 def remember(current: Manifest) -> tuple[Manifest, str | None]:
     """Return the state to put back after a change, and the same packed (``None``: too large).
 
-    What earlier runs remembered is part of it as long as there is room, so that they can be undone afterwards.
+    What earlier runs remembered is part of it as long as there is room, so that they can be undone, too.
 
     :param current: the object as it is.
     """

@@ -19,9 +19,11 @@ from migration_ops.cluster.marks import (
     former_of,
     former_state,
     label_value,
+    made_by,
     run_selector,
     updated_by,
 )
+from migration_ops.cluster.recreating import make, make_patiently, try_out
 from migration_ops.cluster.reference import Manifest, ObjectReference
 from migration_ops.cluster.remains import foreign_content
 from migration_ops.cluster.versions import reading_versions
@@ -128,7 +130,10 @@ class _Rollback:
         resource = self.served.for_object(reference)
         if resource is None:
             return
+        former = self._former(reference, manifest)
         try:
+            if former is not None:
+                self._try_to_make(resource, former)
             delete_and_wait(
                 self.cluster,
                 resource,
@@ -142,9 +147,8 @@ class _Rollback:
         self.deleted.append(str(reference))
         if self.on_object:
             self.on_object(str(reference), "deleted")
-        former = self._former(reference, manifest)
         if former is not None:
-            self._make_again(resource, former)
+            self._make_again(resource, former, manifest)
 
     def _former(self, reference: ObjectReference, manifest: Manifest) -> Manifest | None:
         return self.formers.get(str(reference)) or former_of(manifest, self.plan, self.run)
@@ -158,15 +162,22 @@ class _Rollback:
                 return f"holds {', '.join(content[:5])}" + (" and more" if len(content) > 5 else "")
         return None
 
-    def _make_again(self, resource: ApiResource, former: Manifest) -> None:
-        """Make an object again that was deleted to be recreated."""
+    def _try_to_make(self, resource: ApiResource, former: Manifest) -> None:
+        """Find out before anything is deleted whether the former object would be refused."""
+        try_out(former, lambda trial: make(self.cluster, resource, trial, dry_run=True))
+
+    def _make_again(self, resource: ApiResource, former: Manifest, manifest: Manifest) -> None:
+        """Make a recreated object again as it was; without success keep what says what it was."""
         reference = ObjectReference.of(former)
         try:
-            self.cluster.request(
-                "POST", resource.path(reference.namespace), body=former, what=f"put {reference} back"
-            )
+            make_patiently(self.cluster, resource, former, self.timeout)
         except (ApiError, ClusterUnreachable) as error:
-            self.problems.append(str(error))
+            try:
+                make(self.cluster, resource, former_state(manifest, marks=True))
+            except (ApiError, ClusterUnreachable) as second:
+                self.problems.append(f"{error}; nor could what the run made be kept: {second}")
+            else:
+                self.problems.append(f"{error}; what the run made is there again: roll back once more")
             return
         self._put(reference)
 
@@ -174,6 +185,10 @@ class _Rollback:
         reference = ObjectReference.of(manifest)
         resource = self.served.for_object(reference)
         former = self._former(reference, manifest)
+        if resource is not None and former is None and made_by(manifest["metadata"], self.plan):
+            reason = "was made by an earlier run of this plan and is too large to be remembered"
+            self.kept.append((str(reference), reason))
+            return
         if resource is None or former is None:
             self.problems.append(f"{reference}: its former state is lost; it stays as the run left it")
             return
