@@ -57,6 +57,22 @@ def made_by(metadata: dict[str, Any], plan: str, run: str | None = None) -> bool
     return same_plan and (run is None or labels.get(RUN_LABEL) == label_value(run))
 
 
+def marked_by_others(manifest: Manifest, label: str) -> bool:
+    """Tell whether a label of ours was written by somebody else, who copied an object of ours.
+
+    Nobody is known for an object whose ``managedFields`` were taken away: then the label is believed.
+
+    :param manifest: the object, with ``managedFields``.
+    :param label: e.g. `PLAN_LABEL`.
+    """
+    writers = {
+        entry.get("manager")
+        for entry in manifest["metadata"].get("managedFields") or []
+        if f"f:{label}" in (((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get("f:labels") or {})
+    }
+    return bool(writers) and FIELD_MANAGER not in writers
+
+
 def applied_at(metadata: dict[str, Any]) -> str | None:
     """Return when we last changed something of an object by applying it, as the server noted it.
 

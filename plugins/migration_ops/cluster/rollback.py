@@ -12,19 +12,23 @@ from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.definitions import CUSTOM_RESOURCE_DEFINITION
 from migration_ops.cluster.deletion import delete_and_wait
 from migration_ops.cluster.errors import ApiError, ClusterUnreachable, Conflict, NotFound
+from migration_ops.cluster.exclusions import is_our_own
 from migration_ops.cluster.kinds import ApiResource, Discovery, discovery
 from migration_ops.cluster.listing import list_objects
 from migration_ops.cluster.marks import (
+    FIELD_MANAGER,
+    RUN_LABEL,
     UPDATED_LABEL,
     former_of,
     former_state,
     label_value,
     made_by,
+    marked_by_others,
     run_selector,
     updated_by,
 )
 from migration_ops.cluster.recreating import make, make_patiently, try_out
-from migration_ops.cluster.reference import Manifest, ObjectReference
+from migration_ops.cluster.reference import Manifest, ObjectReference, controller_of, labels_of
 from migration_ops.cluster.remains import foreign_content
 from migration_ops.cluster.versions import reading_versions
 from migration_ops.cluster.waves import wave_of
@@ -38,12 +42,14 @@ class RollbackResult:
     :param restored: references of what was put back to its former state.
     :param kept: (reference, reason) of what was left on purpose.
     :param problems: what could not be undone, in words; empty when the rollback is complete.
+    :param copies: references of what carries the run's labels, but was made by somebody else; left alone.
     """
 
     deleted: tuple[str, ...]
     restored: tuple[str, ...]
     kept: tuple[tuple[str, str], ...] = ()
     problems: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
 
 
 def roll_back(
@@ -89,10 +95,14 @@ class _Rollback:
         self.restored: list[str] = []
         self.kept: list[tuple[str, str]] = []
         self.problems: list[str] = []
+        self.copies: list[str] = []
 
     def run_all(self) -> RollbackResult:
-        made = self._list(run_selector(self.plan, self.run))
+        made = self._originals(self._list(run_selector(self.plan, self.run)), RUN_LABEL)
         changed = self._list(f"{UPDATED_LABEL}={label_value(self.run)}")
+        changed = self._originals(
+            [one for one in changed if updated_by(one, self.plan, self.run)], UPDATED_LABEL
+        )
         mine = {ObjectReference.of(one).identity for one in made}
         waves = sorted({wave_of(ObjectReference.of(one)) for one in made}, reverse=True)
         for number in waves:
@@ -100,13 +110,31 @@ class _Rollback:
             for _ in self.cluster.each(self._delete, wave):
                 pass
         for manifest in changed:
-            if ObjectReference.of(manifest).identity not in mine and updated_by(
-                manifest, self.plan, self.run
-            ):
+            if ObjectReference.of(manifest).identity not in mine:
                 self._put_back(manifest)
         return RollbackResult(
-            tuple(self.deleted), tuple(self.restored), tuple(self.kept), tuple(self.problems)
+            tuple(self.deleted),
+            tuple(self.restored),
+            tuple(self.kept),
+            tuple(self.problems),
+            tuple(sorted(set(self.copies))),
         )
+
+    def _originals(self, found: list[Manifest], label: str) -> list[Manifest]:
+        """Leave out what others copied from objects of ours, labels and all.
+
+        Copies that go with their owner anyway, endpoints, and what movers and probes are made of stay in.
+        """
+        kept = []
+        for one in found:
+            reference = ObjectReference.of(one)
+            follows = controller_of(one) is not None or reference.kind in {"Endpoints", "EndpointSlice"}
+            ours = is_our_own(one) or labels_of(one).get("app.kubernetes.io/managed-by") == FIELD_MANAGER
+            if marked_by_others(one, label) and not follows and not ours:
+                self.copies.append(str(reference))
+            else:
+                kept.append(one)
+        return kept
 
     def _list(self, selector: str) -> list[Manifest]:
         kinds = [one for one in reading_versions(self.served) if {"list", "delete"} <= set(one.verbs)]

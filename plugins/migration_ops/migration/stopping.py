@@ -134,6 +134,8 @@ def undo_run(
     )
     for reference, reason in result.kept:
         say(f"kept: {reference} ({reason})")
+    for reference in result.copies:
+        say(f"left: {reference} (it carries the run's labels, but somebody else made it)")
     if result.problems:
         raise MigrationError(f"not all of run {run} could be undone:\n" + "\n".join(result.problems))
     return result

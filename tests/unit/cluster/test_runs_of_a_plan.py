@@ -82,3 +82,30 @@ def test_what_a_first_run_recreated_comes_back_though_a_second_one_updated_it(
     assert undone.restored == (NAME,)
     assert target.there[NAME]["data"] == {"a": "theirs"}
     assert CONFIG_MAPS in {one.path for one in server.asked if one.method == "POST"}
+
+
+def test_copies_that_others_made_of_our_objects_are_left(server: FakeServer, cluster: Cluster) -> None:
+    target = FakeTarget(server)
+    run(cluster, target, "r1", "1")
+    labels = target.there[NAME]["metadata"]["labels"]
+    copied = target.put(config_map("copy", name="copy", labels=dict(labels)), manager="kubectl")
+    cleared = target.put(config_map("ours", name="cleared", labels=dict(labels)))
+    del cleared["metadata"]["managedFields"]
+
+    undone = roll_back(cluster, plan="p", run="r1")
+
+    assert undone.copies == ("v1/ConfigMap/shop/copy",)
+    assert set(undone.deleted) == {NAME, "v1/ConfigMap/shop/cleared"}
+    assert target.there == {"v1/ConfigMap/shop/copy": copied}
+
+
+def test_what_follows_one_of_our_objects_is_undone_with_it(server: FakeServer, cluster: Cluster) -> None:
+    target = FakeTarget(server)
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "controller": True}
+    labels = {PLAN: "p", RUN: "r1"}
+    target.put(config_map("shim", name="shim", labels=labels, ownerReferences=[owner]), manager="shim")
+    mover = labels | {"migration-ops.io/mover": "true"}
+    target.put(config_map("mover", name="mover", labels=mover), manager="python-client")
+
+    assert roll_back(cluster, plan="p", run="r1").copies == ()
+    assert target.there == {}
