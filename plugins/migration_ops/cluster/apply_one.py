@@ -232,7 +232,9 @@ class _Step:
         if dry_run or self.settings.dry_run:
             query["dryRun"] = "All"
         answer: Manifest = self.cluster.patch(
-            self.resource.path(self.reference.namespace, manifest["metadata"]["name"]),
+            self.resource.path(
+                self.reference.namespace, manifest["metadata"].get("name") or self.reference.name
+            ),
             manifest,
             content_type=APPLY_PATCH,
             query=query,

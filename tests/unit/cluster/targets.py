@@ -51,7 +51,7 @@ class FakeTarget:
         metadata = kept["metadata"]
         metadata.setdefault("uid", f"uid-{self._version}")
         metadata["resourceVersion"] = str(self._version)
-        owned = {"f:labels": {f"f:{key}": {} for key in metadata.get("labels") or {}}}
+        owned: dict[str, Any] = {"f:labels": {f"f:{key}": {} for key in metadata.get("labels") or {}}}
         entry = {"manager": manager, "operation": "Apply", "fieldsV1": {"f:metadata": owned}}
         metadata["managedFields"] = [entry | {"time": str(self._version)}]
         self.there[f"v1/ConfigMap/shop/{metadata['name']}"] = kept

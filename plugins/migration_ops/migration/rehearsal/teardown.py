@@ -23,7 +23,7 @@ from migration_ops.cluster import (
 from migration_ops.cluster.deletion import delete_and_wait
 from migration_ops.cluster.kinds import ApiResource
 from migration_ops.cluster.listing import list_objects
-from migration_ops.cluster.marks import run_selector
+from migration_ops.cluster.marks import marked_by_others, run_selector
 from migration_ops.cluster.reference import labels_of
 from migration_ops.cluster.versions import reading_versions
 from migration_ops.migration.errors import MigrationError
@@ -98,6 +98,7 @@ def _namespaces(target: Cluster, plan: Plan, run: str) -> list[Manifest]:
         one
         for one in list_objects(target, resource, label_selector=selector, metadata_only=True)
         if str(one["metadata"]["name"]).startswith("rehearsal-")
+        and not marked_by_others(one, REHEARSAL_LABEL)
     ]
 
 
