@@ -137,6 +137,7 @@ def test_an_upload_that_hangs_is_given_up_and_never_indexed(
     repo: Repository, backend: SlowBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packers, "STOP_SECONDS", 0.05)
+    others = set(threading.enumerate())
     packer = Packer(repo, uploads=1)
     _add(repo, packer)
     assert backend.has_begun.wait(60)
@@ -144,8 +145,7 @@ def test_an_upload_that_hangs_is_given_up_and_never_indexed(
     packer.index_what_was_begun()
     packer.close()
     backend.may_end.set()
-    for thread in threading.enumerate():
-        if thread.name == "upload":
-            thread.join(60)
+    for thread in set(threading.enumerate()) - others:
+        thread.join(60)
     assert _stored_packs(repo) == set(backend.begun)
     assert _indexed_packs(repo) == set()
