@@ -10,6 +10,7 @@ from migration_ops.transform.objects import Parts, containers, mapping_at
 from migration_ops.transform.registry import adapter
 
 SECCOMP = "seccomp.security.alpha.kubernetes.io/pod"
+CONTAINER_SECCOMP = "container.seccomp.security.alpha.kubernetes.io/"
 APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 APPARMOR_FIELD_SINCE = "1.30"
 TIME_ZONE_FIELD_SINCE = "1.27"
@@ -41,6 +42,25 @@ def seccomp_to_field(draft: Draft, base: Parts, _context: Context) -> None:
     field = (*base, "spec", "securityContext", "seccompProfile")
     if profile is not None and draft.get(field) is None:
         draft.set(field, profile)
+
+
+@adapter("container-seccomp-annotations-to-fields")
+def container_seccomp_to_fields(draft: Draft, base: Parts, _context: Context) -> None:
+    """Move containers' seccomp annotations to their security contexts; a field that is there wins.
+
+    :param draft: the object.
+    :param base: the pod template.
+    :param _context: unused.
+    """
+    for place in list(containers(draft.manifest, base)):
+        annotation = (*base, "metadata", "annotations", CONTAINER_SECCOMP + str(draft.get((*place, "name"))))
+        profile = _profile(str(draft.get(annotation)))
+        field = (*place, "securityContext", "seccompProfile")
+        if profile is not None and draft.get(field) is None:
+            draft.set(field, profile)
+    annotations = mapping_at(draft.manifest, *base, "metadata", "annotations")
+    for key in [key for key in annotations if key.startswith(CONTAINER_SECCOMP)]:
+        draft.remove((*base, "metadata", "annotations", key))
 
 
 @adapter("apparmor-annotations-to-fields")

@@ -38,16 +38,36 @@ def map_storage_class(draft: Draft, base: Parts, context: Context) -> None:
     mapped = look_up(str(current or ""), context.storage_classes, settled=_target_classes(context))
     if mapped is not None:
         draft.set(place, mapped)
+        _drop_selector(draft, base, mapped)
+    elif current == "" and not context.param("keep_persistent_volumes"):
+        draft.find(
+            "blocker",
+            "the claim was bound to a volume that was made by hand (its class is empty), which stays behind; "
+            "nothing provisions another one",
+            'map "" to a class in storage_classes, or keep the volume with the parameter '
+            "keep_persistent_volumes where the target reaches it",
+        )
     elif current and current not in _target_classes(context):
         by_provisioner = _by_provisioner(draft, str(current), context)
         if by_provisioner is not None:
             draft.set(place, by_provisioner)
+            _drop_selector(draft, base, by_provisioner)
             return
         draft.find(
             "decision",
             f"no entry of storage_classes maps {current}",
             'add it to storage_classes, or add an entry for "*"',
             tuple(sorted(context.param("storage_class_facts") or {})),
+        )
+
+
+def _drop_selector(draft: Draft, base: Parts, name: str) -> None:
+    """Take away what chose a volume: no provisioner makes one for a claim with a selector."""
+    if draft.remove((*base, "spec", "selector")):
+        draft.find(
+            "warning",
+            f"the claim chose a volume of the source by labels; {name} provisions one instead",
+            "check that the claim needs no particular volume",
         )
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from migration_ops.transform.context import Context
 from migration_ops.transform.draft import Draft
 from migration_ops.transform.objects import Parts, items_at
 from migration_ops.transform.registry import adapter
 
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+CLASS_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+CLASSES_OF_PROVIDERS = frozenset({"azure/application-gateway"})
+"""No names, and still classes: the provider's own rule set gives such an Ingress another one."""
 # Where the resources of the removed group went (deprecation guide, v1.16 and v1.22).
 MOVED: dict[str, dict[str, str]] = {
     "extensions": {
@@ -30,8 +36,19 @@ def ingress_class_to_field(draft: Draft, _base: Parts, _context: Context) -> Non
     """
     place = ("metadata", "annotations", CLASS_ANNOTATION)
     value = draft.get(place)
+    field = draft.get(("spec", "ingressClassName"))
+    if value in CLASSES_OF_PROVIDERS and not field:
+        return
+    if value and not field and not CLASS_NAME.fullmatch(str(value)):
+        draft.find(
+            "decision",
+            f"the class {value} is only an annotation's text, no name that a class may have",
+            "name a class of the target in spec.ingressClassName, or let its controller read the annotation",
+            ("spec.ingressClassName", "the annotation as it is"),
+        )
+        return
     draft.remove(place)
-    if value and not draft.get(("spec", "ingressClassName")):
+    if value and not field:
         draft.set(("spec", "ingressClassName"), value)
 
 
@@ -49,19 +66,46 @@ def widen_rbac_rules(draft: Draft, _base: Parts, _context: Context) -> None:
         if only_policies and "*" not in (rules[index].get("apiGroups") or []):
             draft.remove(("rules", index))
     for index, rule in enumerate(items_at(draft.manifest, "rules")):
-        groups = rule.get("apiGroups") or []
-        resources = [str(resource).partition("/")[0] for resource in rule.get("resources") or []]
-        added: list[str] = []
-        for group, homes in MOVED.items():
-            if group in groups and "*" not in groups:
-                wanted = (
-                    homes.values()
-                    if "*" in resources
-                    else (homes[name] for name in resources if name in homes)
+        if added := _new_groups(rule):
+            draft.set(("rules", index, "apiGroups"), [*rule["apiGroups"], *added])
+
+
+@adapter("widen-webhook-rules")
+def widen_webhook_rules(draft: Draft, _base: Parts, _context: Context) -> None:
+    """Let webhooks that look at removed versions look at those that replaced them.
+
+    :param draft: the webhook configuration.
+    :param _base: unused.
+    :param _context: unused.
+    """
+    for number, webhook in enumerate(items_at(draft.manifest, "webhooks")):
+        for index, rule in enumerate(items_at(webhook, "rules")):
+            place: Parts = ("webhooks", number, "rules", index)
+            versions = rule.get("apiVersions") or []
+            added = _new_groups(rule)
+            ingresses = "networking.k8s.io" in (rule.get("apiGroups") or ()) and any(
+                str(resource).startswith(("ingresses", "*")) for resource in rule.get("resources") or ()
+            )
+            if added:
+                draft.set((*place, "apiGroups"), [*rule["apiGroups"], *added])
+            if (added or ingresses) and versions and not {"v1", "*"} & {*versions}:
+                draft.set((*place, "apiVersions"), [*versions, "v1"])
+                draft.find(
+                    "warning",
+                    f"webhook {webhook.get('name')} only knew versions that are gone; it is asked about v1",
+                    "check that it understands objects of that version",
                 )
-                added += [home for home in wanted if home not in groups and home not in added]
-        if added:
-            draft.set(("rules", index, "apiGroups"), [*groups, *sorted(set(added))])
+
+
+def _new_groups(rule: dict[str, Any]) -> list[str]:
+    """Give the groups to which resources of a rule went, and which it doesn't name."""
+    groups = rule.get("apiGroups") or []
+    resources = [str(resource).partition("/")[0] for resource in rule.get("resources") or []]
+    added: set[str] = set()
+    for group, homes in MOVED.items():
+        if group in groups and "*" not in groups:
+            added |= set(homes.values()) if "*" in resources else {homes[n] for n in resources if n in homes}
+    return sorted(added - set(groups))
 
 
 @adapter("check-served")

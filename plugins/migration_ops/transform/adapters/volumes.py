@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 from migration_ops.transform.context import Context
 from migration_ops.transform.draft import Draft
 from migration_ops.transform.objects import Parts, items_at, mapping_at
@@ -26,6 +28,14 @@ OTHER_VOLUMES = (
     "quobyte",
     "scaleIO",
 )
+CLOUD_DRIVERS = (
+    "*.csi.aws.com",
+    "*.csi.eks.amazonaws.com",
+    "*.csi.storage.gke.io",
+    "*.csi.azure.com",
+    "com.tencent.cloud.csi.*",
+    "*.csi.everest.io",
+)
 SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/var/lib/docker")
 
 
@@ -46,6 +56,13 @@ def report_inline_volumes(draft: Draft, base: Parts, _context: Context) -> None:
                     f"the volume {name} names storage of the source directly ({kind})",
                     "give it a PersistentVolumeClaim in the source; its data can then be moved",
                 )
+        driver = str(mapping_at(volume, "csi").get("driver", ""))
+        if any(fnmatchcase(driver, glob) for glob in CLOUD_DRIVERS):
+            draft.find(
+                "blocker",
+                f"the volume {name} is made by a driver of the source's platform ({driver})",
+                "give it a PersistentVolumeClaim in the source; its data can then be moved",
+            )
         if "nfs" in volume:
             server = mapping_at(volume, "nfs").get("server")
             draft.find(
