@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from migration_ops.cluster import QuiesceError
@@ -131,6 +131,7 @@ json_values = st.recursive(
 documents = st.dictionaries(st.sampled_from("abc"), json_values, max_size=3)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(documents, documents)
 def test_merge_patches_follow_rfc_7386(document: dict[str, Any], patch: dict[str, Any]) -> None:
     def expected(target: Any, change: Any) -> Any:
