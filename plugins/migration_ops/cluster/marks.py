@@ -150,11 +150,11 @@ def remember(current: Manifest) -> tuple[Manifest, str | None]:
 
     :param current: the object as it is.
     """
-    for marks in (True, False):
-        former = former_state(current, marks=marks)
+    former = former_state(current, marks=True)
+    packed = pack_former(former)
+    if packed is None or len(packed) > FORMER_LIMIT_BYTES // 2:  # history never crowds out other annotations
+        former = former_state(current)
         packed = pack_former(former)
-        if packed is not None:
-            break
     return former, packed
 
 

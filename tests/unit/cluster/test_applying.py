@@ -19,7 +19,7 @@ from migration_ops.cluster import (
 )
 from migration_ops.cluster.apply_one import reason_never_to_apply
 from migration_ops.cluster.existing import decide
-from migration_ops.cluster.marks import former_state, mark_updated, pack_former, unpack_former
+from migration_ops.cluster.marks import former_state, mark_updated, pack_former, remember, unpack_former
 from migration_ops.cluster.ownership import Ownership
 from migration_ops.cluster.refusals import explain
 from migration_ops.cluster.schemas import schema_problems
@@ -259,6 +259,16 @@ def test_a_former_state_travels_on_the_object() -> None:
 
 def test_a_former_state_that_is_too_large_is_left_to_the_journal() -> None:
     assert pack_former(made("ConfigMap", data={"a": os.urandom(200_000).hex()})) is None
+
+
+def test_the_history_of_earlier_runs_gives_way_before_an_object_is_too_large() -> None:
+    there = made("ConfigMap", data={"a": os.urandom(40_000).hex()})
+    mark_updated(there, "p", "r1", pack_former(former_state(there)))
+
+    former, packed = remember(there)
+
+    assert packed is not None
+    assert former == former_state(there), "what it was before r1 has no room"
 
 
 @pytest.mark.parametrize("text", ["manual__2026-11-22T18:17:00+00:00", "x" * 100, "scheduled/1", "-", "ünï"])
