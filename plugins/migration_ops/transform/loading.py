@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from migration_ops.transform.yamlio import Loader
 MAXIMUM_BYTES = 4 * 1024 * 1024
 SEARCH_PATH_VARIABLE = "MIGRATION_OPS_RULES"
 ALWAYS = "namespaces"
+_OWN_TEMPLATE = re.compile(r"\{\{-?\s*(params|object|annotations|value|key|provider)\b")
 
 
 def default_search_path() -> Path:
@@ -158,6 +160,13 @@ def _unknown_names(rule: Rule, place: tuple[str | int, ...]) -> Iterator[tuple[t
                 here,
                 f"rule {rule.name}: no converter {action.convert.using!r}; known: {', '.join(converters())}",
             )
+        for kind in ("json_patch", "merge_patch", "strategic_merge_patch"):
+            for text in _templates(action.model_dump(include={kind}, exclude_none=True)):
+                if _OWN_TEMPLATE.search(text):
+                    yield (
+                        here,
+                        f"rule {rule.name}: texts of {kind} are no templates, {text!r} would stay; use set",
+                    )
 
 
 def _templates(value: Any) -> Iterator[str]:

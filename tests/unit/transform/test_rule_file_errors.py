@@ -28,6 +28,11 @@ SCHEMA_FILE = Path(__file__).parents[3] / "docs" / "reference" / "rule-set.schem
         ("rules:\n  - name: a\n    do: [{remove: spec.a}]\n", 7, "a JSONPath begins with $"),
         ("rules:\n  - name: a\n    do: [{remove: '$.a['}]\n", 7, "isn't JSONPath"),
         ("rules:\n  - name: a\n    do: [{drop: '{{ x'}]\n", 6, "is no template"),
+        (
+            "rules:\n  - name: a\n    do: [{strategic_merge_patch: {a: '{{ params.b }}'}}]\n",
+            7,
+            "texts of strategic_merge_patch are no templates",
+        ),
         ("rules:\n  - name: a\n    do: [{call: nothing}]\n", 7, "there is no adapter 'nothing'"),
         (
             "rules:\n  - name: a\n    when: {labels: 'a ~ b'}\n    do: [{drop: x}]\n",
