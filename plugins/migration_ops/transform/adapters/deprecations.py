@@ -52,15 +52,7 @@ def container_seccomp_to_fields(draft: Draft, base: Parts, _context: Context) ->
     :param base: the pod template.
     :param _context: unused.
     """
-    for place in list(containers(draft.manifest, base)):
-        annotation = (*base, "metadata", "annotations", CONTAINER_SECCOMP + str(draft.get((*place, "name"))))
-        profile = _profile(str(draft.get(annotation)))
-        field = (*place, "securityContext", "seccompProfile")
-        if profile is not None and draft.get(field) is None:
-            draft.set(field, profile)
-    annotations = mapping_at(draft.manifest, *base, "metadata", "annotations")
-    for key in [key for key in annotations if key.startswith(CONTAINER_SECCOMP)]:
-        draft.remove((*base, "metadata", "annotations", key))
+    _annotations_to_fields(draft, base, CONTAINER_SECCOMP, "seccompProfile")
 
 
 @adapter("apparmor-annotations-to-fields")
@@ -73,14 +65,19 @@ def apparmor_to_fields(draft: Draft, base: Parts, context: Context) -> None:
     """
     if not context.served.has_field_since(APPARMOR_FIELD_SINCE):
         return
+    _annotations_to_fields(draft, base, APPARMOR, "appArmorProfile")
+
+
+def _annotations_to_fields(draft: Draft, base: Parts, prefix: str, field: str) -> None:
+    """Move annotations that end with a container's name to a field of its security context."""
     for place in list(containers(draft.manifest, base)):
-        annotation = (*base, "metadata", "annotations", APPARMOR + str(draft.get((*place, "name"))))
+        annotation = (*base, "metadata", "annotations", prefix + str(draft.get((*place, "name"))))
         profile = _profile(str(draft.get(annotation)))
-        field = (*place, "securityContext", "appArmorProfile")
-        if profile is not None and draft.get(field) is None:
-            draft.set(field, profile)
+        target = (*place, "securityContext", field)
+        if profile is not None and draft.get(target) is None:
+            draft.set(target, profile)
     annotations = mapping_at(draft.manifest, *base, "metadata", "annotations")
-    for key in [key for key in annotations if key.startswith(APPARMOR)]:
+    for key in [key for key in annotations if key.startswith(prefix)]:
         draft.remove((*base, "metadata", "annotations", key))
 
 
