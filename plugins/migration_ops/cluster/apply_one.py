@@ -13,6 +13,7 @@ import tenacity
 from migration_ops.cluster.connection import APPLY_PATCH, Cluster
 from migration_ops.cluster.errors import ApiError, ClusterError, ClusterUnreachable, NotFound
 from migration_ops.cluster.existing import Decision
+from migration_ops.cluster.former_notes import FormerNotes
 from migration_ops.cluster.kinds import ApiResource, Discovery
 from migration_ops.cluster.marks import (
     FIELD_MANAGER,
@@ -24,6 +25,7 @@ from migration_ops.cluster.marks import (
     made_by,
     mark_made,
     mark_updated,
+    pack_former,
     remember,
     updated_by,
 )
@@ -107,6 +109,7 @@ def apply_one(
     found: Mapping[str, Any] | None,
     settings: ApplySettings,
     deadline: float,
+    notes: FormerNotes,
 ) -> ObjectResult:
     """Do with one object what was decided.
 
@@ -118,6 +121,7 @@ def apply_one(
     :param found: metadata of what is in the target, if something is.
     :param settings: of the application.
     :param deadline: of `time.monotonic`; until then it is tried again what the target is not ready for.
+    :param notes: of the run, on what was deleted to be made anew.
     """
     reference = ObjectReference.of(manifest)
     if decision in {"skip", "fail"}:
@@ -130,7 +134,7 @@ def apply_one(
             "convert the object, or install what defines its kind"
         )
         return ObjectResult(str(reference), "failed", message)
-    recreation = Recreation(cluster, resource, reference, settings.patience_seconds)
+    recreation = Recreation(cluster, resource, reference, settings.patience_seconds, notes)
     step = _Step(cluster, resource, reference, settings, recreation)
     try:
         return step.retried(manifest, decision, found, deadline)
@@ -169,7 +173,7 @@ class _Step:
         current = self._current()
         begun = self.recreation.former
         if begun is not None and (current is None or self._made(current)):
-            return self._result("updated", self._send(manifest), begun)
+            return self._made_anew(manifest, begun)
         if current is None:
             return self._ours(manifest, None)
         if decision == "recreate":
@@ -183,6 +187,13 @@ class _Step:
             for key in keys:
                 if note := ((found or {}).get(field) or {}).get(key):
                     manifest["metadata"].setdefault(field, {})[key] = note
+        note = self.recreation.notes.get(self.reference)
+        if note is not None:  # an earlier try was killed between deleting and making anew
+            if found is None:
+                self.recreation.former = note.former
+            if FORMER not in (manifest["metadata"].get("annotations") or {}):
+                mark_updated(manifest, self.settings.plan, self.settings.run, pack_former(note.former))
+            return self._made_anew(manifest, note.former)
         applied = self._send(manifest)
         if found is None:
             return self._result("created", applied)
@@ -214,7 +225,13 @@ class _Step:
             try_out(manifest, lambda trial: self._send(trial, dry_run=True))
         if not self.settings.dry_run:
             self.recreation.delete(current, former)
-        return self._result("updated", self._send(manifest), self.recreation.former or former)
+        return self._made_anew(manifest, self.recreation.former or former)
+
+    def _made_anew(self, manifest: Manifest, former: Manifest) -> ObjectResult:
+        applied = self._send(manifest)
+        if not self.settings.dry_run:
+            self.recreation.notes.remove(self.reference)  # the object holds its record by now
+        return self._result("updated", applied, former)
 
     def _made(self, current: Manifest) -> bool:
         return made_by(current["metadata"], self.settings.plan, self.settings.run)

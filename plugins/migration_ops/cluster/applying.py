@@ -11,6 +11,7 @@ from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.definitions import CUSTOM_RESOURCE_DEFINITION, wait_established
 from migration_ops.cluster.dry_run import DryRun
 from migration_ops.cluster.existing import ExistingIndex, Policies, decide
+from migration_ops.cluster.former_notes import FormerNotes
 from migration_ops.cluster.kinds import discovery
 from migration_ops.cluster.ownership import Ownership
 from migration_ops.cluster.reference import Manifest, ObjectReference
@@ -75,11 +76,14 @@ class _Application:
         self.on_result = on_result
         self.served = discovery(cluster, refresh=True)
         self.index = ExistingIndex(cluster, self.served)
+        self.notes = FormerNotes(cluster, self.served, settings.plan, settings.run)
         self.results: list[ObjectResult] = []
 
     def run(self, objects: list[Manifest], start_order: Sequence[Sequence[str]]) -> list[ObjectResult]:
         wanted = [one for one in objects if self._applicable(one)]
         self.index.load(wanted)
+        if not self.settings.dry_run:
+            self.notes.load()
         if self._refused(wanted):
             return self.results
         self.ownership = Ownership(wanted)
@@ -146,6 +150,7 @@ class _Application:
                 found=found,
                 settings=settings,
                 deadline=deadline,
+                notes=self.notes,
             )
             return result.renamed(str(reference))
 

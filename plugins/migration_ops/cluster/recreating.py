@@ -1,7 +1,8 @@
 """Makes an object anew in place of another one, so that neither is lost when the target refuses it.
 
 A refused object is found before the old one is deleted: the server judges it under a name of its own. What
-is refused all the same (a webhook may change its mind) is followed by putting the old one back.
+is refused all the same (a webhook may change its mind) is followed by putting the old one back. What the old
+one was is written down in the cluster before it is deleted, for the case that this process is killed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import tenacity
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.deletion import delete_and_wait
 from migration_ops.cluster.errors import AlreadyExists, ApiError, ClusterUnreachable
+from migration_ops.cluster.former_notes import FormerNotes
 from migration_ops.cluster.kinds import ApiResource
 from migration_ops.cluster.reference import Manifest, ObjectReference, copy_of
 from migration_ops.cluster.refusals import worth_waiting
@@ -100,15 +102,18 @@ class Recreation:
     resource: ApiResource
     reference: ObjectReference
     patience_seconds: float
+    notes: FormerNotes
     former: Manifest | None = None
 
     def delete(self, current: Manifest, former: Manifest) -> None:
-        """Delete what is there.
+        """Write down what is there, then delete it.
 
         :param current: as it is.
         :param former: to be put back if need be; the first one counts.
         :raises ApiError: when it stays.
         """
+        if self.former is None:
+            self.notes.write(self.reference, former, current["metadata"]["uid"])
         self.former = self.former or former
         delete_and_wait(
             self.cluster,
@@ -127,5 +132,9 @@ class Recreation:
         except AlreadyExists:
             return "; what was there was not deleted, or somebody made it again"
         except (ApiError, ClusterUnreachable) as error:
-            return f"; what was there is deleted and could not be put back: {error}"
+            return (
+                f"; what was there is deleted and could not be put back: {error}; a rollback of the run "
+                f"tries again, from its note {self.notes.get(self.reference)}"
+            )
+        self.notes.remove(self.reference)
         return "; what was there is put back"

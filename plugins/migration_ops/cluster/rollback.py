@@ -13,6 +13,7 @@ from migration_ops.cluster.definitions import CUSTOM_RESOURCE_DEFINITION
 from migration_ops.cluster.deletion import delete_and_wait
 from migration_ops.cluster.errors import ApiError, ClusterUnreachable, Conflict, NotFound
 from migration_ops.cluster.exclusions import is_our_own
+from migration_ops.cluster.former_notes import FormerNote, FormerNotes
 from migration_ops.cluster.kinds import ApiResource, Discovery, discovery
 from migration_ops.cluster.listing import list_objects
 from migration_ops.cluster.marks import (
@@ -30,6 +31,7 @@ from migration_ops.cluster.marks import (
 from migration_ops.cluster.recreating import make, make_patiently, try_out
 from migration_ops.cluster.reference import Manifest, ObjectReference, controller_of, labels_of
 from migration_ops.cluster.remains import foreign_content
+from migration_ops.cluster.settling import settle
 from migration_ops.cluster.versions import reading_versions
 from migration_ops.cluster.waves import wave_of
 
@@ -91,6 +93,7 @@ class _Rollback:
         self.formers: dict[str, Manifest] = {}
         self.on_object: Callable[[str, str], None] | None = None
         self.served: Discovery = discovery(cluster, refresh=True)
+        self.notes = FormerNotes(cluster, self.served, plan, run)
         self.deleted: list[str] = []
         self.restored: list[str] = []
         self.kept: list[tuple[str, str]] = []
@@ -98,6 +101,7 @@ class _Rollback:
         self.copies: list[str] = []
 
     def run_all(self) -> RollbackResult:
+        self.notes.load()
         made = self._originals(self._list(run_selector(self.plan, self.run)), RUN_LABEL)
         changed = self._list(f"{UPDATED_LABEL}={label_value(self.run)}")
         changed = self._originals(
@@ -112,6 +116,9 @@ class _Rollback:
         for manifest in changed:
             if ObjectReference.of(manifest).identity not in mine:
                 self._put_back(manifest)
+        for note in self.notes:
+            if ObjectReference.of(note.former).identity not in mine:
+                self._settle(note)
         return RollbackResult(
             tuple(self.deleted),
             tuple(self.restored),
@@ -162,6 +169,7 @@ class _Rollback:
         try:
             if former is not None:
                 self._try_to_make(resource, former)
+                self.notes.write(reference, former, manifest["metadata"]["uid"])
             delete_and_wait(
                 self.cluster,
                 resource,
@@ -179,7 +187,9 @@ class _Rollback:
             self._make_again(resource, former, manifest)
 
     def _former(self, reference: ObjectReference, manifest: Manifest) -> Manifest | None:
-        return self.formers.get(str(reference)) or former_of(manifest, self.plan, self.run)
+        recorded = self.formers.get(str(reference)) or former_of(manifest, self.plan, self.run)
+        note = self.notes.get(reference)
+        return recorded or (note.former if note is not None else None)
 
     def _reason_to_keep(self, reference: ObjectReference) -> str | None:
         if self.keep_claims and reference.group_kind == ("", "PersistentVolumeClaim"):
@@ -208,6 +218,27 @@ class _Rollback:
                 self.problems.append(f"{error}; what the run made is there again: roll back once more")
             return
         self._put(reference)
+        self.notes.remove(reference)
+
+    def _settle(self, note: FormerNote) -> None:
+        """Make again what was deleted by a process that was killed before it could go on."""
+        reference = ObjectReference.of(note.former)
+        resource = self.served.for_object(reference)
+        if resource is None:
+            self.problems.append(f"{reference} is not served any more; what it was lies in {note}")
+            return
+        try:
+            outcome = settle(self.cluster, resource, note, self.timeout)
+        except (ApiError, ClusterUnreachable) as error:
+            self.problems.append(f"{error}; what it was lies in {note}: roll back once more")
+            return
+        if outcome == "taken":
+            reason = f"was made by somebody else meanwhile; what it was before the run lies in {note}"
+            self.kept.append((str(reference), reason))
+            return
+        if outcome == "restored":
+            self._put(reference)
+        self.notes.remove(reference)
 
     def _put_back(self, manifest: Manifest) -> None:
         reference = ObjectReference.of(manifest)

@@ -1,4 +1,4 @@
-"""A target that holds ConfigMaps of one namespace: as much of server-side apply as undoing needs."""
+"""A target with ConfigMaps and Secrets of one namespace: as much of server-side apply as undoing needs."""
 
 from __future__ import annotations
 
@@ -6,17 +6,29 @@ import copy
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from migration_ops.cluster import Discovery
+from migration_ops.cluster import Cluster, Discovery
+from migration_ops.cluster.former_notes import FormerNotes
 from migration_ops.cluster.kinds import ApiResource
 
 from .conftest import Asked, FakeServer, Reply, status
 
 VERBS = ("list", "delete", "get", "create", "patch")
 CONFIG_MAPS = "/api/v1/namespaces/shop/configmaps"
+SECRETS = "/api/v1/namespaces/shop/secrets"
 NAME = "v1/ConfigMap/shop/x"
-SERVED = Discovery((ApiResource("", "v1", "ConfigMap", "configmaps", namespaced=True, verbs=VERBS),))
+KINDS = {"configmaps": "ConfigMap", "secrets": "Secret"}
+SERVED = Discovery(
+    tuple(ApiResource("", "v1", kind, plural, namespaced=True, verbs=VERBS) for plural, kind in KINDS.items())
+)
 
 Refusal = Callable[[Asked], Reply | None]
+
+
+def notes(cluster: Cluster, run: str) -> FormerNotes:
+    """The notes that a run of plan p left in the target."""
+    found = FormerNotes(cluster, SERVED, "p", run)
+    found.load()
+    return found
 
 
 def config_map(value: str, **metadata: Any) -> dict[str, Any]:
@@ -35,13 +47,20 @@ class FakeTarget:
         self.there: dict[str, dict[str, Any]] = {}
         self.refuse: Refusal = lambda _: None
         self._version = 0
-        listed = {"name": "configmaps", "namespaced": True, "kind": "ConfigMap", "verbs": list(VERBS)}
+        listed = [
+            {"name": plural, "namespaced": True, "kind": kind, "verbs": list(VERBS)}
+            for plural, kind in KINDS.items()
+        ]
+        listed.append({"name": "namespaces", "namespaced": False, "kind": "Namespace", "verbs": ["list"]})
         server.on("/api", Reply({"kind": "APIVersions", "versions": ["v1"]}))
         server.on("/apis", Reply({"kind": "APIGroupList", "groups": []}))
         server.on("/version", Reply({"major": "1", "minor": "33", "gitVersion": "v1.33.0"}))
-        server.on("/api/v1", Reply({"groupVersion": "v1", "resources": [listed]}))
-        server.on("/api/v1/configmaps", self._list)
-        server.on(CONFIG_MAPS, self._create)
+        server.on("/api/v1", Reply({"groupVersion": "v1", "resources": listed}))
+        for plural in KINDS:
+            server.on(f"/api/v1/{plural}", self._list)
+        space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "uid": "shop"}}
+        server.on("/api/v1/namespaces", Reply({"kind": "NamespaceList", "metadata": {}, "items": [space]}))
+        server.on(CONFIG_MAPS, lambda asked: (self._list if asked.method == "GET" else self._create)(asked))
         server.answers = _Paths(server.answers, self._one)
 
     def put(self, manifest: dict[str, Any], manager: str = "migration-ops") -> dict[str, Any]:
@@ -54,11 +73,11 @@ class FakeTarget:
         owned: dict[str, Any] = {"f:labels": {f"f:{key}": {} for key in metadata.get("labels") or {}}}
         entry = {"manager": manager, "operation": "Apply", "fieldsV1": {"f:metadata": owned}}
         metadata["managedFields"] = [entry | {"time": str(self._version)}]
-        self.there[f"v1/ConfigMap/shop/{metadata['name']}"] = kept
+        self.there[f"v1/{kept['kind']}/shop/{metadata['name']}"] = kept
         return kept
 
     def _list(self, asked: Asked) -> Reply:
-        wanted = [one.split("=") for one in asked.query["labelSelector"].split(",")]
+        wanted = [one.split("=") for one in asked.query.get("labelSelector", "").split(",") if one]
 
         def chosen(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
             return [
@@ -67,7 +86,9 @@ class FakeTarget:
                 if all((one["metadata"].get("labels") or {}).get(key) == value for key, value in wanted)
             ]
 
-        return Reply({"kind": "ConfigMapList", "metadata": {}, "items": chosen(self.there.values())})
+        kind = KINDS[asked.path.rpartition("/")[2]]
+        items = chosen(one for one in self.there.values() if one["kind"] == kind)
+        return Reply({"kind": f"{kind}List", "metadata": {}, "items": items})
 
     def _create(self, asked: Asked) -> Reply:
         if refusal := self.refuse(asked):
@@ -77,7 +98,8 @@ class FakeTarget:
         return Reply(self.put(asked.body), 201)
 
     def _one(self, asked: Asked) -> Reply:
-        name = f"v1/ConfigMap/shop/{asked.path.rpartition('/')[2]}"
+        *_, plural, name = asked.path.split("/")
+        name = f"v1/{KINDS[plural]}/shop/{name}"
         if refusal := self.refuse(asked):
             return refusal
         if asked.method == "PATCH" and "dryRun" in asked.query:
@@ -103,4 +125,5 @@ class _Paths(dict[str, Callable[[Asked], Reply]]):
 
     def get(self, path: str, default: Any = None) -> Any:
         """Return what answers a path."""
-        return self._one if path.startswith(f"{CONFIG_MAPS}/") else super().get(path, default)
+        collection = path.rpartition("/")[0]
+        return self._one if collection in {CONFIG_MAPS, SECRETS} else super().get(path, default)

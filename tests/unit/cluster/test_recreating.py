@@ -13,7 +13,7 @@ from migration_ops.cluster.existing import Decision
 from migration_ops.cluster.rollback import roll_back
 
 from .conftest import Asked, FakeServer, Reply, status
-from .targets import NAME, SERVED, FakeTarget, config_map
+from .targets import NAME, SERVED, FakeTarget, config_map, notes
 
 REFUSED = status(422, "quota of the webhook: no", "Invalid")
 
@@ -30,6 +30,7 @@ def applied(cluster: Cluster, decision: Decision = "recreate") -> ObjectResult:
         found={},
         settings=settings,
         deadline=0,
+        notes=notes(cluster, "r"),
     )
 
 
@@ -46,7 +47,7 @@ def refuse(*, dry_run: bool, method: str, value: str) -> Any:
 
     def judge(asked: Asked) -> Reply | None:
         wanted = asked.method == method and ("dryRun" in asked.query) is dry_run
-        return REFUSED if wanted and asked.body["data"]["a"] == value else None
+        return REFUSED if wanted and asked.body["data"].get("a") == value else None
 
     return judge
 

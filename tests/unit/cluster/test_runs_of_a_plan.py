@@ -11,7 +11,7 @@ from migration_ops.cluster.existing import decide
 from migration_ops.cluster.rollback import roll_back
 
 from .conftest import FakeServer
-from .targets import CONFIG_MAPS, NAME, SERVED, FakeTarget, config_map
+from .targets import CONFIG_MAPS, NAME, SERVED, FakeTarget, config_map, notes
 
 PLAN, RUN = "migration-ops.io/plan", "migration-ops.io/run"
 
@@ -30,6 +30,7 @@ def run(cluster: Cluster, target: FakeTarget, name: str, value: str, policy: Any
         found=found,
         settings=ApplySettings("p", name, patience_seconds=0),
         deadline=0,
+        notes=notes(cluster, name),
     )
 
 
