@@ -31,14 +31,24 @@ def map_storage_class(draft: Draft, base: Parts, context: Context) -> None:
     :param base: the claim or claim template.
     :param context: knows the mapping.
     """
-    place = (*base, "spec", "storageClassName")
+    map_class_of_claim(draft, (*base, "spec"), context)
+
+
+def map_class_of_claim(draft: Draft, spec: Parts, context: Context) -> None:
+    """Map the class of a claim's spec.
+
+    :param draft: the object.
+    :param spec: where the claim's spec is.
+    :param context: knows the mapping.
+    """
+    place = (*spec, "storageClassName")
     current = draft.get(place)
-    if current == "" and draft.get((*base, "spec", "volumeName")):
+    if current == "" and draft.get((*spec, "volumeName")):
         return  # bound by name to a volume that was made by hand
-    mapped = look_up(str(current or ""), context.storage_classes, settled=_target_classes(context))
+    mapped = look_up(str(current or ""), context.storage_classes, settled=target_classes(context))
     if mapped is not None:
         draft.set(place, mapped)
-        _drop_selector(draft, base, mapped)
+        _drop_selector(draft, spec, mapped)
     elif current == "" and not context.param("keep_persistent_volumes"):
         draft.find(
             "blocker",
@@ -47,23 +57,38 @@ def map_storage_class(draft: Draft, base: Parts, context: Context) -> None:
             'map "" to a class in storage_classes, or keep the volume with the parameter '
             "keep_persistent_volumes where the target reaches it",
         )
-    elif current and current not in _target_classes(context):
-        by_provisioner = _by_provisioner(draft, str(current), context)
+    elif current:
+        by_provisioner = map_class_name(draft, place, context)
         if by_provisioner is not None:
-            draft.set(place, by_provisioner)
-            _drop_selector(draft, base, by_provisioner)
-            return
+            _drop_selector(draft, spec, by_provisioner)
+
+
+def map_class_name(draft: Draft, place: Parts, context: Context) -> str | None:
+    """Map a field that holds the name of a class; return what it became.
+
+    :param draft: the object.
+    :param place: the field.
+    :param context: knows the mapping.
+    """
+    current = str(draft.get(place))
+    mapped = look_up(current, context.storage_classes, settled=target_classes(context))
+    if mapped is None and current not in target_classes(context):
+        mapped = _by_provisioner(draft, current, context)
+    if mapped is not None:
+        draft.set(place, mapped)
+    elif current not in target_classes(context):
         draft.find(
             "decision",
             f"no entry of storage_classes maps {current}",
             'add it to storage_classes, or add an entry for "*"',
             tuple(sorted(context.param("storage_class_facts") or {})),
         )
+    return mapped
 
 
-def _drop_selector(draft: Draft, base: Parts, name: str) -> None:
+def _drop_selector(draft: Draft, spec: Parts, name: str) -> None:
     """Take away what chose a volume: no provisioner makes one for a claim with a selector."""
-    if draft.remove((*base, "spec", "selector")):
+    if draft.remove((*spec, "selector")):
         draft.find(
             "warning",
             f"the claim chose a volume of the source by labels; {name} provisions one instead",
@@ -107,24 +132,44 @@ def fit_claim(draft: Draft, base: Parts, context: Context) -> None:
     :param base: the claim or claim template.
     :param context: knows the classes.
     """
-    name = draft.get((*base, "spec", "storageClassName"))
+    fit_spec(draft, (*base, "spec"), context)
+
+
+def fit_spec(draft: Draft, spec: Parts, context: Context) -> None:
+    """Fit the spec of a claim to its class.
+
+    :param draft: the object.
+    :param spec: where the claim's spec is.
+    :param context: knows the classes.
+    """
+    name = draft.get((*spec, "storageClassName"))
     facts = (context.param("storage_class_facts") or {}).get(name)
     if not isinstance(facts, dict):
         return
-    if draft.get((*base, "spec", "volumeMode")) == "Block" and not facts.get("block", True):
+    if draft.get((*spec, "volumeMode")) == "Block" and not facts.get("block", True):
         draft.find(
             "blocker",
             f"{name} has file systems only, but the claim asks for a raw device (volumeMode Block)",
             "map its class to one of disks in storage_classes",
         )
         return
-    _fit_access_modes(draft, base, name, facts, context)
-    name = draft.get((*base, "spec", "storageClassName"))
-    _fit_size(draft, base, name, (context.param("storage_class_facts") or {}).get(name) or {}, context)
+    _fit_access_modes(draft, spec, name, facts, context)
+    fit_size(
+        draft, (*spec, "resources", "requests", "storage"), draft.get((*spec, "storageClassName")), context
+    )
 
 
-def _fit_size(draft: Draft, base: Parts, name: str, facts: dict[str, Any], context: Context) -> None:
-    place = (*base, "spec", "resources", "requests", "storage")
+def fit_size(draft: Draft, place: Parts, name: Any, context: Context) -> None:
+    """Raise a size to the smallest that volumes of a class have.
+
+    :param draft: the object.
+    :param place: where the size is.
+    :param name: the class.
+    :param context: knows the classes.
+    """
+    facts = (context.param("storage_class_facts") or {}).get(name)
+    if not isinstance(facts, dict):
+        return
     disk = facts.get("disk")
     minimum = facts.get("minimum_gib", (context.param("disk_minimums_gib") or {}).get(disk))
     requested = draft.get(place)
@@ -152,19 +197,19 @@ def _fit_size(draft: Draft, base: Parts, name: str, facts: dict[str, Any], conte
         draft.find("info", message)
 
 
-def _fit_access_modes(draft: Draft, base: Parts, name: str, facts: dict[str, Any], context: Context) -> None:
-    place = (*base, "spec", "accessModes")
+def _fit_access_modes(draft: Draft, spec: Parts, name: str, facts: dict[str, Any], context: Context) -> None:
+    place = (*spec, "accessModes")
     modes = draft.get(place)
     if not isinstance(modes, list) or facts.get("shared", True):
         return
-    if draft.get((*base, "spec", "volumeMode")) == "Block" and facts.get("shared_block", False):
+    if draft.get((*spec, "volumeMode")) == "Block" and facts.get("shared_block", False):
         return
     shared = [mode for mode in modes if mode in SHARED_MODES]
     if not shared:
         return
     file_class = context.param("shared_storage_class")
-    if file_class and draft.get((*base, "spec", "volumeMode")) != "Block":
-        draft.set((*base, "spec", "storageClassName"), file_class)
+    if file_class and draft.get((*spec, "volumeMode")) != "Block":
+        draft.set((*spec, "storageClassName"), file_class)
         draft.find(
             "warning",
             f"{name} can't be mounted by several nodes ({', '.join(shared)}), it goes to {file_class}",
@@ -178,8 +223,11 @@ def _fit_access_modes(draft: Draft, base: Parts, name: str, facts: dict[str, Any
     )
 
 
-def _target_classes(context: Context) -> frozenset[str]:
-    """The target's classes: what is known of them, and what others are mapped to."""
+def target_classes(context: Context) -> frozenset[str]:
+    """Give the target's classes: what is known of them, and what others are mapped to.
+
+    :param context: knows them.
+    """
     facts = context.param("storage_class_facts") or {}
     return frozenset(facts) | {name for layer in context.storage_classes for name in layer.values()}
 
