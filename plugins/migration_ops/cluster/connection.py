@@ -86,6 +86,8 @@ class Cluster:
         self._on_wait = on_wait
         self._answered = False
         self._told = float("-inf")
+        self.returned_at = float("-inf")
+        """When the server last answered that had been away or too busy, by `time.monotonic`."""
         self.cache: dict[str, Any] = {}
         """What does not change while one operation runs (discovery); owned by the modules that fill it."""
 
@@ -228,13 +230,18 @@ class Cluster:
             reraise=True,
         )
         try:
-            return retrying(once)
+            answer = retrying(once)
         except Busy as busy:
             if busy.error is not None:
                 raise busy.error from None
             waited = time.monotonic() - began
             message = f"{described}: {busy} for {waited:.0f} s; check that {self._host} is up and reachable"
             raise ClusterUnreachable(message) from busy
+        except ClusterError:  # also a refusal is an answer
+            self.returned_at = time.monotonic()
+            raise
+        self.returned_at = time.monotonic()
+        return answer
 
     def _once(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -43,6 +44,24 @@ def test_passing_trouble_is_waited_out(server: FakeServer, cluster: Cluster, tro
     server.on("/version", trouble, trouble, VERSION)
     assert cluster.version() == "v1.32.1"
     assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("reply", [VERSION, status(404, "not found", "NotFound")], ids=["yes", "no"])
+def test_the_moment_of_a_return_is_known_and_an_answer_at_once_is_none(
+    server: FakeServer, cluster: Cluster, reply: Reply
+) -> None:
+    def ask() -> None:
+        with contextlib.suppress(NotFound):
+            cluster.version()
+
+    server.on("/version", reply)
+    ask()
+    assert cluster.returned_at == float("-inf")
+
+    began = time.monotonic()
+    server.on("/version", status(503, "apiserver is shutting down"), reply)
+    ask()
+    assert began < cluster.returned_at <= time.monotonic()
 
 
 @pytest.mark.parametrize(
