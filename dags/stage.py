@@ -4,8 +4,9 @@ Started by each new restore point (an Airflow asset), or by hand. Namespaces and
 plan's rules adapt them; no workload is. What a claim holds is written on it, so the next staging, and the
 cutover, move only what has changed since.
 
-Runs that a restore point has started begin, and start movers, only in the plan's windows (unless its
-`schedule.staging` is `at-once`); a mover that works at a window's end is left to finish.
+Runs that a restore point has started work only in the plan's windows (unless its `schedule.staging` is
+`at-once`): movers stop cleanly at a window's end, their rows wait, and go on in the next one where they were.
+Nothing is staged once a cutover has stopped the source, nor into claims that an application mounts.
 """
 
 from __future__ import annotations

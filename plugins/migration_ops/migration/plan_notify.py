@@ -25,8 +25,8 @@ class Notify(Section):
         default=list(OCCASIONS),
         min_length=1,
         description="`finding`: something needs a decision or could not be read; `approval`: a question "
-        "waits; `failure`: a run failed; `overrun`: a window ended before a backup did; `late`: a backup "
-        "isn't done by `schedule.deadline`; `finished`: a cutover is done, with its figures.",
+        "waits; `failure`: a run failed; `overrun`: a window ended before a backup or a staging did; "
+        "`late`: a backup isn't done by `schedule.deadline`; `finished`: a cutover is done, with figures.",
     )
     notifier: Annotated[
         str, in_form(_CLASS, f"the dotted path of a notifier's class, such as {_EXAMPLE}")

@@ -129,7 +129,7 @@ class Schedule(Section):
     )
     staging: Literal["in-windows", "at-once"] = Field(
         default="in-windows",
-        description="When staging that a new restore point starts may begin a volume: in the windows only, "
+        description="When staging that a new restore point starts may work: in the windows only, "
         "or at once, if load on target and vault doesn't matter.",
     )
     deadline: Duration | None = Field(

@@ -15,19 +15,20 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
-def tell_overrun(plan: Plan, context: Mapping[str, Any], goes_on: datetime | None) -> int:
-    """A window ended before the backup did.
+def tell_overrun(plan: Plan, context: Mapping[str, Any], goes_on: datetime | None, work: str) -> int:
+    """A window ended before what was to be done in it.
 
     :param goes_on: when the next window begins.
+    :param work: what that is: backup or staging.
     """
     local = goes_on.astimezone(plan.schedule.zone) if goes_on else None
     then = f"It goes on at {local:%Y-%m-%d %H:%M} ({plan.schedule.zone.key})" if local else "It doesn't go on"
     body = (
-        f"The window ended before the backup of plan {plan.name} was done. {then}, where it was: what is "
-        "stored isn't sent again. If that happens often, widen schedule.windows, raise limit_upload or "
+        f"The window ended before the {work} of plan {plan.name} was done. {then}, where it was: what is "
+        "there isn't sent again. If that happens often, widen schedule.windows, raise limit_upload or "
         "movers.parallelism, or split the plan."
     )
-    return _tell(plan, context, "overrun", f"{plan.name}.backup did not fit into its window", body)
+    return _tell(plan, context, "overrun", f"The {work} of {plan.name} did not fit into its window", body)
 
 
 def tell_warnings(plan: Plan, context: Mapping[str, Any], done: Mapping[str, Any]) -> int:

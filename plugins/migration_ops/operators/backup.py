@@ -2,68 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TriggerRule
 from airflow.sdk.exceptions import AirflowSkipException
 
-from migration_ops.operators.base import MigrationOperator, remember
 from migration_ops.operators.mover import BackupVolumeOperator, volume_rows
 from migration_ops.operators.restore_point import CommitRestorePointOperator, ListVolumesOperator
+from migration_ops.operators.windows import WindowedMoverOperator, WindowedOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airflow.sdk import Context
 
     from migration_ops.migration import Plan
-    from migration_ops.migration.off_peak import Calendar, Opening
+    from migration_ops.migration.off_peak import Calendar
     from migration_ops.mover import MoverSpec
-
-STOPPED_EXIT_CODE = 130
-STOPPED_BY = "--stop-at"
-WINDOW_ENDED = "window-ended"
-
-# A task that is resumed before the scheduler has seen it defer is taken for lost (Airflow 3.3.2).
-_SHORTEST_WAIT = timedelta(seconds=3)
-
-
-class WindowedOperator(MigrationOperator):
-    """A step that may have to wait for the plan's next window."""
-
-    @cached_property
-    def calendar(self) -> Calendar:
-        """What the plan's schedule means."""
-        from migration_ops.migration.off_peak import Calendar
-
-        return Calendar(self.the_plan.schedule)
-
-    def wait_for_window(self, context: Context) -> Opening:
-        """The opening of the present; waits for it in the triggerer if there is none, and begins anew.
-
-        :raises AirflowSkipException: if no window will ever come.
-        """
-        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
-
-        now = datetime.now(UTC)
-        if opening := self.calendar.opening_at(now):
-            return opening
-        begins = self.calendar.next_opening(now)
-        if begins is None:
-            raise AirflowSkipException(f"plan {self.the_plan.name} has no window in the next two years")
-        self.log.info("Outside of the plan's windows: waiting until %s", begins.isoformat(timespec="seconds"))
-        remember(context, "waits_until", begins.isoformat())
-        self.defer(
-            trigger=DateTimeTrigger(moment=max(begins, now + _SHORTEST_WAIT)), method_name="window_is_open"
-        )
-        raise AssertionError("defer doesn't return")
-
-    def window_is_open(self, context: Context, event: Any = None) -> Any:
-        """Begin anew."""
-        return self.execute(context)
 
 
 class BeginBackupOperator(WindowedOperator, ListVolumesOperator):
@@ -119,51 +73,18 @@ class BeginBackupOperator(WindowedOperator, ListVolumesOperator):
         return reason_to_skip(self.journal.events())
 
 
-class BackupInWindowsOperator(WindowedOperator, BackupVolumeOperator):
-    """Backs up one volume; one that may only work off-peak stops at the window's end and goes on in the next.
+class BackupInWindowsOperator(WindowedMoverOperator, BackupVolumeOperator):
+    """Backs up one volume; in scheduled runs within windows. What was stored by then isn't sent again."""
 
-    What a stopped mover had stored stays in the vault and isn't sent again. If the next window follows at
-    once, for example with another limit, so does the mover.
-    """
+    overrun = ("window-ended", "backup")
 
-    opening: Opening | None = None
-
-    def execute(self, context: Context) -> None:
-        """Start the mover or find it, within a window if it must."""
-        if self.task.off_peak:
-            self.opening = self.wait_for_window(context)
-        super().execute(context)
+    def keeps_to_windows(self, context: Context) -> bool:
+        """As was decided when the run began."""
+        return self.task.off_peak
 
     def spec(self, context: Context) -> MoverSpec:
         """With the window's end and its limit."""
-        spec = super().spec(context)
-        return replace(spec, command=within(self.opening, spec.command)) if self.opening else spec
-
-    def resume_with(
-        self, context: Context, event: dict[str, Any], waiting: dict[str, Any], report_after: float
-    ) -> dict[str, Any] | None:
-        """Go on in the next window if this one's end has stopped the mover."""
-        if self.task.off_peak and is_stopped_by_window(event):
-            self.log.info("The window has ended; what is stored stays, the rest goes on in the next one")
-            remember(context, "progress", (event.get("progress") or {}) | {"node": event.get("node")})
-            self._tell_overrun(context)
-            self.execute(context)
-            return None
-        return super().resume_with(context, event, waiting, report_after)
-
-    def _tell_overrun(self, context: Context) -> None:
-        """Once for each run and window: the journal knows what was told."""
-        from migration_ops.notifiers.telling import tell_overrun
-
-        now = datetime.now(UTC)
-        if self.calendar.opening_at(now):
-            return  # the next one has begun: nothing waits
-        begins = self.calendar.next_opening(now)
-        run, until = self.run_key(context), begins.isoformat() if begins else ""
-        told = self.journal.events(run, WINDOW_ENDED)
-        if not any(one.data.get("goes_on") == until for one in told):
-            self.journal.write(run, WINDOW_ENDED, data={"goes_on": until})
-            tell_overrun(self.the_plan, context, begins)
+        return self.until_window_ends(super().spec(context))
 
 
 class CommitBackupOperator(CommitRestorePointOperator):
@@ -220,28 +141,6 @@ def asset_facts(done: dict[str, Any]) -> dict[str, Any]:
     """
     names = ("point", "kind", "snapshot", "objects", "bytes", "added_bytes", "seconds")
     return {name: done[name] for name in names} | {"volumes": len(done["volumes"])}
-
-
-def within(opening: Opening, command: Sequence[str]) -> tuple[str, ...]:
-    """A backup's arguments with the window's end and limit."""
-    words = list(command)
-    if opening.limit_upload:
-        if "--limit-upload" in words:
-            at = words.index("--limit-upload")
-            del words[at : at + 2]
-        words += ["--limit-upload", str(max(1, opening.limit_upload // 1024))]
-    if opening.end:
-        words += [STOPPED_BY, opening.end.isoformat()]
-    return tuple(words)
-
-
-def is_stopped_by_window(event: dict[str, Any]) -> bool:
-    """Whether a mover ended because its window did, as it was told to."""
-    return (
-        event["phase"] == "failed"
-        and event.get("exit_code") == STOPPED_EXIT_CODE
-        and STOPPED_BY in str(event.get("reason"))
-    )
 
 
 def _is_scheduled(context: Context) -> bool:

@@ -43,11 +43,11 @@ STAGING_WINDOW = Param(
     enum=["auto", "keep", "ignore"],
     values_display={
         "auto": "As the plan says: runs that a restore point has started keep to them, runs by hand don't",
-        "keep": "Keep to them: wait for the next one; a mover that has begun is left to finish",
+        "keep": "Keep to them: wait for the next one, stop at its end, go on in the one after",
         "ignore": "Ignore them: work now, until it is done",
     },
     title="Off-peak windows",
-    description_md="Whether movers begin only in the windows of the plan's `schedule`.",
+    description_md="Whether movers work only in the windows of the plan's `schedule`.",
 )
 NAMESPACES = Param(
     [],

@@ -1,7 +1,8 @@
 """The steps of `PLAN.stage` that keep to the plan's windows; otherwise they are those of every restore.
 
-A run that a new restore point has started begins, and starts movers, only while a window is open. A mover
-that works at the window's end is left to finish: half a restored volume would be read again as a whole.
+A run that a new restore point has started works only while a window is open. It may wait for days between two
+of its volumes, so each step looks again whether there is still something to stage: a cutover that has stopped
+the source fills the same claims, and what runs on them afterwards must never be overwritten.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from migration_ops.operators.backup import WindowedOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
 from migration_ops.operators.mover import RestoreVolumeOperator, volume_rows
 from migration_ops.operators.restore import AdaptResourcesOperator
+from migration_ops.operators.windows import WindowedMoverOperator, WindowedOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from migration_ops.migration import Plan
+    from migration_ops.mover import MoverSpec
 
 
 class StagingOperator(WindowedOperator):
@@ -34,9 +38,21 @@ class StagingOperator(WindowedOperator):
         """Whether this run does."""
         if self.window != "auto":
             return self.window == "keep"
-        run_type = context["dag_run"].run_type
-        by_itself = str(getattr(run_type, "value", run_type)) == "asset_triggered"
-        return by_itself and self.the_plan.schedule.staging == "in-windows"
+        return _began_by_itself(context) and self.the_plan.schedule.staging == "in-windows"
+
+    def skip_after_a_cutover(self, context: Context) -> None:
+        """Stage nothing any more once a cutover fills the claims.
+
+        :raises AirflowSkipException: if a cutover has stopped the source; in runs that a restore point has
+            started also if the migration is finished.
+        """
+        from migration_ops.migration.backup_kind import reason_to_skip
+        from migration_ops.migration.retention import open_cutover
+
+        events = self.journal.events()
+        reason = reason_to_skip(events)
+        if reason and (_began_by_itself(context) or open_cutover(events)):
+            raise AirflowSkipException(f"nothing is staged: {reason}")
 
 
 class AdaptInWindowsOperator(StagingOperator, AdaptResourcesOperator):
@@ -48,19 +64,31 @@ class AdaptInWindowsOperator(StagingOperator, AdaptResourcesOperator):
         """Wait for a window if the run must, then adapt."""
         if self.keeps_to_windows(context):
             self.wait_for_window(context)
+        self.skip_after_a_cutover(context)
         return AdaptResourcesOperator.execute(self, context)
 
 
-class StageVolumeOperator(StagingOperator, RestoreVolumeOperator):
-    """Makes one claim of the target equal to its snapshot; its mover starts within a window if it must."""
+class StageVolumeOperator(StagingOperator, WindowedMoverOperator, RestoreVolumeOperator):
+    """Makes one claim of the target equal to its snapshot, within windows if the run must.
+
+    Files that a stopped mover had written are compared, not fetched again.
+    """
 
     template_fields: Sequence[str] = ("volume", "window")
+    overrun = ("staging-stopped", "staging")
 
-    def execute(self, context: Context) -> None:
-        """Wait for a window if the run must, then start the mover or find it."""
-        if self.keeps_to_windows(context):
-            self.wait_for_window(context)
-        RestoreVolumeOperator.execute(self, context)
+    def spec(self, context: Context) -> MoverSpec:
+        """With the window's end; looks before who else may use the claim.
+
+        :raises AirflowSkipException: if a cutover has stopped the source meanwhile.
+        :raises ClaimInUseError: if an application runs on the claim.
+        """
+        from migration_ops.migration.target_claims import refuse_claims_in_use
+
+        if self.keeps_to_windows(context):  # a wait may have lain between
+            self.skip_after_a_cutover(context)
+        refuse_claims_in_use(self.target, [(self.task.namespace, self.task.claim)])
+        return self.until_window_ends(super().spec(context))
 
 
 def stage_newest(plan: Plan) -> Any:
@@ -69,3 +97,8 @@ def stage_newest(plan: Plan) -> Any:
     adapt = AdaptInWindowsOperator(task_id="adapt", plan=plan.document(), window=window)
     rows = volume_rows(plan, "stage", "target")
     return StageVolumeOperator.partial(action="stage", window=window, **rows).expand(volume=adapt.output)
+
+
+def _began_by_itself(context: Context) -> bool:
+    run_type = context["dag_run"].run_type
+    return str(getattr(run_type, "value", run_type)) == "asset_triggered"

@@ -40,6 +40,7 @@ _OUTCOMES = {
     "staged": "staged",
     "connected": "looked",
     "window-ended": "waits for its window",
+    "staging-stopped": "waits for its window",
 }
 _KINDS = {
     "rehearsal-begun": "rehearsal",
@@ -51,6 +52,7 @@ _KINDS = {
     "staged": "staging",
     "connected": "connect",
     "window-ended": "backup",
+    "staging-stopped": "staging",
 }
 
 

@@ -144,6 +144,9 @@ def backup_command(  # noqa: PLR0917 - click passes options by name
 )
 @click.option("--exclude", "-e", "excludes", multiple=True, metavar="PATTERN", help="leave out what matches")
 @click.option("--sync", is_flag=True, help="end only when everything is on the disk")
+@click.option(
+    "--stop-at", metavar="TIME", help="stop cleanly at 06:00 or 2026-01-31T06:00:00+08:00; run again to go on"
+)
 @shared_options
 @click.pass_obj
 def restore_command(  # noqa: PLR0917 - click passes options by name
@@ -153,6 +156,7 @@ def restore_command(  # noqa: PLR0917 - click passes options by name
     base: str | None,
     includes: tuple[str, ...],
     excludes: tuple[str, ...],
+    stop_at: str | None,
     *,
     delete: bool,
     verify_after: bool,
@@ -163,10 +167,10 @@ def restore_command(  # noqa: PLR0917 - click passes options by name
     # Writing threads want the interpreter's lock back for moments only; a walk must not keep it from them for
     # the usual 5 ms each time. (A backup gets slower by it.)
     sys.setswitchinterval(0.0001)
+    stop = StopRequest(None if stop_at is None else parse_moment(stop_at, "--stop-at"))
     opened = session.opening()
     from migration_ops.vault.restore import restore
 
-    stop = StopRequest()
     with stop_on_signals(stop):
         summary = restore(
             opened(), snapshot, target, base=base, delete=delete, verify=verify_after, dry_run=dry_run,

@@ -86,6 +86,19 @@ stopping.time = Clock
 from migration_ops.cli import main
 main()
 """
+# The clock of its window jumps by two hours after a dozen looks: a restore takes one for each entry and
+# for each range that it fetches.
+_LATE_AFTER_A_DOZEN_LOOKS = """
+import itertools, time
+from migration_ops.vault import stopping
+looks = itertools.count()
+class Clock:
+    def time():
+        return time.time() + (7200 if next(looks) > 12 else 0)
+stopping.time = Clock
+from migration_ops.cli import main
+main()
+"""
 _USUAL = "from migration_ops.cli import main; main()"
 
 
@@ -342,6 +355,31 @@ def test_a_window_that_ends_stops_the_backup_and_the_next_one_goes_on(
     assert 20_000_000 < stored < 110_000_000
     summary = backup(open_repository(location, PASSWORD), [source], as_root=True)
     assert summary.data_added + stored < 122_000_000
+
+
+def test_a_window_that_ends_stops_the_restore_and_the_next_one_fetches_the_rest(
+    repo: Repository,
+    tmp_path: Path,
+    vault_command: Callable[..., subprocess.Popen[bytes]],
+) -> None:
+    source, target = tmp_path / "large", tmp_path / "target"
+    source.mkdir()
+    (source / "file").write_bytes(b"old")
+    base = backup(repo, [source], as_root=True).snapshot_id
+    restore(repo, base, target)
+    for number in range(4):
+        (source / f"file {number}").write_bytes(random.Random(number).randbytes(60_000_000))
+    snapshot = backup(repo, [source], as_root=True).snapshot_id
+    in_an_hour = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 3600))
+    command = ["restore", snapshot, "--target", target, "--base", base, "--delete", "--sync"]
+    code, said = _wait(vault_command(*command, "--stop-at", in_an_hour, program=_LATE_AFTER_A_DOZEN_LOOKS))
+    assert code == 130, said
+    assert "window ended (--stop-at); run it again" in said
+    summary = restore(repo, snapshot, target, base=base, delete=True)
+    assert summary.base_trusted
+    assert 0 < summary.bytes_fetched < 235_000_000
+    assert verify(repo, snapshot, target).differences == 0
+    assert not (target / ".migration-ops-restore").exists()
 
 
 @pytest.fixture

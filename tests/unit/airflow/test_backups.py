@@ -17,17 +17,16 @@ from migration_ops.migration.journal import Event
 from migration_ops.migration.off_peak import Calendar
 from migration_ops.migration.plan_schedule import Schedule
 from migration_ops.migration.restore_point import point_id
-from migration_ops.operators import backup as module
+from migration_ops.operators import backup, windows
 from migration_ops.operators.backup import (
     BackupInWindowsOperator,
     BeginBackupOperator,
     CommitBackupOperator,
     asset_facts,
-    is_stopped_by_window,
-    within,
 )
 from migration_ops.operators.run_params import params_of, with_run_params
 from migration_ops.operators.runbook import restore_points
+from migration_ops.operators.windows import is_stopped_by_window, within
 from migration_ops.triggers.mover import MoverTrigger
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -55,7 +54,8 @@ def clock(monkeypatch):
         def now(cls, tz=None):
             return cls.time.astimezone(tz)
 
-    monkeypatch.setattr(module, "datetime", Clock)
+    for module in (backup, windows):
+        monkeypatch.setattr(module, "datetime", Clock)
     return Clock
 
 

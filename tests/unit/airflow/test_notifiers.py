@@ -117,14 +117,14 @@ def test_a_finished_cutover_is_told_with_its_figures(plan_that_tells, mails, pos
 
 def test_only_who_wants_to_hear_of_it_is_told(plan_that_tells, mails, posts):
     plan = plan_that_tells(by_mail(on=["failure"]), by_http(on=["overrun"]))
-    telling.tell_overrun(plan, CONTEXT, None)
+    telling.tell_overrun(plan, CONTEXT, None, "backup")
     assert mails == []
-    assert posts[0]["title"] == "shop.backup did not fit into its window"
+    assert posts[0]["title"] == "The backup of shop did not fit into its window"
 
 
 def test_own_words_take_the_place_of_ours(plan_that_tells, mails):
     kwargs = by_mail()["kwargs"] | {"subject": "[{{ message.plan }}] {{ message.occasion }}"}
-    telling.tell_overrun(plan_that_tells(by_mail(kwargs=kwargs)), CONTEXT, None)
+    telling.tell_overrun(plan_that_tells(by_mail(kwargs=kwargs)), CONTEXT, None, "staging")
     assert mails[0]["Subject"] == "[shop] overrun"
 
 
@@ -224,7 +224,7 @@ def test_a_notifier_that_fails_never_fails_the_run(
         lambda path: {"Raising": Raising, "Hanging": Hanging}.get(path.rpartition(".")[2]) or imported(path),
     )
     with caplog.at_level(logging.WARNING):
-        said = telling.tell_overrun(plan_that_tells({"notifier": notifier}), CONTEXT, None)
+        said = telling.tell_overrun(plan_that_tells({"notifier": notifier}), CONTEXT, None, "backup")
     assert said == 0
     assert complaint in caplog.text
 
@@ -234,7 +234,7 @@ imported = delivery.import_string
 
 def test_a_server_that_is_away_never_fails_the_run(plan_that_tells, monkeypatch, caplog):
     monkeypatch.setenv("AIRFLOW_CONN_OPS_HOOK", "http://127.0.0.1:9")
-    assert telling.tell_overrun(plan_that_tells(by_http()), CONTEXT, None) == 0
+    assert telling.tell_overrun(plan_that_tells(by_http()), CONTEXT, None, "backup") == 0
     assert "could not tell" in caplog.text
 
 

@@ -117,6 +117,7 @@ def test_numbers_of_the_environment_are_named(name: str, value: str) -> None:
         (["backup", ".", "--time", "yesterday"], "--time: 'yesterday' is no time"),
         (["backup", ".", "--exclude", "[z-a]"], "the pattern '[z-a]' is none: bad character range"),
         (["backup", ".", "--exclude", "[a"], "the pattern '[a' has a `[` without `]`"),
+        (["restore", "latest", "--target", "x", "--stop-at", "25:00"], "--stop-at: '25:00' is no time"),
         (["restore", "latest", "--target", ""], "'--target' / '-t': the path is empty"),
         (["restore", "latest:/folder", "--target", "x"], "`restore` chooses with --include /folder"),
         (["snapshots", "--latest", "-1"], "'--latest': -1 is not in the range"),
