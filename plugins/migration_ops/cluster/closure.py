@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from migration_ops.cluster import podspec
+from migration_ops.cluster.closure_certificates import (
+    CERT_MANAGER,
+    annotation_needs,
+    certificate_needs,
+    issuer_needs,
+)
+from migration_ops.cluster.need import Need
 from migration_ops.cluster.reference import Manifest, ObjectReference, annotations_of, split_api_version
 
 RBAC = "rbac.authorization.k8s.io"
 NETWORKING = "networking.k8s.io"
 STORAGE = "storage.k8s.io"
 GATEWAY = "gateway.networking.k8s.io"
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """One object that another one names.
-
-    :param group: API group of the needed object, empty for core.
-    :param kind: its kind.
-    :param namespace: empty for cluster-scoped objects.
-    :param name: its name.
-    :param reason: why it is needed, as a phrase that follows "needed by".
-    """
-
-    group: str
-    kind: str
-    namespace: str
-    name: str
-    reason: str
 
 
 def needs_of(manifest: Manifest) -> Iterator[Need]:
@@ -67,8 +55,7 @@ def _ingress(manifest: Manifest, user: ObjectReference) -> Iterator[Need]:
     named = spec.get("ingressClassName") or annotations_of(manifest).get("kubernetes.io/ingress.class")
     if named:
         yield Need(NETWORKING, "IngressClass", "", named, f"ingress class of {user}")
-    issuer = annotations_of(manifest).get("cert-manager.io/cluster-issuer", "")
-    yield Need("cert-manager.io", "ClusterIssuer", "", issuer, f"issuer of {user}")
+    yield from annotation_needs(manifest, user)
     for entry in spec.get("tls") or []:
         if entry.get("secretName"):
             yield Need("", "Secret", user.namespace, entry["secretName"], f"certificate of {user}")
@@ -177,6 +164,7 @@ def _client_service(config: dict[str, Any], reason: str) -> Iterator[Need]:
 
 def _gateway(manifest: Manifest, user: ObjectReference) -> Iterator[Need]:
     spec = manifest.get("spec") or {}
+    yield from annotation_needs(manifest, user)
     if spec.get("gatewayClassName"):
         yield Need(GATEWAY, "GatewayClass", "", spec["gatewayClassName"], f"gateway class of {user}")
     for listener in spec.get("listeners") or []:
@@ -185,19 +173,14 @@ def _gateway(manifest: Manifest, user: ObjectReference) -> Iterator[Need]:
             yield Need("", "Secret", namespace, certificate["name"], f"certificate of {user}")
 
 
-def _certificate(manifest: Manifest, user: ObjectReference) -> Iterator[Need]:
-    issuer = (manifest.get("spec") or {}).get("issuerRef") or {}
-    if issuer.get("kind") == "ClusterIssuer":
-        yield Need("cert-manager.io", "ClusterIssuer", "", issuer.get("name", ""), f"issuer of {user}")
-
-
 _DIRECT: dict[tuple[str, str], Callable[[Manifest, ObjectReference], Iterator[Need]]] = {
     (NETWORKING, "Ingress"): _ingress,
     ("extensions", "Ingress"): _ingress,
     (NETWORKING, "IngressClass"): _ingress_class,
     (GATEWAY, "Gateway"): _gateway,
     (GATEWAY, "GatewayClass"): _gateway_class,
-    ("cert-manager.io", "Certificate"): _certificate,
+    (CERT_MANAGER, "Certificate"): certificate_needs,
+    (CERT_MANAGER, "Issuer"): issuer_needs,
     ("", "PersistentVolumeClaim"): _claim,
     ("", "PersistentVolume"): _volume,
     ("apps", "StatefulSet"): _stateful_set,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import deque
 from typing import ClassVar
 
-from migration_ops.cluster.closure import NETWORKING, RBAC, STORAGE, Need, needs_of
+from migration_ops.cluster.closure import NETWORKING, RBAC, STORAGE, needs_of
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.errors import ApiError, NotFound
 from migration_ops.cluster.exclusions import ROOT_CA, made_for_account, reason_to_leave
 from migration_ops.cluster.kinds import ApiResource, Discovery
 from migration_ops.cluster.labels import LabelSelector
+from migration_ops.cluster.need import Need
 from migration_ops.cluster.podspec import pod_labels_of
 from migration_ops.cluster.reference import Manifest, ObjectReference
 from migration_ops.cluster.selection import Selection
@@ -181,9 +182,9 @@ class Walk:
                     self._add(identity, f"aggregated into ClusterRole {role[3]}")
 
     def _add_followers(self) -> None:
-        """Take along what acts on chosen objects: autoscalers, budgets, policies, webhooks, API services."""
+        """Take along what acts on chosen objects: Services, autoscalers, budgets, policies, webhooks."""
         for identity, manifest in self._followers:
-            if identity in self.chosen:
+            if identity in self.chosen or self.selection.excludes_name(identity[3]):
                 continue
             resource = self.served.find(identity[0], identity[1])
             if resource is None or self._kept_out(resource, identity):
@@ -193,7 +194,7 @@ class Walk:
                 self._add(identity, reason)
 
     def _follows(self, identity: Identity, manifest: Manifest) -> str | None:
-        if identity[1] in {"PodDisruptionBudget", "NetworkPolicy"}:
+        if identity[1] in {"PodDisruptionBudget", "NetworkPolicy"} or identity[:2] == ("", "Service"):
             return self._selects_chosen_pods(identity, manifest)
         for need in needs_of(manifest):
             key = (need.group, need.kind, need.namespace, need.name)
@@ -203,8 +204,12 @@ class Walk:
 
     def _selects_chosen_pods(self, identity: Identity, manifest: Manifest) -> str | None:
         spec = manifest.get("spec") or {}
-        field = "podSelector" if identity[1] == "NetworkPolicy" else "selector"
-        selector = LabelSelector.of_manifest(spec.get(field))
+        selector: LabelSelector | None
+        if identity[1] == "Service":
+            selector = LabelSelector.of_map(spec["selector"]) if spec.get("selector") else None
+        else:
+            field = "podSelector" if identity[1] == "NetworkPolicy" else "selector"
+            selector = LabelSelector.of_manifest(spec.get(field))
         if selector is None:
             return None
         for other in self.chosen:
@@ -225,6 +230,7 @@ def _missed(manifest: Manifest) -> bool:
 
 _FOLLOWER_KINDS = frozenset(
     {
+        ("", "Service"),
         ("autoscaling", "HorizontalPodAutoscaler"),
         ("policy", "PodDisruptionBudget"),
         (NETWORKING, "NetworkPolicy"),

@@ -144,6 +144,13 @@ class Selection:
         """
         return _any(self.names_include, name) and not _any(self.names_exclude, name)
 
+    def excludes_name(self, name: str) -> bool:
+        """Tell whether objects of this name are left out by name.
+
+        :param name: the object's name.
+        """
+        return _any(self.names_exclude, name)
+
     def volume_left_out(self, claim: Manifest) -> str | None:  # noqa: PLR0911 (one return per rule)
         """Return why a claim's data is left out, or ``None`` when it is taken.
 

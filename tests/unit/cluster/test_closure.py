@@ -198,6 +198,72 @@ def test_an_ingress_needs_its_class_services_certificates_and_issuer(manifest: d
             ),
             {("GatewayClass", "", "alb"), ("Secret", "shop", "tls")},
         ),
+        (
+            made(
+                "Ingress",
+                "networking.k8s.io/v1",
+                metadata={
+                    "annotations": {
+                        "cert-manager.io/issuer": "le",
+                        "nginx.ingress.kubernetes.io/auth-secret": "passwords",
+                        "nginx.ingress.kubernetes.io/auth-tls-secret": "pki/clients",
+                        "nginx.ingress.kubernetes.io/custom-headers": "shop/headers",
+                        "nginx.ingress.kubernetes.io/default-backend": "sorry",
+                    }
+                },
+            ),
+            {
+                ("Issuer", "shop", "le"),
+                ("Secret", "shop", "passwords"),
+                ("Secret", "pki", "clients"),
+                ("ConfigMap", "shop", "headers"),
+                ("Service", "shop", "sorry"),
+            },
+        ),
+        (
+            made(
+                "Ingress",
+                "networking.k8s.io/v1",
+                metadata={
+                    "annotations": {
+                        "cert-manager.io/issuer": "pca",
+                        "cert-manager.io/issuer-kind": "AWSPCAClusterIssuer",
+                        "cert-manager.io/issuer-group": "awspca.cert-manager.io",
+                    }
+                },
+            ),
+            {("AWSPCAClusterIssuer", "", "pca")},
+        ),
+        (
+            made(
+                "Certificate",
+                "cert-manager.io/v1",
+                spec={"secretName": "tls", "issuerRef": {"name": "ca"}},
+            ),
+            {("Issuer", "shop", "ca"), ("Secret", "shop", "tls")},
+        ),
+        (
+            made(
+                "Certificate",
+                "cert-manager.io/v1",
+                spec={"issuerRef": {"kind": "ClusterIssuer", "name": "le"}},
+            ),
+            {("ClusterIssuer", "", "le")},
+        ),
+        (
+            made(
+                "Issuer",
+                "cert-manager.io/v1",
+                spec={
+                    "ca": {"secretName": "authority"},
+                    "acme": {
+                        "privateKeySecretRef": {"name": "account"},
+                        "solvers": [{"dns01": {"route53": {"secretAccessKeySecretRef": {"name": "dns"}}}}],
+                    },
+                },
+            ),
+            {("Secret", "shop", "authority"), ("Secret", "shop", "account"), ("Secret", "shop", "dns")},
+        ),
         (made("ConfigMap", data={"a": "b"}), set()),
     ],
     ids=lambda value: value["kind"] if isinstance(value, dict) else "",
@@ -315,6 +381,41 @@ def test_what_lies_with_the_platform_stays_there_and_is_named() -> None:
     ((left, reason),) = walk.missing
     assert left == "v1/Secret/kube-system/nfs"
     assert "the target's must bring it" in reason
+
+
+@pytest.mark.parametrize(
+    ("follower", "comes"),
+    [
+        (made("Service", name="web", spec={"selector": {"app": "web"}}), True),
+        (made("Service", name="all", spec={"selector": {"tier": "front"}}), True),
+        (made("Service", name="other", spec={"selector": {"app": "db"}}), False),
+        (
+            made("Service", name="outside", spec={"type": "ExternalName", "externalName": "example.com"}),
+            False,
+        ),
+        (made("Service", name="nothing", spec={"selector": {}}), False),
+        (made("PodDisruptionBudget", "policy/v1", spec={"selector": {"matchLabels": {"app": "web"}}}), True),
+        (made("NetworkPolicy", "networking.k8s.io/v1", spec={"podSelector": {}}), True),
+        (
+            made(
+                "NetworkPolicy", "networking.k8s.io/v1", metadata={"namespace": "b"}, spec={"podSelector": {}}
+            ),
+            False,
+        ),
+    ],
+)
+def test_what_selects_the_pods_of_a_chosen_workload_comes_along(
+    follower: dict[str, Any], comes: bool
+) -> None:
+    labels = {"app": "web", "tier": "front"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": []}}
+    account = made("ServiceAccount", name="default")
+    workload = made("Deployment", "apps/v1", name="chosen", spec={"template": template})
+
+    walk = walked(workload, account, follower, start="chosen")
+
+    reason = walk.chosen.get(ObjectReference.of(follower).identity)
+    assert reason == ("acts on the pods of Deployment shop/chosen" if comes else None)
 
 
 @pytest.mark.parametrize(
