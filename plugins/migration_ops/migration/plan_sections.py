@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -19,6 +20,7 @@ from migration_ops.migration.quantities import (
     BytesPerSecond,
     DnsLabel,
     Duration,
+    Patience,
     Resources,
     amount,
 )
@@ -342,11 +344,23 @@ class Probe(Section):
         return self
 
 
+def _an_hour_at_most(patience: timedelta) -> timedelta:
+    if patience > timedelta(hours=1):
+        raise ValueError("the application is down meanwhile, so no more than 1h; write for example 60s or 5m")
+    return patience
+
+
 class Verify(Section):
     """How it is proven that nothing was lost."""
 
     data: Literal["full", "sample", "metadata"] = "full"
     probes: list[Probe] = []
+    settle: Annotated[Patience, AfterValidator(_an_hour_at_most)] = Field(
+        default="60s",
+        validate_default=True,
+        description="What may pass by itself (workloads and endpoints that aren't ready, failing probes) is "
+        "looked at again until then; `0s`: no longer than each probe's own `timeout`.",
+    )
 
 
 class Rehearsal(Section):

@@ -1,8 +1,7 @@
 """Questions to the application in the target, as the plan asks them.
 
 They go through the API server (its proxy to Services, and exec), so whoever runs Airflow needs no network
-path into the target. An application may still be warming up: each is asked again until it has had its time,
-of which the time is not taken in which the API server itself is away.
+path into the target. An application may still be warming up: verification asks again.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import time
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
-from tenacity import RetryError, Retrying, retry_if_not_result, wait_fixed
 
 from migration_ops.cluster import Cluster, ClusterError
 from migration_ops.migration.errors import MigrationError
@@ -31,51 +29,44 @@ class ProbeResult(BaseModel):
     seconds: float
 
 
-def run_probe(cluster: Cluster, api_client: ApiClient, probe: Probe, namespace: str) -> ProbeResult:
-    """Ask until the answer is right or the probe's time is over.
+def ask_probe(cluster: Cluster, api_client: ApiClient, probe: Probe, namespace: str) -> ProbeResult:
+    """Ask once; also that nobody answers is an answer.
 
     :param api_client: a client of the same cluster, for exec.
     :param namespace: where to ask when the probe doesn't say.
-    :raises ClusterUnreachable: if the API server is away for longer than it is waited for.
+    """
+    question, began = question_of(probe), time.monotonic()
+    try:
+        if isinstance(question, HttpProbe):
+            wrong = _ask_http(cluster, question, question.namespace or namespace)
+        else:
+            wrong = _ask_exec(cluster, api_client, question, question.namespace or namespace)
+    except (ClusterError, MigrationError, OSError) as error:
+        wrong = str(error)
+    return ProbeResult(
+        probe=name_of(question),
+        passed=not wrong,
+        detail=wrong or "as expected",
+        seconds=time.monotonic() - began,
+    )
+
+
+def question_of(probe: Probe) -> HttpProbe | ExecProbe:
+    """What a probe asks.
+
+    :raises MigrationError: if it asks nothing.
     """
     question = probe.http or probe.exec
     if question is None:
         raise MigrationError("a probe asks nothing; the plan should not have been accepted")
+    return question
+
+
+def name_of(question: HttpProbe | ExecProbe) -> str:
+    """A probe's name in messages and reports."""
     if isinstance(question, HttpProbe):
-        name = f"http {question.service}:{question.port}{question.path}"
-    else:
-        name = f"exec {question.pod}: {' '.join(question.command)[:80]}"
-    began, last = time.monotonic(), ""
-    away = 0.0
-
-    def ask() -> bool:
-        nonlocal last, away
-        try:
-            if isinstance(question, HttpProbe):
-                last = _ask_http(cluster, question, question.namespace or namespace)
-            else:
-                last = _ask_exec(cluster, api_client, question, question.namespace or namespace)
-        except (ClusterError, MigrationError, OSError) as error:
-            last = str(error)
-        if last:
-            asked = time.monotonic()
-            cluster.get("/version", what="ask whether the API server answers")
-            away += time.monotonic() - asked
-        return not last
-
-    passed = True
-    waiting = Retrying(
-        retry=retry_if_not_result(bool),
-        wait=wait_fixed(1),
-        stop=lambda _: time.monotonic() - began - away > question.timeout.total_seconds(),
-    )
-    try:
-        waiting(ask)
-    except RetryError:
-        passed = False
-    return ProbeResult(
-        probe=name, passed=passed, detail=last or "as expected", seconds=time.monotonic() - began
-    )
+        return f"http {question.service}:{question.port}{question.path}"
+    return f"exec {question.pod}: {' '.join(question.command)[:80]}"
 
 
 def _ask_http(cluster: Cluster, probe: HttpProbe, namespace: str) -> str:

@@ -66,6 +66,12 @@ def _positive(duration: timedelta) -> timedelta:
     return duration
 
 
+def _not_negative(duration: timedelta) -> timedelta:
+    if duration < timedelta(0):
+        raise ValueError("a duration can't be shorter than nothing")
+    return duration
+
+
 _AMOUNT = re.compile(r"^(\d+(?:\.\d+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE]\d{1,2})?$")
 _DECIMAL = {"": 1.0, "m": 0.001, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 _BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60}
@@ -119,6 +125,13 @@ Duration = Annotated[
     AfterValidator(_positive),
     PlainSerializer(duration_text, return_type=str),
 ]
+Patience = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration, json_schema_input_type=Annotated[str, Field(pattern=_DURATION)]),
+    AfterValidator(_not_negative),
+    PlainSerializer(duration_text, return_type=str),
+]
+"""A duration that may be none at all: `0s`."""
 BytesPerSecond = Annotated[
     int,
     BeforeValidator(parse_rate, json_schema_input_type=Annotated[str, Field(pattern=_RATE)]),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
-
 from migration_ops.cluster import NotFound, reference_of
 from migration_ops.migration.switchover import addresses_of, services_without_endpoints
 
@@ -16,34 +14,27 @@ if TYPE_CHECKING:
 Manifest = dict[str, Any]
 
 _RUNS_PODS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
-_PATIENCE_SECONDS = 15  # endpoints follow ready pods within a few seconds
 
 
-def verify_reachability(target: Cluster, objects: Sequence[Manifest]) -> tuple[list[str], list[str]]:
-    """Look at the Services of the target.
+def look_at_services(target: Cluster, objects: Sequence[Manifest]) -> tuple[dict[str, str], list[str]]:
+    """Look at the Services of the target once.
 
     A load balancer that the cloud has not given an address yet is no difference: that may take minutes, and
     people decide by it whether to finish.
 
     :param objects: the adapted objects.
-    :return: Services that should lead to pods and don't; load balancers that still wait for an address.
+    :return: Services that should lead to pods and don't, a line by name; load balancers that still wait for
+        an address.
     """
     services = [item for item in objects if item["kind"] == "Service"]
-    served = [item for item in services if has_pods(item, objects)]
-    asking = Retrying(
-        retry=retry_if_result(bool),
-        wait=wait_fixed(1),
-        stop=stop_after_delay(_PATIENCE_SECONDS),
-        retry_error_callback=lambda state: state.outcome.result() if state.outcome else [],
-    )
-    unreached: list[str] = asking(_unreached, target, served)
+    unreached = _unreached(target, [item for item in services if has_pods(item, objects)])
     balanced = [item for item in services if (item.get("spec") or {}).get("type") == "LoadBalancer"]
     waiting = [
         f"{reference_of(item)} still waits for the address of its load balancer"
         for item in balanced
         if (live := _live(target, item)) is not None and not addresses_of(live)
     ]
-    return unreached, waiting
+    return {line: line for line in unreached}, waiting
 
 
 def has_pods(service: Manifest, objects: Sequence[Manifest]) -> bool:

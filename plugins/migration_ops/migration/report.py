@@ -65,6 +65,9 @@ def finish_text(report: RunReport) -> str:
     if report.verification and report.verification.explained:
         parts.append("Explained by the verification:")
         parts.append("\n".join(f"- {line}" for line in report.verification.explained))
+    if report.verification and report.verification.settled:
+        parts.append("Wrong for a while during the verification, right in the end:")
+        parts.append("\n".join(f"- {line}" for line in report.verification.settled))
     parts.append(
         "Finish: the names go to the target, the source stays stopped. Roll back: what this run made "
         "in the target is deleted, orders taken there since then with it, and the source is started again. "

@@ -1,36 +1,46 @@
-"""The proof that nothing was lost: resources as adapted, volumes as saved, an application that answers."""
+"""The proof that nothing was lost: resources as adapted, volumes as saved, an application that answers.
+
+Content is judged at the first look. What can settle (ready workloads, endpoints, answers) is looked at again
+until all of it is right in one look: see `settling`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from migration_ops.cluster import Cluster, NotFound, ObjectReference, apply, discovery, strip_for_apply
-from migration_ops.cluster.apply_one import reason_never_to_apply
-from migration_ops.cluster.backends import backends_of
-from migration_ops.cluster.existing import policy_for
-from migration_ops.migration.comparison import differences
 from migration_ops.migration.errors import VerificationError
-from migration_ops.migration.probes import ProbeResult, run_probe
-from migration_ops.migration.reachability import verify_reachability
+from migration_ops.migration.node_trouble import nodes_in_trouble
+from migration_ops.migration.probes import ProbeResult, ask_probe, question_of
+from migration_ops.migration.reachability import look_at_services
+from migration_ops.migration.settling import look_until_settled
+from migration_ops.migration.verified_resources import (
+    ResourcesFound,
+    unready_workloads,
+    verify_resources,
+)
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
+    from migration_ops.cluster import Cluster
     from migration_ops.migration.plan import Plan
 
 Manifest = dict[str, Any]
-_PLAN_LABEL = "migration-ops.io/plan"
-_SIZE = "/spec/resources/requests/storage"
+
+ENDPOINTS_SECONDS = 15.0
+"""Endpoints follow ready pods within a few seconds: so long they have even with `verify.settle: 0s`."""
 
 
 class Verification(BaseModel):
     """What was looked at and what was found to differ.
 
-    :param different: a line each: missing or changed objects, volumes with differences.
+    :param different: a line each: missing or changed objects, volumes with differences, what didn't settle.
     :param explained: objects that aren't as adapted for a reason that the plan gives.
+    :param settled: what was wrong only for a while, with how long.
     """
 
     objects: int
@@ -38,6 +48,7 @@ class Verification(BaseModel):
     bytes: int
     different: list[str] = []
     explained: list[str] = []
+    settled: list[str] = []
     probes: list[ProbeResult] = []
 
     def lines(self) -> list[str]:
@@ -48,6 +59,7 @@ class Verification(BaseModel):
         return [
             head,
             *(f"Explained: {line}" for line in self.explained),
+            *(f"Settled: {line}" for line in self.settled),
             *(f"{'Passed' if p.passed else 'FAILED'}: {p.probe} ({p.detail})" for p in self.probes),
             *(f"DIFFERENT: {line}" for line in self.different),
         ]
@@ -62,6 +74,43 @@ class Verification(BaseModel):
             raise VerificationError("the target isn't what was moved:\n" + "\n".join(wrong))
 
 
+@dataclass
+class _Look:
+    """One look at everything.
+
+    :param unreached: Services that lead nowhere, by their names.
+    :param waiting: load balancers without an address, which nothing waits for.
+    :param asked: the answers of this look, or of one before where asking again was no use yet.
+    """
+
+    resources: ResourcesFound
+    unready: dict[str, str]
+    unreached: dict[str, str]
+    waiting: list[str]
+    differs: list[str]
+    asked: dict[int, ProbeResult] = field(default_factory=dict)
+
+    @property
+    def failing(self) -> list[int]:
+        return [number for number, one in self.asked.items() if not one.passed]
+
+    @property
+    def wrong(self) -> dict[str, str]:
+        return self.unready | self.unreached
+
+    @property
+    def unsettled(self) -> dict[str, str]:
+        probes = {
+            f"probe {number}": f"{self.asked[number].probe}: {self.asked[number].detail}"
+            for number in self.failing
+        }
+        return self.wrong | probes
+
+    @property
+    def lasts(self) -> bool:
+        return bool(self.differs or self.resources.different)
+
+
 def verify_target(
     plan: Plan,
     target: Cluster,
@@ -70,91 +119,63 @@ def verify_target(
     volumes: Sequence[dict[str, Any]],
     *,
     run: str,
+    say: Callable[[str], object] = lambda _: None,
 ) -> Verification:
     """Compare the target with what was to be there, and ask the application.
 
     :param objects: the adapted objects.
     :param volumes: what restoring each volume returned; its `summary` counts what a second reading found.
     :param run: the run as a label value; what waited for its backend until now is applied in its name.
+    :param say: told what isn't well yet and is looked at again.
+    :raises ClusterUnreachable: if the API server is away for longer than it is waited for.
     """
-    different, explained = verify_resources(plan, target, objects, run)
-    different += verify_volumes(volumes)
-    unreached, waiting = verify_reachability(target, objects)
-    different += unreached
-    explained += waiting
+    differs = verify_volumes(volumes)
     namespaces = sorted(str(item["metadata"]["name"]) for item in objects if item["kind"] == "Namespace")
-    namespace = namespaces[0] if namespaces else "default"
+    probes = plan.verify.probes
+
+    def ask(numbers: Sequence[int]) -> dict[int, ProbeResult]:
+        place = namespaces[0] if namespaces else "default"
+        answers = target.each(lambda one: ask_probe(target, api_client, probes[one], place), numbers)
+        return dict(zip(numbers, answers, strict=True))
+
+    def look(before: _Look | None) -> _Look:
+        if before is None or before.resources.incomplete:
+            resources = verify_resources(plan, target, objects, run)
+            unready = resources.unsettled
+        else:
+            resources, unready = before.resources, unready_workloads(target, objects)
+        unreached, waiting = look_at_services(target, objects)
+        found = _Look(resources, unready, unreached, waiting, differs)
+        if before is None:
+            found.asked = ask(range(len(probes)))
+            return found
+        # A passed probe counts only in a look in which all is well: it is asked again when the rest is.
+        found.asked = before.asked | ask(before.failing)
+        if not found.unsettled:
+            found.asked |= ask([number for number in found.asked if number not in before.failing])
+        return found
+
+    def patience(found: _Look) -> float:
+        own = [question_of(probes[number]).timeout.total_seconds() for number in found.failing]
+        return max(plan.verify.settle.total_seconds(), ENDPOINTS_SECONDS if found.wrong else 0.0, *own, 0.0)
+
+    last, settled = look_until_settled(
+        look,
+        patience=patience,
+        extension=plan.restore.ready_timeout.total_seconds() + target.retry_seconds,
+        trouble=lambda: nodes_in_trouble(target, namespaces),
+        returned_at=lambda: target.returned_at,
+        say=say,
+    )
     return Verification(
         objects=len(objects),
         volumes=len(volumes),
         bytes=sum(int(volume.get("bytes") or 0) for volume in volumes),
-        different=different,
-        explained=explained,
-        probes=list(
-            target.each(lambda probe: run_probe(target, api_client, probe, namespace), plan.verify.probes)
-        ),
+        different=[*last.resources.different, *differs, *last.wrong.values()],
+        explained=[*last.resources.explained, *last.waiting],
+        settled=settled,
+        probes=list(last.asked.values()),
     )
-
-
-def verify_resources(
-    plan: Plan, target: Cluster, objects: Sequence[Manifest], run: str
-) -> tuple[list[str], list[str]]:
-    """Read every object and compare it with what was applied.
-
-    Webhooks and API services that had no backend when resources were applied get another chance: their
-    workloads are ready by now. Those that still have none are explained.
-
-    :return: what differs, and what differs for a reason that the plan gives.
-    """
-    served = discovery(target, refresh=True)
-    scaled = _scaled_by_autoscalers(objects)
-    different: list[str] = []
-    explained: list[str] = []
-
-    def read(item: Manifest) -> Manifest | None:
-        reference = ObjectReference.of(item)
-        resource = served.for_object(reference)
-        if resource is None:
-            return None
-        try:
-            found: Manifest = target.get(resource.path(reference.namespace or None, reference.name))
-        except NotFound:
-            return None
-        return found
-
-    wanted = [item for item in objects if reason_never_to_apply(item) is None]
-    held = [item for item in wanted if backends_of(item) and read(item) is None]
-    late = {}
-    if held:
-        applied = apply(target, held, plan=plan.name, run=run, existing=plan.restore.existing)
-        late = {one.object: one for one in applied}
-    for item, live in zip(wanted, target.each(read, wanted), strict=True):
-        name = str(ObjectReference.of(item))
-        if live is None:
-            if name in late and late[name].action == "skipped":
-                explained.append(f"{name} was held back: {late[name].message}")
-            else:
-                different.append(f"{name} is missing")
-            continue
-        labels = (live.get("metadata") or {}).get("labels") or {}
-        if labels.get(_PLAN_LABEL) != plan.name and leaves_existing(plan, item):
-            explained.append(f"{name} was there before and the plan says to leave such objects")
-            continue
-        paths = differences(strip_for_apply(item), live)
-        if _identity(item) in scaled and "/spec/replicas" in paths:
-            paths.remove("/spec/replicas")
-            explained.append(f"{name} is scaled by its autoscaler")
-        if item["kind"] == "PersistentVolumeClaim" and _SIZE in paths:
-            paths.remove(_SIZE)
-            explained.append(f"{name} was staged with another size")
-        if paths:
-            different.append(f"{name} differs at {', '.join(paths)}")
-    return different, explained
-
-
-def leaves_existing(plan: Plan, item: Manifest) -> bool:
-    """Whether the plan says to leave an object of this kind as it is where there is one."""
-    return policy_for(ObjectReference.of(item), plan.restore.existing) == "skip"
 
 
 def verify_volumes(volumes: Sequence[dict[str, Any]]) -> list[str]:
@@ -166,19 +187,3 @@ def verify_volumes(volumes: Sequence[dict[str, Any]]) -> list[str]:
         if count:
             found.append(f"volume {volume['namespace']}/{volume['claim']} has {count} differences")
     return found
-
-
-def _identity(item: Manifest) -> tuple[str, str, str]:
-    return item["kind"], str(item["metadata"].get("namespace")), str(item["metadata"]["name"])
-
-
-def _scaled_by_autoscalers(objects: Sequence[Manifest]) -> set[tuple[str, str, str]]:
-    return {
-        (
-            str(item["spec"]["scaleTargetRef"]["kind"]),
-            str(item["metadata"].get("namespace")),
-            str(item["spec"]["scaleTargetRef"]["name"]),
-        )
-        for item in objects
-        if item["kind"] == "HorizontalPodAutoscaler"
-    }

@@ -30,9 +30,9 @@ class VerifyOperator(MigrationOperator):
 
     @asks_when_it_fails
     def execute(self, context: Context) -> dict[str, Any]:
-        """Check resources, volumes and probes; the downtime ends here.
+        """Check resources, volumes and probes until all is well in one look; the downtime ends with that.
 
-        :raises VerificationError: if anything differs; names all that does.
+        :raises VerificationError: if anything differs or doesn't settle in time; names all of it.
         """
         from migration_ops.migration.target import load_adapted
         from migration_ops.migration.verification import verify_target
@@ -46,12 +46,16 @@ class VerifyOperator(MigrationOperator):
             objects,
             movers_results(self.volumes),
             run=self.run_key(context),
+            say=self.log.info,
         )
+        ended = datetime.now(UTC)  # with the look in which all was well
         for line in outcome.lines():
             self.log.info("%s", line)
         outcome.raise_for_differences()
         run, times = self.run_key(context), movers_result(self.ready)
-        verified = self.journal.write(run, "verified", began=began, data=outcome.model_dump(mode="json"))
+        verified = self.journal.write(
+            run, "verified", began=began, ended=ended, data=outcome.model_dump(mode="json")
+        )
         self.log.info("Verified in %.1f s", verified.seconds)
         # Written after the downtime's end, with the times that the trigger took.
         self.journal.write(

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from migration_ops.cluster import AddressPolicy
 from migration_ops.migration.adaptation import kept_addresses, rule_parameters, selection
 from migration_ops.migration.plan import Plan
-from migration_ops.migration.verification import leaves_existing
+from migration_ops.migration.verified_resources import leaves_existing
 
 
 @pytest.fixture

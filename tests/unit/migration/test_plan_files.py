@@ -105,6 +105,28 @@ verify:
 
 
 @pytest.mark.parametrize(
+    ("settle", "expected"),
+    [
+        ("0s", 0),
+        ("5m", 300),
+        ("2h", "no more than 1h"),
+        ("-5s", "is not a duration"),
+        (-5, "shorter than nothing"),
+    ],
+)
+def test_verification_may_wait_for_an_hour_or_not_at_all(tmp_path, settle, expected):
+    text = SMALLEST + f"verify: {{settle: {settle}}}\n"
+    path = written(tmp_path, text)
+    if isinstance(expected, str):
+        (mistake,) = mistakes(path)
+        assert expected in mistake
+    else:
+        plan = load_plan(path)
+        assert plan.verify.settle.total_seconds() == expected
+        assert Plan.model_validate(plan.document()) == plan
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("a: [1\nb: 2", "2: isn't valid YAML"),

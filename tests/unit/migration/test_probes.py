@@ -1,84 +1,54 @@
-"""A probe is asked until the application has had its time; an API server that is away takes none of it."""
+"""A probe says what is wrong with the application's answer; that there is none is an answer, too."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from unittest.mock import create_autospec
 
 import pytest
 from kubernetes import client
 
-from migration_ops.cluster import Cluster, ClusterUnreachable
+from migration_ops.cluster import Cluster, ClusterError, ClusterUnreachable, NotFound
 from migration_ops.migration.plan_sections import Probe
-from migration_ops.migration.probes import run_probe
+from migration_ops.migration.probes import ProbeResult, ask_probe
 
 PROXY = "/api/v1/namespaces/shop/services/web:80/proxy/"
 
 
-class Clock:
-    """Time that passes when somebody waits."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 0.0
-        monkeypatch.setattr(time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(time, "sleep", self.pass_by)
-
-    def pass_by(self, seconds: float) -> None:
-        self.now += seconds
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
 def probe(**question: Any) -> Probe:
-    return Probe.model_validate({"http": {"service": "web", "port": 80, "timeout": "20s", **question}})
+    return Probe.model_validate({"http": {"service": "web", "port": 80, **question}})
 
 
-def cluster_that(clock: Clock, *, answers_from: float, away: tuple[float, float] = (0.0, 0.0)) -> Cluster:
-    """The application answers from a moment on; the API server is away between two others."""
-    found = create_autospec(Cluster, instance=True)
-
-    def get(path: str, **options: Any) -> Any:
-        if away[0] <= clock.now < away[1]:
-            if path == PROXY:
-                raise ClusterUnreachable("no answer (connection refused)")
-            clock.now = away[1]
-        if path == PROXY and clock.now < answers_from:
-            raise ClusterUnreachable("no endpoints available for service (503)")
-        return "Teapots"
-
-    found.get.side_effect = get
-    return found
+def ask(answer: str | ClusterError, question: Probe) -> ProbeResult:
+    """Ask an application that gives this answer."""
+    cluster = create_autospec(Cluster, instance=True)
+    cluster.get.side_effect = [answer]
+    result = ask_probe(cluster, create_autospec(client.ApiClient, instance=True), question, "shop")
+    assert cluster.get.call_args.args == (PROXY,)
+    return result
 
 
-def ask(cluster: Cluster, question: Probe) -> Any:
-    return run_probe(cluster, create_autospec(client.ApiClient, instance=True), question, "shop")
-
-
-def test_an_application_that_warms_up_has_its_time(clock: Clock) -> None:
-    found = ask(cluster_that(clock, answers_from=15), probe(contains="Teapots"))
+@pytest.mark.parametrize("contains", [None, "Teapots"])
+def test_the_right_answer_passes(contains: str | None) -> None:
+    found = ask("Teapots", probe(contains=contains))
     assert found.passed
     assert found.detail == "as expected"
     assert found.probe == "http web:80/"
 
 
-def test_one_that_takes_longer_has_failed_with_the_last_answer(clock: Clock) -> None:
-    found = ask(cluster_that(clock, answers_from=60), probe())
-    assert not found.passed
-    assert "no endpoints" in found.detail
-    assert 20 < clock.now < 25
-
-
-def test_the_time_in_which_the_api_server_is_away_is_not_the_applications(clock: Clock) -> None:
-    found = ask(cluster_that(clock, answers_from=70, away=(2, 65)), probe())
-    assert found.passed
-    assert found.seconds >= 68
-
-
-def test_an_answer_without_the_words_fails(clock: Clock) -> None:
-    found = ask(cluster_that(clock, answers_from=0), probe(contains="Coffee"))
+def test_an_answer_without_the_words_fails() -> None:
+    found = ask("Teapots", probe(contains="Coffee"))
     assert not found.passed
     assert found.detail == "'Coffee' isn't in the answer"
+
+
+def test_no_answer_fails_with_the_reason() -> None:
+    found = ask(ClusterUnreachable("no endpoints available for service (503)"), probe())
+    assert not found.passed
+    assert "200 was expected" in found.detail
+    assert "no endpoints" in found.detail
+
+
+@pytest.mark.parametrize(("answer", "passes"), [(NotFound("nothing here", status=404), True), ("OK", False)])
+def test_an_error_may_be_what_is_expected(answer: str | ClusterError, passes: bool) -> None:
+    assert ask(answer, probe(status=404)).passed is passes

@@ -3,8 +3,7 @@
 import pytest
 
 from migration_ops.cluster import Cluster, NotFound
-from migration_ops.migration import reachability
-from migration_ops.migration.reachability import verify_reachability
+from migration_ops.migration.reachability import look_at_services
 
 
 def service(name, selector=None, kind="ClusterIP"):
@@ -39,15 +38,11 @@ class Target(Cluster):
         return {"metadata": {"name": "x"}, "status": self.status}
 
 
-@pytest.fixture(autouse=True)
-def _hurry(monkeypatch):
-    monkeypatch.setattr(reachability, "_PATIENCE_SECONDS", 0)
-
-
 def test_a_service_without_ready_pods_is_named():
     objects = [service("web", {"app": "web"}), workload(2)]
-    assert verify_reachability(Target(), objects)[0] == ["v1/Service/shop/web has no ready endpoint"]
-    assert verify_reachability(Target(reached=["web"]), objects) == ([], [])
+    line = "v1/Service/shop/web has no ready endpoint"
+    assert look_at_services(Target(), objects)[0] == {line: line}
+    assert look_at_services(Target(reached=["web"]), objects) == ({}, [])
 
 
 @pytest.mark.parametrize(
@@ -60,12 +55,12 @@ def test_a_service_without_ready_pods_is_named():
     ids=["its workload has no replicas", "no workload of the set has its pods", "it selects nothing"],
 )
 def test_a_service_that_needs_no_pods_is_not(objects):
-    assert verify_reachability(Target(), objects) == ([], [])
+    assert look_at_services(Target(), objects) == ({}, [])
 
 
 def test_a_load_balancer_without_address_is_named_and_no_difference():
     objects = [service("public", kind="LoadBalancer")]
-    (waiting,) = verify_reachability(Target(), objects)[1]
+    (waiting,) = look_at_services(Target(), objects)[1]
     assert waiting == "v1/Service/shop/public still waits for the address of its load balancer"
     given = {"loadBalancer": {"ingress": [{"ip": "47.1.2.3"}]}}
-    assert verify_reachability(Target(status=given), objects) == ([], [])
+    assert look_at_services(Target(status=given), objects) == ({}, [])

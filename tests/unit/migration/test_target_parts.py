@@ -110,10 +110,12 @@ def test_the_last_approval_is_told_what_was_measured():
         "cutover",
         downtime_seconds=30.5,
         timeline=[span("quiesce", 5, "2 workloads")],
+        verification=VerificationPart(objects=1, settled=["probe x (for 9 s)"]),
         addresses=[AddressChange(object="v1/Service/ns/web", hosts=["a.b"], old=["1.1.1.1"], new=[])],
     )
     text = finish_text(report)
     assert "Downtime: **30 s**" in text
+    assert "Wrong for a while during the verification, right in the end:\n\n- probe x (for 9 s)" in text
     assert "| quiesce | 5.0 s | 2 workloads |" in text
     assert "| v1/Service/ns/web | a.b | 1.1.1.1 | - |" in text
     assert "`shop.rollback`" in text

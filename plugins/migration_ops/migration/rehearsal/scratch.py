@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from migration_ops.migration.plan_sections import Verify
 from migration_ops.migration.restore_elsewhere import moved_probe
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def rehearsal_plan(plan: Plan, namespaces: Iterable[str], run: str) -> Plan:
             "namespaces": scratch,
             "transform": plan.transform.model_copy(update={"params": params}),
             "restore": plan.restore.model_copy(update={"existing": "skip"}),
-            "verify": Verify(data=plan.verify.data, probes=probes),
+            "verify": plan.verify.model_copy(update={"probes": probes}),
         }
     )
 

@@ -273,6 +273,7 @@ def _verification(last: Mapping[str, Event]) -> VerificationPart | None:
         bytes=int(data.get("bytes") or 0),
         different=[str(one) for one in data.get("different") or []],
         explained=[str(one) for one in data.get("explained") or []],
+        settled=[str(one) for one in data.get("settled") or []],
         probes=[
             ProbeLine(
                 probe=str(one["probe"]), passed=bool(one["passed"]), detail=str(one.get("detail") or "")

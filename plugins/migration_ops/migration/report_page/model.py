@@ -91,6 +91,7 @@ class VerificationPart(_Record):
     bytes: int = 0
     different: list[str] = []
     explained: list[str] = []
+    settled: list[str] = []
     probes: list[ProbeLine] = []
 
     @property

@@ -1,5 +1,7 @@
 """The plan as it holds in the scratch namespaces."""
 
+from datetime import timedelta
+
 from migration_ops.migration import Plan
 from migration_ops.migration.rehearsal.scratch import rehearsal_plan, scratch_name
 
@@ -25,6 +27,13 @@ def test_long_names_are_shortened_and_stay_different():
 
 def test_nothing_that_exists_is_overwritten(plan):
     assert rehearsal_plan(plan, {"shop"}, RUN).restore.existing == "skip"
+
+
+def test_the_verification_is_as_patient_as_the_cutovers(plan):
+    patient = plan.model_copy(
+        update={"verify": plan.verify.model_copy(update={"settle": timedelta(minutes=7)})}
+    )
+    assert rehearsal_plan(patient, {"shop"}, RUN).verify.settle == timedelta(minutes=7)
 
 
 def test_probes_ask_in_the_scratch_namespaces(plan):

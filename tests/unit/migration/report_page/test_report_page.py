@@ -83,6 +83,7 @@ def test_the_page_suits_dark_and_narrow_screens(report):
         "47.98.12.34",
         "none yet",
         "is scaled by its autoscaler",
+        "(for 23 s)",
         "exec statefulset/db: pg_isready",
         "suspend it where it runs before the cutover",
         "belongs to EKS",
