@@ -16,7 +16,10 @@ import pytest
 import yaml
 
 from migration_ops.cluster import Capture, CapturedObject, LeftOut
+from migration_ops.migration import Plan
 from migration_ops.migration.journal import Journal
+from migration_ops.migration.report_page import Facts, build_report
+from migration_ops.migration.report_page.storing import save_report
 from migration_ops.migration.restore_point import LeftOutRecord, RestorePoint, SourceCluster, VolumeRecord
 from migration_ops.migration.vault_records import commit_restore_point, save_documents
 from migration_ops.vault import init_repository, open_repository
@@ -138,6 +141,9 @@ def make_vault(location: str) -> str:
         ended = at + timedelta(seconds=10 * step)
         journal.write(RUN, name, began=ended - timedelta(seconds=5), ended=ended, data={})
     journal.write(RUN, "staged", data={})
+    plan, events = Plan.model_validate(PLAN), journal.events(RUN)
+    written = build_report(plan, "cutover", RUN, Facts(source="a", target="b", events=events))
+    save_report(repository, written, "source")
     save_documents(repository, {}, ["plan=other"], "source")
     return location
 

@@ -107,7 +107,8 @@ def test_hostile_names_are_shown_as_text(pages):
 def test_no_secret_value_is_ever_shown(pages):
     shown = pages()
     secrets = [SECRET_VALUE, encoded(SECRET_VALUE), encoded(SECRET_VALUE + "2"), VAULT_PASSWORD, STORE_KEY]
-    texts = {path: shown.settled(path).text for path in EVERYTHING}
+    paths = [*EVERYTHING, *(path.replace(INCREMENT, FULL) for path in EVERYTHING if INCREMENT in path)]
+    texts = {path: shown.settled(path).text for path in paths}
     assert [(path, secret) for path, text in texts.items() for secret in secrets if secret in text] == []
 
 
@@ -216,9 +217,16 @@ def test_a_plan_file_that_cannot_be_used_is_named_with_its_line(pages, plans):
     assert "shop" in text
 
 
-def test_the_report_page_cannot_run_anything(pages, vault):
+def test_the_report_page_cannot_run_anything(pages):
     from migration_ops.ui.run_pages import REPORT_POLICY
 
     assert "sandbox" in REPORT_POLICY
     assert "script-src" not in REPORT_POLICY
-    assert pages().settled(f"/plans/shop/runs/{RUN}/report").status_code == 404
+    answer = pages().settled(f"/plans/shop/runs/{RUN}/report")
+    assert answer.headers["content-security-policy"] == REPORT_POLICY
+    assert "<script" not in answer.text
+    assert answer.text.rstrip().endswith("</html>")
+
+
+def test_a_run_without_a_report_is_said_to_have_none(pages):
+    assert pages().settled("/plans/shop/runs/manual-2026-11-22-dddddddd/report").status_code == 404
