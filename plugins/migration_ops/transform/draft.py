@@ -109,6 +109,19 @@ class Draft:
                 above.pop(parts[-2], None)
         return True
 
+    def restore(self, parts: Parts, value: Any) -> str:
+        """Put back what rules took away, as if they had not; return the last one's name.
+
+        :param parts: the place.
+        :param value: what was there.
+        """
+        path = pointer(parts)
+        removed_by = [change.rule for change in self.changes if change.path == path]
+        self.set(parts, value)
+        if removed_by:
+            self.changes = [change for change in self.changes if change.path != path]
+        return removed_by[-1] if removed_by else ""
+
     def insert(self, parts: Parts, value: Any) -> None:
         """Insert a value into a list before an index.
 

@@ -16,6 +16,7 @@ from migration_ops.transform.provider import recognise_provider
 from migration_ops.transform.results import Finding, TransformResult, by_severity
 from migration_ops.transform.rule_parameters import resolve_params
 from migration_ops.transform.rules import RuleSet
+from migration_ops.transform.selected_labels import keep_selected_labels
 from migration_ops.transform.shapes import shape_problems
 
 SHAPE = "engine/shape"
@@ -49,6 +50,7 @@ def transform(
         _check_shape(draft)
         program.run(draft)
     drafts += _created(drafts, program)
+    keep_selected_labels(drafts, originals)
     findings = [*_provider_findings(rule_sets, context), *_one_object_a_name(drafts)]
     kept = [draft for draft in drafts if draft.dropped is None]
     findings += [finding for draft in drafts for finding in _still_true(draft)]
