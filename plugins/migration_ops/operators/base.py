@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from migration_ops.vault import Repository
 
 
+_FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = timedelta(seconds=3), 3, timedelta(minutes=1)
+
+
 class RetryUnlessHopeless(RetryPolicy):
     """Fails a task at once when its error says that trying again can't help.
 
@@ -54,9 +57,11 @@ class RetryUnlessHopeless(RetryPolicy):
         if is_hopeless(exception) and not (asks and is_refusal(exception)):
             return RetryDecision.fail(f"{type(exception).__name__} doesn't go away by itself")
         if asks and context is not None:
-            # Airflow's own pauses grow with all tries, those before the last answer included.
+            # Airflow's own pauses grow with all tries, those before the last answer included. Together they
+            # are longer than a node or a server takes to come back: nobody is asked about what passes.
             tries = min(tries_since_answer(context), ATTEMPTS)
-            return RetryDecision.retry(timedelta(seconds=3 * 2 ** (tries - 1)), type(exception).__name__)
+            pause = min(_FIRST_PAUSE * _GROWTH ** (tries - 1), _LONGEST_PAUSE)
+            return RetryDecision.retry(pause, type(exception).__name__)
         return RetryDecision.default()
 
     def serialize(self) -> dict[str, Any]:

@@ -184,8 +184,17 @@ def test_retry_tries_at_once_and_counts_anew(step, journal):
 
 def test_pauses_between_tries_grow_anew_after_an_answer():
     policy = RetryUnlessHopeless()
-    pauses = [policy.evaluate(OSError(), n, TRIES, context_of(n, answered_at_try=10)) for n in (11, 12, 13)]
-    assert [one.retry_delay.total_seconds() for one in pauses] == [3, 6, 12]
+    pauses = [
+        policy.evaluate(OSError(), n, TRIES, context_of(n, answered_at_try=10)).retry_delay.total_seconds()
+        for n in (11, 12, 13, 14, 15)
+    ]
+    assert pauses == [3, 9, 27, 60, 60]
+
+
+def test_the_tries_before_a_question_last_longer_than_a_node_takes_to_come_back():
+    policy = RetryUnlessHopeless()
+    pauses = [policy.evaluate(OSError(), n, TRIES, context_of(n)).retry_delay for n in range(1, ATTEMPTS)]
+    assert sum(one.total_seconds() for one in pauses) > 90
 
 
 @pytest.mark.parametrize(
