@@ -6,15 +6,16 @@ where not. Group versions whose backend is away (an APIService without endpoints
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from migration_ops.cluster.answers import JSON
+from migration_ops.cluster.answers import JSON, STARTING_SECONDS
 from migration_ops.cluster.connection import Cluster
-from migration_ops.cluster.errors import ClusterError, ClusterUnreachable
+from migration_ops.cluster.errors import ApiError, ClusterError, ClusterUnreachable, ServerFailed
 from migration_ops.cluster.reference import ObjectReference, split_api_version
 
 AGGREGATED = (
@@ -22,6 +23,10 @@ AGGREGATED = (
     f"application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,{JSON}"
 )
 
+
+POLL_SECONDS = 0.5
+
+_COMPLETE = "complete"  # in the connection's cache: since when the server is known to list all its kinds
 
 BUILT_IN_GROUPS = frozenset(
     {
@@ -155,7 +160,29 @@ def discovery(cluster: Cluster, *, refresh: bool = False) -> Discovery:
     return found
 
 
+def _await_complete(cluster: Cluster) -> None:
+    """Wait, within bounds, until the server calls itself ready; asked once, and again after it was away.
+
+    One that has just started lists fewer kinds than it will: a capture would miss custom resources, a
+    quiesce what Argo CD or Flux would start again, and a rollback what it is to delete.
+    """
+    if cluster.cache.get(_COMPLETE, float("-inf")) > cluster.returned_at:
+        return
+    deadline = time.monotonic() + STARTING_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            cluster.get("/readyz", accept="*/*", what="ask whether the server is ready")
+        except ServerFailed:
+            time.sleep(POLL_SECONDS)
+        except ApiError:
+            break  # not everybody may ask, and old servers don't know the question
+        else:
+            break
+    cluster.cache[_COMPLETE] = time.monotonic()  # one that never gets ready is waited for once
+
+
 def _ask(cluster: Cluster) -> Discovery:
+    _await_complete(cluster)
     resources: list[ApiResource] = []
     unavailable: dict[str, str] = {}
     # Each answer by itself: while a control plane is renewed, two servers of two versions may give them.

@@ -14,6 +14,7 @@ from migration_ops.cluster import (
     NotFound,
     discover,
     discovery,
+    kinds,
 )
 from migration_ops.cluster.kinds import ApiResource
 from migration_ops.cluster.listing import list_objects
@@ -131,9 +132,38 @@ def test_a_new_server_is_asked_twice_only(
         ("autoscaling/v2", "HorizontalPodAutoscaler", True, True),
         ("autoscaling/v1", "HorizontalPodAutoscaler", True, False),
     }
-    assert len(server.asked) == 2
-    assert "apidiscovery.k8s.io" in server.asked[0].headers["Accept"]
+    assert [one.path for one in server.asked] == ["/readyz", "/api", "/apis"]
+    assert "apidiscovery.k8s.io" in server.asked[1].headers["Accept"]
     assert list(discovery(cluster).unavailable) == ["metrics.k8s.io/v1beta1"]
+
+
+def test_a_server_that_has_just_started_is_asked_when_it_knows_all_its_kinds(
+    server: FakeServer, cluster: Cluster
+) -> None:
+    aggregated(server, "v2")
+    complete = server.answers["/apis"]
+    server.on("/apis", Reply({"kind": "APIGroupDiscoveryList", "items": []}))
+
+    def ready(_: Asked) -> Reply:
+        server.answers["/apis"] = complete
+        return Reply("ok")
+
+    starting = Reply("[-]poststarthook/crd-informer-synced failed: reason withheld\nreadyz check failed", 500)
+    server.on("/readyz", starting, starting, ready)
+    assert any(one.kind == "Deployment" for one in discover(cluster))
+
+
+def test_a_server_that_never_calls_itself_ready_is_waited_for_once(
+    server: FakeServer, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kinds, "STARTING_SECONDS", 0.1)
+    monkeypatch.setattr(kinds, "POLL_SECONDS", 0.01)
+    aggregated(server, "v2")
+    server.on("/readyz", Reply("readyz check failed", 500))
+    assert discover(cluster)
+    asked = len([one for one in server.asked if one.path == "/readyz"])
+    assert discovery(cluster, refresh=True).resources
+    assert len([one for one in server.asked if one.path == "/readyz"]) == asked
 
 
 def test_two_servers_of_one_control_plane_may_answer_differently(

@@ -189,7 +189,7 @@ def test_what_is_well_at_once_costs_one_look_and_no_request_more(clock: Clock) -
     found.raise_for_differences()
     assert found.settled == []
     assert clock.now == 0
-    asked = {path for path in target.asked if not path.endswith(("/api", "/apis", "/v1"))}
+    asked = {path for path in target.asked if not path.endswith(("/readyz", "/api", "/apis", "/v1"))}
     assert asked == {
         "/api/v1/namespaces/shop",
         "/api/v1/namespaces/shop/services/web",
