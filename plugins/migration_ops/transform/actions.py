@@ -111,13 +111,20 @@ def _translate(field: str) -> Callable[[TranslationTable], Step]:
             spec.prefix + key: _with_prefix(member, spec.to_prefix) for key, member in spec.table.items()
         }
         rest = _with_prefix(spec.rest, spec.to_prefix) if spec.rest is not None else None
+        leave = [spec.prefix + glob for glob in spec.leave]
 
         def step(draft: Draft, base: Parts, context: Context) -> None:
             place = (*base, "metadata", field)
             present = draft.get(place)
             if not isinstance(present, dict):
                 return
-            others = [key for key in present if key not in table and key.startswith(spec.prefix)]
+            others = [
+                key
+                for key in present
+                if key not in table
+                and key.startswith(spec.prefix)
+                and not any(fnmatchcase(key, glob) for glob in leave)
+            ]
             for key in [key for key in table if key in present]:
                 _translate_one(draft, place, key, table[key], context)
             if rest is not None:

@@ -141,6 +141,9 @@ class TranslationTable(Model):
     rest: Translation | None = Field(
         default=None, description="for keys with the prefix that the table lacks; without it they stay"
     )
+    leave: list[str] = Field(
+        default=[], description="globs of keys, after the prefix, that `rest` leaves alone"
+    )
 
 
 class SetAction(Model):
