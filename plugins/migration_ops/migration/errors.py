@@ -3,6 +3,7 @@
     MigrationError
     ├── PlanError            a plan file can't be used; names file, line and field
     ├── RestorePointError    the vault holds no such restore point, or not all of it
+    │   └── GapError         what a moment ago could be read can't be read now, so a point would lack it
     ├── ReadinessError       something that a step needs is missing, found before the step
     ├── BlockerError         the rules found what must be solved by people
     ├── ApplyError           the target refused objects
@@ -65,6 +66,12 @@ class PlanError(MigrationError):
 
 class RestorePointError(MigrationError):
     """The vault holds no such restore point, or not all that the point names."""
+
+
+class GapError(RestorePointError):
+    """A restore point would lack objects that the point before it holds, as they can't be read just now."""
+
+    retryable = True
 
 
 class VerificationError(MigrationError):

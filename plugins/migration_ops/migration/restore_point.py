@@ -7,7 +7,7 @@ points exist, also to an Airflow that never saw them made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, cast, get_args
 
@@ -141,3 +141,22 @@ def snapshot_tags(
 def tag_values(tags: Sequence[str]) -> dict[str, str]:
     """Tags as a mapping; those that aren't of the form `key=value` are left out."""
     return dict(tag.split("=", 1) for tag in tags if "=" in tag)
+
+
+def gaps(before: RestorePoint, counts: Mapping[str, int], unreadable: Mapping[str, str]) -> list[str]:
+    """Kinds of which a point was to hold less than the point before, because they couldn't be read.
+
+    :param counts: number of captured objects by `apiVersion/Kind`.
+    :param unreadable: reason by what couldn't be read: `apiVersion/Kind`, that `in NAMESPACE`, or a group's
+        version.
+    """
+    found = []
+    for name, reason in unreadable.items():
+        kind = name.partition(" in ")[0]
+        lost = [
+            one
+            for one, count in before.objects.items()
+            if (one == kind or one.startswith(f"{kind}/")) and counts.get(one, 0) < count
+        ]
+        found += [f"{one}: {reason}" for one in lost]
+    return list(dict.fromkeys(found))

@@ -13,10 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from migration_ops.migration.errors import RestorePointError
+from migration_ops.migration.errors import GapError, RestorePointError
 from migration_ops.migration.restore_point import (
     POINT_FILE,
     RestorePoint,
+    gaps,
     snapshot_tags,
     tag_values,
 )
@@ -36,9 +37,12 @@ def commit_restore_point(repository: Repository, point: RestorePoint, capture: C
     """Write the resources snapshot with `point.json`, which makes the restore point exist.
 
     :return: the snapshot's id.
+    :raises GapError: if it is a cutover's last point and lacks what can't be read just now.
     """
     from migration_ops.cluster import write_capture
 
+    if point.kind == "final" and capture.unreadable and point.parent in whole_points(repository, point.plan):
+        _refuse_gaps(get_restore_point(repository, point.plan, point.parent), capture)
     with tempfile.TemporaryDirectory(prefix="migration-ops-") as name:
         folder = Path(name)
         (folder / POINT_FILE).write_text(point.model_dump_json(indent=1), encoding="utf-8")
@@ -47,6 +51,16 @@ def commit_restore_point(repository: Repository, point: RestorePoint, capture: C
         if point.partial:
             tags.append(PARTIAL)
         return _save(repository, folder, tags, point.cluster.name)
+
+
+def _refuse_gaps(before: RestorePoint, capture: Capture) -> None:
+    """An API server or a webhook that is away for a moment must not cost the target any objects."""
+    unreadable = {one.object: one.reason for one in capture.unreadable}
+    if lost := gaps(before, capture.counts_by_kind, unreadable):
+        raise GapError(
+            f"objects that restore point {before.id} holds can't be read now, and would be missing in the "
+            "target:\n" + "\n".join(lost)
+        )
 
 
 def find_restore_points(repository: Repository, plan: str) -> list[RestorePoint]:

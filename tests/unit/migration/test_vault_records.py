@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from migration_ops.cluster import Capture, CapturedObject
+from migration_ops.cluster import Capture, CapturedObject, LeftOut
 from migration_ops.migration import Plan, RestorePointError
-from migration_ops.migration.errors import MigrationError
+from migration_ops.migration.errors import GapError, MigrationError
 from migration_ops.migration.journal import QUIESCE_BEGUN, Journal
 from migration_ops.migration.restore_point import RestorePoint, SourceCluster, VolumeRecord
 from migration_ops.migration.stopping import choose_run
@@ -74,6 +74,40 @@ def test_a_committed_point_is_found_with_its_objects(repository):
     found = latest_restore_point(reopened(repository), "shop")
     assert found.model_copy(update={"resources_snapshot": ""}) == point()
     assert captured_objects(reopened(repository), found) == [SECRET]
+
+
+def final(parent):
+    return point("final").model_copy(update={"kind": "final", "parent": parent})
+
+
+@pytest.mark.parametrize("unreadable", ["v1/Secret", "v1/Secret in shop", "v1"])
+def test_a_last_point_isnt_committed_without_what_cant_be_read_for_a_moment(repository, unreadable):
+    commit_restore_point(repository, point(), capture(SECRET))
+    lacking = Capture([], claims=[], unreadable=[LeftOut(unreadable, "webhook: connection refused")])
+    with pytest.raises(GapError, match="v1/Secret: webhook: connection refused") as raised:
+        commit_restore_point(repository, final("p1"), lacking)
+    assert raised.value.retryable
+    assert latest_restore_point(repository, "shop").id == "p1"
+
+
+@pytest.mark.parametrize(
+    ("manifests", "unreadable"),
+    [
+        ([SECRET], [LeftOut("v1/Secret in other", "forbidden")]),
+        ([], []),
+        ([], [LeftOut("metrics.k8s.io/v1beta1", "503"), LeftOut("v1/Secrets", "x")]),
+    ],
+    ids=["all of it was read elsewhere", "it was deleted meanwhile", "others can't be read"],
+)
+def test_what_is_unreadable_and_was_never_held_is_no_reason_to_stop(repository, manifests, unreadable):
+    commit_restore_point(repository, point(), capture(SECRET))
+    found = Capture(capture(*manifests).objects, claims=[], unreadable=unreadable)
+    assert commit_restore_point(repository, final("p1"), found)
+
+
+def test_a_point_before_that_was_forgotten_is_no_reason_to_stop(repository):
+    lacking = Capture([], claims=[], unreadable=[LeftOut("v1/Secret", "forbidden")])
+    assert commit_restore_point(repository, final("gone"), lacking)
 
 
 def test_a_custom_resource_comes_in_a_version_that_the_target_serves(repository):
