@@ -14,6 +14,7 @@ from migration_ops.migration.readiness_report import (
     ReadinessReport,
     gather,
     last_probed,
+    look_patiently,
     readiness_report,
 )
 from migration_ops.migration.report_page import Facts, RunReport, build_report
@@ -95,6 +96,8 @@ def prepare(
 ) -> Preparation:
     """Find out what a cutover would do, without writing anything anywhere.
 
+    Blockers that may pass by themselves are looked at again for a minute.
+
     :param run: the run as a label value.
     :raises RestorePointError: if the vault has no restore point: the first copy of all data takes time that
         nobody should wait for in an approved cutover.
@@ -107,7 +110,12 @@ def prepare(
         )
     latest = points[-1]
     probed = last_probed(journal)
-    situation = gather(plan, source, target, run=run, latest=latest, probes=probed.vault, pulls=probed.pulls)
+
+    def look() -> tuple[Situation, ReadinessReport]:
+        seen = gather(plan, source, target, run=run, latest=latest, probes=probed.vault, pulls=probed.pulls)
+        return seen, readiness_report(seen)
+
+    situation, readiness = look_patiently(look)
     history = read_history(journal.events(), points)
     claims = [(plan.target_namespace(volume.namespace), volume.claim) for volume in latest.volumes]
     volumes = outlook(latest, history, latest.started + _FRESHNESS, plan.namespaces, staged=claims)
@@ -121,7 +129,7 @@ def prepare(
         plan=plan,
         latest=latest,
         situation=situation,
-        readiness=readiness_report(situation),
+        readiness=readiness,
         forecast=make_forecast(plan.name, history, volumes, lanes),
     )
 

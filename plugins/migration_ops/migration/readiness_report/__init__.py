@@ -31,6 +31,7 @@ from migration_ops.migration.readiness_report.images import (
     image_uses,
     read_image_probe,
 )
+from migration_ops.migration.readiness_report.patience import look_patiently
 from migration_ops.migration.readiness_report.pods import PodDemand, pod_demands
 from migration_ops.migration.readiness_report.probed import CONNECTED, Probed, last_probed
 from migration_ops.migration.readiness_report.report import Situation, readiness_report
@@ -55,6 +56,7 @@ __all__ = [
     "is_settled",
     "last_probed",
     "look_at_probes",
+    "look_patiently",
     "look_until_settled",
     "pod_demands",
     "read_image_probe",
