@@ -139,11 +139,10 @@ def _transform(source: ClusterFacts, options: DraftOptions, target: ClusterFacts
         shown = ", ".join(used[:_SHOWN]) + (", ..." if len(used) > _SHOWN else "")
         wanted = known.get(name, _ANY_DISK)
         note = "" if name in known else "DECIDE: not a class that the rules know; "
-        if target and target.classes and wanted not in target.classes:
-            note = f"DECIDE: the target has no {wanted}, only {', '.join(target.classes[:_SHOWN])}; "
+        note = _lack(wanted, target) or note
         if name:
             yield f"    {_text(name)}: {wanted}    # {note}{len(used)} claims: {shown}"
-    yield f'    "*": {_ANY_DISK}    # the rest'
+    yield f'    "*": {_ANY_DISK}    # {_lack(_ANY_DISK, target)}the rest'
     private = sorted(name for name in source.registries if name not in _PUBLIC)
     public = sorted(name for name in source.registries if name in _PUBLIC)
     if private:
@@ -156,6 +155,13 @@ def _transform(source: ClusterFacts, options: DraftOptions, target: ClusterFacts
     if public:
         yield f"  # Also used: {', '.join(public)}. DECIDE whether the target can pull from there."
     yield f"  params: {{region: {options.region}}}"
+
+
+def _lack(wanted: str, target: ClusterFacts | None) -> str:
+    """What there is to decide if the target doesn't have a StorageClass."""
+    if not target or not target.classes or wanted in target.classes:
+        return ""
+    return f"DECIDE: the target has no {wanted}, only {', '.join(target.classes[:_SHOWN])}; "
 
 
 def known_classes(rules: str) -> dict[str, str]:

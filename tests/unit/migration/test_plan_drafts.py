@@ -55,6 +55,8 @@ def test_a_class_that_the_target_lacks_is_a_question(written):
     _, text = written(target=ClusterFacts(provider="ack", version="v1.34.2", classes=["alicloud-disk-essd"]))
     assert "DECIDE: the target has no alicloud-disk-topology-alltype, only alicloud-disk-essd" in text
     assert "# Kubernetes v1.34.2 when this was written" in text
+    rest = next(line for line in text.splitlines() if line.strip().startswith('"*":'))
+    assert "DECIDE: the target has no alicloud-disk-topology-alltype" in rest
 
 
 def test_private_registries_are_mapped_and_public_ones_named(written):
