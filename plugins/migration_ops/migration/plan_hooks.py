@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import re
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from migration_ops.cluster import ClusterError, ObjectReference, discovery
 from migration_ops.migration.errors import MigrationError
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
     from migration_ops.cluster import Cluster
     from migration_ops.migration.plan import Plan
     from migration_ops.migration.plan_sections import HookExec, HookPatch
+
+PATIENCE_SECONDS = 60.0
+
+_Done = TypeVar("_Done")
 
 
 def run_hooks(
@@ -60,16 +67,19 @@ def _command(
     namespace = wanted.namespace or (namespaces[0] if len(namespaces) == 1 else None)
     if namespace is None:
         raise MigrationError(f"{name} names no namespace and the plan has several; name one")
-    try:
-        pod = find_pod(cluster, namespace, wanted.pod)
-        code, output = run_in_pod(
+
+    def run() -> tuple[int, str]:
+        return run_in_pod(
             api_client,
             namespace,
-            pod,
+            find_pod(cluster, namespace, wanted.pod),
             wanted.command,
             container=wanted.container,
             timeout_seconds=wanted.timeout.total_seconds(),
         )
+
+    try:
+        code, output = _patiently(run)
     except MigrationError as error:
         return str(error)
     return f"exit code {code}: {output.strip()[-500:]}" if code else ""
@@ -84,8 +94,36 @@ def _change(wanted: HookPatch, cluster: Cluster, name: str) -> str:
     resource = discovery(cluster).for_object(reference)
     if resource is None:
         return f"{cluster.name} serves no {wanted.kind} of {wanted.api_version}"
+    path = resource.path(wanted.namespace, wanted.name)
     try:
-        cluster.patch(resource.path(wanted.namespace, wanted.name), wanted.merge, what=name)
+        _patiently(lambda: cluster.patch(path, wanted.merge, what=name))
     except ClusterError as error:
         return str(error)
     return ""
+
+
+def _patiently(attempt: Callable[[], _Done]) -> _Done:
+    """Try again what a node, a webhook or a server refuses that is away for a moment.
+
+    A command that has begun is never begun again.
+    """
+    return Retrying(
+        retry=retry_if_exception(_has_not_begun),
+        wait=wait_fixed(2),
+        stop=stop_after_delay(PATIENCE_SECONDS),
+        reraise=True,
+    )(attempt)
+
+
+def _has_not_begun(error: BaseException) -> bool:
+    from kubernetes.client.exceptions import ApiException
+
+    if isinstance(error, ClusterError):
+        return error.retryable
+    if not isinstance(error, MigrationError):
+        return False
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ApiException):
+        cause = cause.__cause__
+    # A right, a pod or a container that is missing stays so.
+    return isinstance(cause, ApiException) and not re.search(r"Handshake status 4\d\d", str(cause.reason))
