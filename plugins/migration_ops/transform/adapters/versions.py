@@ -9,6 +9,8 @@ from migration_ops.transform.context import Context
 from migration_ops.transform.draft import Draft
 from migration_ops.transform.objects import Parts, items_at
 from migration_ops.transform.registry import adapter
+from migration_ops.transform.removed_versions import REPLACED, Version
+from migration_ops.transform.versions import ServedApis
 
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 CLASS_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -71,30 +73,56 @@ def widen_rbac_rules(draft: Draft, _base: Parts, _context: Context) -> None:
 
 
 @adapter("widen-webhook-rules")
-def widen_webhook_rules(draft: Draft, _base: Parts, _context: Context) -> None:
+def widen_webhook_rules(draft: Draft, _base: Parts, context: Context) -> None:
     """Let webhooks that look at removed versions look at those that replaced them.
 
     :param draft: the webhook configuration.
     :param _base: unused.
-    :param _context: unused.
+    :param context: knows the target.
     """
     for number, webhook in enumerate(items_at(draft.manifest, "webhooks")):
         for index, rule in enumerate(items_at(webhook, "rules")):
             place: Parts = ("webhooks", number, "rules", index)
-            versions = rule.get("apiVersions") or []
-            added = _new_groups(rule)
-            ingresses = "networking.k8s.io" in (rule.get("apiGroups") or ()) and any(
-                str(resource).startswith(("ingresses", "*")) for resource in rule.get("resources") or ()
+            groups, versions = (
+                [str(name) for name in rule.get(field) or ()] for field in ("apiGroups", "apiVersions")
             )
-            if added:
-                draft.set((*place, "apiGroups"), [*rule["apiGroups"], *added])
-            if (added or ingresses) and versions and not {"v1", "*"} & {*versions}:
-                draft.set((*place, "apiVersions"), [*versions, "v1"])
+            added = _replacing(rule, groups, versions, context.served)
+            new_groups = sorted({one.group for one in added} - {*groups})
+            new_versions = sorted({one.version for one in added} - {*versions})
+            if new_groups and "*" not in groups:
+                draft.set((*place, "apiGroups"), [*groups, *new_groups])
+            if new_versions and "*" not in versions:
+                draft.set((*place, "apiVersions"), [*versions, *new_versions])
                 draft.find(
                     "warning",
-                    f"webhook {webhook.get('name')} only knew versions that are gone; it is asked about v1",
+                    f"webhook {webhook.get('name')} only knew versions that are gone; it is asked about "
+                    f"{', '.join(new_versions)}",
                     "check that it understands objects of that version",
                 )
+
+
+def _replacing(
+    rule: dict[str, Any], groups: list[str], versions: list[str], served: ServedApis
+) -> list[Version]:
+    """Give the versions that replace those of a rule that the target lacks, if the rule misses them."""
+    resources = {str(resource).partition("/")[0] for resource in rule.get("resources") or ()}
+
+    def names(one: Version) -> bool:
+        return bool({one.group, "*"} & {*groups}) and bool({one.version, "*"} & {*versions})
+
+    replacing = []
+    for row in REPLACED:
+        if not {row.resource, "*"} & resources:
+            continue
+        gone = any(names(one) and not row.is_served(one, served) for one in row.versions)
+        best = row.best(served)
+        if (
+            gone
+            and best is not None
+            and not any(names(one) and row.is_served(one, served) for one in row.versions)
+        ):
+            replacing.append(best)
+    return replacing
 
 
 def _new_groups(rule: dict[str, Any]) -> list[str]:
