@@ -10,6 +10,7 @@ import orjson
 from migration_ops.transform.errors import RuleExecutionError
 from migration_ops.transform.objects import Manifest, Parts, pointer, reference, value_at
 from migration_ops.transform.results import Change, Dropped, Finding, Severity
+from migration_ops.transform.withheld import looks_secret
 
 ABSENT = object()
 
@@ -166,7 +167,8 @@ class Draft:
     def _record(self, parts: Parts, before: Any, after: Any) -> None:
         if isinstance(after, dict | list):
             after = orjson.loads(orjson.dumps(after))  # a later rule may change it in place
-        self.changes.append(Change(self.reference, pointer(parts), self.rule, before, after))
+        secret = parts[-1:] == ("value",) and looks_secret(value_at(self.manifest, (*parts[:-1], "name")))
+        self.changes.append(Change(self.reference, pointer(parts), self.rule, before, after, secret))
 
     def _is_there(self, parts: Parts) -> bool:
         container = value_at(self.manifest, parts[:-1]) if parts else None

@@ -22,6 +22,7 @@ class Change:
     :param rule: `rule set/rule`.
     :param before: what was there; None if nothing was.
     :param after: what is there now; None if it was removed.
+    :param secret: what stands beside it, such as a variable's name, says that it is secret.
     """
 
     object: str
@@ -29,6 +30,7 @@ class Change:
     rule: str
     before: Any
     after: Any
+    secret: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Write the change as the report does: contents of Secrets and passwords are withheld."""
@@ -37,8 +39,8 @@ class Change:
             "object": self.object,
             "path": self.path,
             "rule": self.rule,
-            "from": withheld(kind, self.path, self.before),
-            "to": withheld(kind, self.path, self.after),
+            "from": withheld(kind, self.path, self.before, secret=self.secret),
+            "to": withheld(kind, self.path, self.after, secret=self.secret),
         }
 
 

@@ -32,20 +32,32 @@ def fingerprint_of(value: Any, key: bytes = _KEY) -> str:
     return f"(secret, fingerprint {hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:12]})"
 
 
-def withheld(kind: str, path: str, value: Any) -> Any:
+def looks_secret(name: Any) -> bool:
+    """Whether a variable's or key's name says that its value is secret.
+
+    :param name: such as `DB_PASSWORD`.
+    """
+    return isinstance(name, str) and _SECRET_NAME.search(name) is not None
+
+
+def withheld(kind: str, path: str, value: Any, *, secret: bool = False) -> Any:
     """Give a changed value as a report may show it.
 
     :param kind: of the object.
     :param path: JSON pointer to the value.
     :param value: what was or is there.
+    :param secret: what stands beside it says that it is secret.
     """
     parts = tuple(part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:])
+    of_config = kind == "ConfigMap" and parts[:1] in {("data",), ("binaryData",)} and looks_secret(parts[-1])
+    if value is not None and (secret or of_config):
+        return fingerprint_of(value)
     return _shown(kind == "Secret", parts, value)
 
 
 def _shown(of_secret: bool, parts: tuple[str, ...], value: Any) -> Any:
     if isinstance(value, dict):
-        named = isinstance(value.get("name"), str) and _SECRET_NAME.search(value["name"]) is not None
+        named = looks_secret(value.get("name"))
         return {
             name: fingerprint_of(inner)
             if named and name == "value" and inner is not None

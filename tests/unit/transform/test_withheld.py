@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from migration_ops.transform import Parameters, load_rule_sets, transform
 from migration_ops.transform.cli import transform as command
 from migration_ops.transform.results import Change
+from migration_ops.transform.rules import RuleSet
 from migration_ops.transform.withheld import LAST_APPLIED
 
 SECRET: dict[str, Any] = {
@@ -54,6 +56,7 @@ def test_what_was_last_applied_is_withheld_of_every_kind() -> None:
         ("v1/Secret/shop/db", "/metadata", {"annotations": {"note": "hunter22"}}),
         ("apps/v1/Deployment/shop/db", "/metadata/annotations", {LAST_APPLIED: "hunter22"}),
         ("apps/v1/Deployment/shop/db", "/spec/template/spec/containers/0/env/1/value", "mysql://a:hunter22@db/b"),
+        ("v1/ConfigMap/shop/db", "/data/DB_PASSWORD", "hunter22"),
         ("apps/v1/Deployment/shop/db", "/spec/x/env", [{"name": "DB_PASSWORD", "value": "hunter22"}]),
     ],
 )  # fmt: skip
@@ -63,6 +66,25 @@ def test_a_changed_value_that_is_secret_is_withheld(reference: str, path: str, v
     assert "hunter22" not in json.dumps(written)
     assert "fingerprint" in json.dumps(written)
     assert written["to"] is None
+
+
+def test_the_value_of_a_variable_is_withheld_by_the_variables_name(
+    rules: Callable[[str], RuleSet], deployment: dict[str, Any]
+) -> None:
+    variables = [{"name": "DB_PASSWORD", "value": "hunter22"}, {"name": "MODE", "value": "fast"}]
+    deployment["spec"]["template"]["spec"]["containers"][0]["env"] = variables
+    change_all = """\
+    rules:
+      - name: other
+        do: [{set: {path: "$.spec.template.spec.containers[0].env[*].value", value: hunter33, only: present}}]
+    """
+
+    report = transform([deployment], [rules(change_all)], Parameters()).report()
+
+    by_path = {change["path"][-7:]: (change["from"], change["to"]) for change in report["changes"]}
+    assert by_path["1/value"] == ("fast", "hunter33")
+    assert all("fingerprint" in shown for shown in by_path["0/value"])
+    assert "hunter22" not in json.dumps(report)
 
 
 @pytest.mark.parametrize("value", ["web:1", 3, True, ["a"], {"name": "A", "value": "1"}, "http://db:5432/a"])
