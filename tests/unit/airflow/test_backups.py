@@ -315,11 +315,13 @@ def test_the_documented_consumer_begins_with_each_restore_point_and_reads_its_fa
     exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], found)
     asset = restore_points(Plan.model_validate(plan))
     assert (found["shop"].name, found["shop"].uri) == (asset.name, asset.uri)
+    table = set(re.findall(r"`([a-z_]+)`", "".join(re.findall(r"^\| (`[a-z_`, ]+) \|", text, re.MULTILINE))))
     facts = dict.fromkeys(("point", "kind", "snapshot", "objects", "bytes", "added_bytes", "seconds"), 7)
     event = SimpleNamespace(extra=asset_facts(facts | {"volumes": [{}]}))
     (tell,) = found["after_each_backup"]().tasks
     tell.python_callable({found["shop"]: [event]})
     assert capsys.readouterr().out == "7 7\n"
+    assert set(event.extra) <= table
 
 
 def test_a_run_may_narrow_its_plan_and_never_widen_it(plan):
