@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import tenacity
 
@@ -16,6 +17,7 @@ from migration_ops.cluster.listing import list_objects
 from migration_ops.cluster.marks import label_value
 from migration_ops.cluster.quiesce_record import QuiescedWorkload, QuiesceRecord
 from migration_ops.cluster.reference import Manifest, ObjectReference, reference_of
+from migration_ops.cluster.refusals import worth_waiting
 from migration_ops.cluster.suspension import (
     QUIESCED_BY,
     SUSPENSIONS,
@@ -24,6 +26,10 @@ from migration_ops.cluster.suspension import (
     suspension_of,
 )
 from migration_ops.cluster.waiting import readiness
+
+PATIENCE_SECONDS = 60.0
+
+CONFLICTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +83,9 @@ def resume(
     for wave in sorted({entry.wave for entry in entries.values()}, reverse=True):
         names = [name for name, entry in entries.items() if entry.wave == wave]
         manifests: list[Manifest] = []
-        for name, manifest, problem in cluster.each(
-            lambda name: _start(cluster, served, entries[name]), names
-        ):
+        patience = time.monotonic() + PATIENCE_SECONDS
+        start = partial(_start_patiently, cluster, served, patience)
+        for name, manifest, problem in cluster.each(start, [entries[name] for name in names]):
             if problem:
                 problems.append(problem)
             elif manifest is not None:
@@ -144,12 +150,35 @@ def _from_record(
     return []
 
 
-@tenacity.retry(
-    retry=tenacity.retry_if_exception_type(Conflict),
-    wait=tenacity.wait_random(0, 0.5),
-    stop=tenacity.stop_after_attempt(20),
-    reraise=True,
-)
+def _start_patiently(
+    cluster: Cluster, served: Discovery, patience: float, entry: QuiescedWorkload
+) -> tuple[str, Manifest | None, str | None]:
+    """Start one object; return its name with what it is now, or with what stands against it.
+
+    :param patience: of `time.monotonic`; until then it is tried again what may pass (a webhook on a node that
+        comes back). All objects of a wave share it: thousands that one dead webhook refuses wait once.
+    """
+    try:
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_may_pass),
+            wait=tenacity.wait_random_exponential(multiplier=0.3, max=5),
+            stop=lambda state: time.monotonic() >= patience and not _is_early_conflict(state),
+            reraise=True,
+        )(_start, cluster, served, entry)
+    except ClusterError as error:
+        return entry.object, None, str(error)
+
+
+def _is_early_conflict(state: tenacity.RetryCallState) -> bool:
+    """Whether somebody else wrote in the very moment, which has nothing to do with what is away."""
+    failure = state.outcome.exception() if state.outcome else None
+    return isinstance(failure, Conflict) and state.attempt_number < CONFLICTS
+
+
+def _may_pass(error: BaseException) -> bool:
+    return worth_waiting(error) and not isinstance(error, NotFound)
+
+
 def _start(
     cluster: Cluster, served: Discovery, entry: QuiescedWorkload
 ) -> tuple[str, Manifest | None, str | None]:
@@ -164,10 +193,6 @@ def _start(
         started: Manifest = cluster.patch(path, patch, what=f"start {reference}")
     except NotFound:
         return entry.object, None, f"{entry.object}: was deleted since it was stopped"
-    except Conflict:
-        raise
-    except ClusterError as error:
-        return entry.object, None, str(error)
     return entry.object, started, None
 
 
