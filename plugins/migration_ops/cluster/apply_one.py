@@ -18,9 +18,11 @@ from migration_ops.cluster.kinds import ApiResource, Discovery
 from migration_ops.cluster.marks import (
     FIELD_MANAGER,
     FORMER,
+    PLAN_LABEL,
     UPDATED_BY,
     UPDATED_LABEL,
     applied_at,
+    is_copy,
     keep_maker,
     made_by,
     mark_made,
@@ -208,7 +210,8 @@ class _Step:
             former = None
         else:
             former, packed = remember(current)
-            if packed is None and not made_by(current["metadata"], plan):
+            ours = made_by(current["metadata"], plan) and not is_copy(current, PLAN_LABEL)
+            if packed is None and not ours:
                 return ObjectResult(str(self.reference), "failed", TOO_LARGE)
             mark_updated(manifest, plan, run, packed)
         applied = self._send(manifest)

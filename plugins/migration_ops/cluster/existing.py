@@ -8,7 +8,7 @@ from typing import Any, Literal
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.kinds import ApiResource, Discovery
 from migration_ops.cluster.listing import FEW_NAMESPACES, again_when_expired, list_objects, pages
-from migration_ops.cluster.marks import applied_at, made_by
+from migration_ops.cluster.marks import PLAN_LABEL, applied_at, is_copy, made_by
 from migration_ops.cluster.reference import Manifest, ObjectReference
 
 Policy = Literal["skip", "update", "recreate", "fail"]
@@ -42,21 +42,23 @@ def decide(  # noqa: PLR0911 (one return per case reads as the table that it is)
     """Decide what to do about one object, and why.
 
     :param reference: the object to apply.
-    :param found: metadata of the object of that name in the target, if there is one.
+    :param found: metadata of the object of that name in the target, if there is one; ``copied`` when our
+        labels on it were written by somebody else (`migration_ops.cluster.marks.is_copy`).
     :param policies: what to do with what exists.
     :param plan: our plan.
     :param run: our run.
     """
     if found is None:
         return "create", ""
-    if made_by(dict(found), plan, run):
+    ours = not found.get("copied")
+    if ours and made_by(dict(found), plan, run):
         return "resume", "made by an earlier try of this run"
     if reference.group_kind == _CLAIM:
-        if made_by(dict(found), plan):
+        if ours and made_by(dict(found), plan):
             return "skip", "staged by this plan"
         policy = policy_for(reference, policies)
         return ("fail" if policy == "fail" else "skip"), "a claim of that name exists"
-    if made_by(dict(found), plan):
+    if ours and made_by(dict(found), plan):
         return "update", f"made by an earlier run of plan {plan}"
     if reference.group_kind == ("", "ServiceAccount") and reference.name == "default":
         return "update", "every namespace has it"
@@ -67,7 +69,8 @@ def decide(  # noqa: PLR0911 (one return per case reads as the table that it is)
             "skip" if reference.kind == "Namespace" else "update",
             "exists; its content is judged by itself",
         )
-    return policy, "an object of that name exists"
+    copied = "" if ours else ", with labels that somebody copied from another one of this plan"
+    return policy, f"an object of that name exists{copied}"
 
 
 class ExistingIndex:
@@ -115,7 +118,7 @@ class ExistingIndex:
 
     def _remember(self, manifests: Iterable[Manifest]) -> None:
         for manifest in manifests:
-            self._found[ObjectReference.of(manifest).identity] = _remembered(manifest["metadata"])
+            self._found[ObjectReference.of(manifest).identity] = _remembered(manifest)
 
     def use(self, served: Discovery) -> None:
         """Go on with a newer discovery, after definitions were applied.
@@ -132,7 +135,8 @@ class ExistingIndex:
         return self._found.get(reference.identity)
 
 
-def _remembered(metadata: dict[str, Any]) -> dict[str, Any]:
+def _remembered(manifest: Manifest) -> dict[str, Any]:
     """Keep of an object's metadata what decisions need; a target may hold very many objects."""
+    metadata = manifest["metadata"]
     kept = {key: metadata.get(key) for key in ("uid", "resourceVersion", "labels", "annotations")}
-    return kept | {"appliedAt": applied_at(metadata)}
+    return kept | {"appliedAt": applied_at(metadata), "copied": is_copy(manifest, PLAN_LABEL)}

@@ -11,7 +11,8 @@ from typing import Any
 
 import orjson
 
-from migration_ops.cluster.reference import Manifest, annotations_of, labels_of
+from migration_ops.cluster.exclusions import is_our_own
+from migration_ops.cluster.reference import Manifest, annotations_of, controller_of, labels_of
 
 FIELD_MANAGER = "migration-ops"
 
@@ -71,6 +72,20 @@ def marked_by_others(manifest: Manifest, label: str) -> bool:
         if f"f:{label}" in (((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get("f:labels") or {})
     }
     return bool(writers) and FIELD_MANAGER not in writers
+
+
+def is_copy(manifest: Manifest, label: str) -> bool:
+    """Tell whether somebody else copied an object of ours, labels and all.
+
+    What goes with its owner anyway, endpoints, and what movers and probes are made of are no copies, though
+    others write their labels.
+
+    :param manifest: the object, with ``managedFields``.
+    :param label: e.g. `PLAN_LABEL`.
+    """
+    follows = controller_of(manifest) is not None or manifest.get("kind") in {"Endpoints", "EndpointSlice"}
+    ours = is_our_own(manifest) or labels_of(manifest).get("app.kubernetes.io/managed-by") == FIELD_MANAGER
+    return marked_by_others(manifest, label) and not follows and not ours
 
 
 def applied_at(metadata: dict[str, Any]) -> str | None:
@@ -134,9 +149,13 @@ def former_of(manifest: Manifest, plan: str, run: str) -> Manifest | None:
 def keep_maker(manifest: Manifest, current: Manifest) -> None:
     """Leave on an object who made it: what is not sent again, server-side apply takes away.
 
+    Labels that somebody copied stay his: what we wrote would be undone as ours.
+
     :param manifest: what will be sent; changed in place.
     :param current: the object as it is.
     """
+    if is_copy(current, PLAN_LABEL):
+        return
     there = labels_of(current)
     kept = {key: there[key] for key in (PLAN_LABEL, RUN_LABEL) if key in there}
     if kept:

@@ -12,24 +12,22 @@ from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.definitions import CUSTOM_RESOURCE_DEFINITION
 from migration_ops.cluster.deletion import delete_and_wait
 from migration_ops.cluster.errors import ApiError, ClusterUnreachable, Conflict, NotFound
-from migration_ops.cluster.exclusions import is_our_own
 from migration_ops.cluster.former_notes import FormerNote, FormerNotes
 from migration_ops.cluster.kinds import ApiResource, Discovery, discovery
 from migration_ops.cluster.listing import list_objects
 from migration_ops.cluster.marks import (
-    FIELD_MANAGER,
     RUN_LABEL,
     UPDATED_LABEL,
     former_of,
     former_state,
+    is_copy,
     label_value,
     made_by,
-    marked_by_others,
     run_selector,
     updated_by,
 )
 from migration_ops.cluster.recreating import make, make_patiently, try_out
-from migration_ops.cluster.reference import Manifest, ObjectReference, controller_of, labels_of
+from migration_ops.cluster.reference import Manifest, ObjectReference
 from migration_ops.cluster.remains import foreign_content
 from migration_ops.cluster.settling import settle
 from migration_ops.cluster.versions import reading_versions
@@ -128,17 +126,11 @@ class _Rollback:
         )
 
     def _originals(self, found: list[Manifest], label: str) -> list[Manifest]:
-        """Leave out what others copied from objects of ours, labels and all.
-
-        Copies that go with their owner anyway, endpoints, and what movers and probes are made of stay in.
-        """
+        """Leave out what others copied from objects of ours, labels and all."""
         kept = []
         for one in found:
-            reference = ObjectReference.of(one)
-            follows = controller_of(one) is not None or reference.kind in {"Endpoints", "EndpointSlice"}
-            ours = is_our_own(one) or labels_of(one).get("app.kubernetes.io/managed-by") == FIELD_MANAGER
-            if marked_by_others(one, label) and not follows and not ours:
-                self.copies.append(str(reference))
+            if is_copy(one, label):
+                self.copies.append(str(ObjectReference.of(one)))
             else:
                 kept.append(one)
         return kept

@@ -5,8 +5,11 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pytest
+
 from migration_ops.cluster import Cluster, ObjectReference, ObjectResult
 from migration_ops.cluster.apply_one import ApplySettings, apply_one
+from migration_ops.cluster.applying import apply
 from migration_ops.cluster.existing import decide
 from migration_ops.cluster.rollback import roll_back
 
@@ -98,6 +101,48 @@ def test_copies_that_others_made_of_our_objects_are_left(server: FakeServer, clu
     assert undone.copies == ("v1/ConfigMap/shop/copy",)
     assert set(undone.deleted) == {NAME, "v1/ConfigMap/shop/cleared"}
     assert target.there == {"v1/ConfigMap/shop/copy": copied}
+
+
+def copied(server: FakeServer) -> FakeTarget:
+    """A target where somebody wrote a ConfigMap of his own by a copy of one of run r1."""
+    target = FakeTarget(server)
+    target.put(config_map("theirs", labels={PLAN: "p", RUN: "r1"}), manager="kubectl")
+    return target
+
+
+@pytest.mark.parametrize("name", ["r1", "r2"])
+@pytest.mark.parametrize(("policy", "action"), [("skip", "skipped"), ("fail", "failed")])
+def test_a_copy_is_not_taken_for_ours_by_its_labels(
+    server: FakeServer, cluster: Cluster, name: str, policy: Any, action: str
+) -> None:
+    target = copied(server)
+
+    (result,) = apply(cluster, [config_map("ours")], plan="p", run=name, existing=policy)
+
+    assert result.action == action
+    assert "somebody copied" in result.message
+    assert target.there[NAME]["data"] == {"a": "theirs"}
+
+
+def test_a_copy_that_is_updated_by_the_policy_comes_back(server: FakeServer, cluster: Cluster) -> None:
+    target = copied(server)
+
+    (result,) = apply(cluster, [config_map("ours")], plan="p", run="r2", existing="update")
+    assert (result.action, target.there[NAME]["data"]) == ("updated", {"a": "ours"})
+
+    assert roll_back(cluster, plan="p", run="r2").restored == (NAME,)
+    assert target.there[NAME]["data"] == {"a": "theirs"}
+
+
+def test_an_object_whose_writers_nobody_knows_is_believed_by_its_labels(
+    server: FakeServer, cluster: Cluster
+) -> None:
+    target = copied(server)
+    del target.there[NAME]["metadata"]["managedFields"]
+
+    (result,) = apply(cluster, [config_map("ours")], plan="p", run="r1", existing="fail")
+
+    assert (result.action, target.there[NAME]["data"]) == ("updated", {"a": "ours"})
 
 
 def test_what_follows_one_of_our_objects_is_undone_with_it(server: FakeServer, cluster: Cluster) -> None:
