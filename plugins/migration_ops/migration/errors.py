@@ -8,6 +8,7 @@
     ├── BlockerError         the rules found what must be solved by people
     ├── ApplyError           the target refused objects
     ├── NotReadyError        workloads of the target didn't become ready in time
+    ├── UnfinishedError      not all of a rollback could be done yet
     └── VerificationError    the target isn't what the restore point says
 
 `retryable` says whether the same step may succeed when it is done again unchanged.
@@ -88,6 +89,12 @@ class BlockerError(MigrationError):
 
 class ApplyError(MigrationError):
     """The target refused objects; what it took stays, and a retry goes on from there."""
+
+    retryable = True
+
+
+class UnfinishedError(MigrationError):
+    """Not all of it could be done yet; what was done stays so, and a retry goes on from there."""
 
     retryable = True
 

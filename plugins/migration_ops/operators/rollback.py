@@ -62,8 +62,10 @@ class UndoTargetOperator(MigrationOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Undo, workloads first.
 
-        :raises MigrationError: if something could not be undone.
+        :raises UnfinishedError: if something could not be undone; pods and claims of a node that is away go
+            when it comes back.
         """
+        from migration_ops.migration.errors import MigrationError, UnfinishedError
         from migration_ops.migration.events import ROLLED_BACK
         from migration_ops.migration.stopping import undo_run
 
@@ -71,7 +73,12 @@ class UndoTargetOperator(MigrationOperator):
             self.log.info("The target stays as it is; only the source is started again")
             return {"deleted": [], "restored": []}
         run, began = self.cutover_run(context), datetime.now(UTC)
-        result = undo_run(self.the_plan, self.target, run, self.log.info, keep_claims=self.keep == "claims")
+        try:
+            result = undo_run(
+                self.the_plan, self.target, run, self.log.info, keep_claims=self.keep == "claims"
+            )
+        except MigrationError as error:
+            raise UnfinishedError(str(error)) from error
         counts = {"deleted": len(result.deleted), "restored": len(result.restored), "kept": len(result.kept)}
         self.journal.write(run, ROLLED_BACK, began=began, data=counts)
         return {"deleted": list(result.deleted), "restored": list(result.restored)}

@@ -8,13 +8,16 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
-from migration_ops.cluster import Forbidden
+from migration_ops.cluster import Forbidden, RollbackResult
+from migration_ops.hooks.cluster import ClusterHook
+from migration_ops.migration.errors import UnfinishedError
 from migration_ops.migration.events import Event
 from migration_ops.migration.journal import Journal
 from migration_ops.operators.base import MigrationOperator, RetryUnlessHopeless
 from migration_ops.operators.decision import (
     ATTEMPTS,
     CUTOVER_ANSWERS,
+    ROLLBACK_ANSWERS,
     TRIES,
     AskedToRetryError,
     AskedToRollBackError,
@@ -22,7 +25,7 @@ from migration_ops.operators.decision import (
     asks_when_it_fails,
 )
 from migration_ops.operators.gate import FinishGate
-from migration_ops.operators.rollback import RollBackOperator
+from migration_ops.operators.rollback import RollBackOperator, UndoTargetOperator
 
 
 class Step(MigrationOperator):
@@ -255,6 +258,24 @@ class TestBeginningTheRollback:
         with pytest.raises(TaskAwaitingInput):
             begin.execute(self.context(None))
         assert "failed without a question" in asked.call_args.kwargs["body"]
+
+
+def test_what_a_node_that_is_away_holds_in_the_target_is_deleted_later_without_a_question(
+    plan, journal, asked
+):
+    undo = UndoTargetOperator(task_id="undo_target", plan=plan, answers=ROLLBACK_ANSWERS)
+    undo.__dict__["journal"] = journal
+    undo.__dict__["target_hook"] = create_autospec(ClusterHook, instance=True)
+    held = RollbackResult((), (), problems=("v1/Namespace//shop-prod is still there: finalizers",))
+    with patch("migration_ops.migration.stopping.roll_back", autospec=True, return_value=held):
+        for number in range(1, ATTEMPTS):
+            with pytest.raises(UnfinishedError, match="still there: finalizers") as raised:
+                undo.execute(context_of(number))
+            decision = RetryUnlessHopeless().evaluate(raised.value, number, TRIES, context_of(number))
+            assert decision.action.value == "retry"
+        asked.assert_not_called()
+        with pytest.raises(TaskAwaitingInput):
+            undo.execute(context_of(ATTEMPTS))
 
 
 class TestFinishing:
