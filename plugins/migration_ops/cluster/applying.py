@@ -9,7 +9,7 @@ from migration_ops.cluster.apply_one import ApplySettings, ObjectResult, apply_o
 from migration_ops.cluster.backends import backends_of, wait_for_backends
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.definitions import CUSTOM_RESOURCE_DEFINITION, wait_established
-from migration_ops.cluster.dry_run import DryRun
+from migration_ops.cluster.dry_run import DryRun, foreseen_refusal
 from migration_ops.cluster.existing import ExistingIndex, Policies, decide
 from migration_ops.cluster.former_notes import FormerNotes
 from migration_ops.cluster.kinds import discovery
@@ -138,6 +138,10 @@ class _Application:
             self.ownership.restore(manifest, clean)
             if judge is not None and (verdict := judge.without_server(clean)) is not None:
                 return verdict
+            if judge is not None and decision == "recreate":
+                refusal = foreseen_refusal(self.cluster, self.served, reference)
+                if refusal is not None:
+                    return ObjectResult(str(reference), "failed", refusal)
             if judge is not None:
                 clean = judge.stand_in(clean, anew=decision == "recreate")
                 decision = "create" if decision == "recreate" else decision

@@ -12,14 +12,34 @@ from collections.abc import Sequence
 from migration_ops.cluster.apply_one import ObjectResult
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.definitions import CUSTOM_RESOURCE_DEFINITION
+from migration_ops.cluster.errors import ApiError
 from migration_ops.cluster.kinds import Discovery
 from migration_ops.cluster.listing import list_objects
-from migration_ops.cluster.recreating import stand_in_name
+from migration_ops.cluster.marks import remember
+from migration_ops.cluster.recreating import TOO_LARGE, stand_in_name
 from migration_ops.cluster.reference import Manifest, ObjectReference, copy_of
 from migration_ops.cluster.schemas import schema_problems
 
 STAND_IN = "default"
 """The one namespace that every cluster has."""
+
+
+def foreseen_refusal(cluster: Cluster, served: Discovery, reference: ObjectReference) -> str | None:
+    """Return why an object that is there would not be made anew, whatever the server says of the new one.
+
+    :param cluster: the target.
+    :param served: what it serves.
+    :param reference: the object.
+    :return: the reason, or ``None``.
+    """
+    resource = served.for_object(reference)
+    if resource is None:
+        return None
+    try:
+        current = cluster.get(resource.path(reference.namespace, reference.name), what=f"read {reference}")
+    except ApiError:
+        return None  # gone by now, or not to be read: then the server's own refusal says more
+    return TOO_LARGE if remember(current)[1] is None else None
 
 
 class DryRun:

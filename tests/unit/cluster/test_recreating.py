@@ -9,7 +9,8 @@ import pytest
 
 from migration_ops.cluster import Cluster, ObjectResult
 from migration_ops.cluster.apply_one import ApplySettings, apply_one
-from migration_ops.cluster.existing import Decision
+from migration_ops.cluster.applying import apply
+from migration_ops.cluster.existing import Decision, Policy
 from migration_ops.cluster.rollback import roll_back
 
 from .conftest import Asked, FakeServer, Reply, status
@@ -98,6 +99,28 @@ def test_what_is_too_large_to_be_put_back_is_left(
     assert result.action == "failed"
     assert "too large to be remembered" in result.message
     assert target.there[NAME]["data"] == {"a": large}
+
+
+@pytest.mark.parametrize("policy", ["update", "recreate"])
+def test_a_dry_run_foresees_what_is_too_large_to_be_put_back(
+    server: FakeServer, cluster: Cluster, target: FakeTarget, policy: Policy
+) -> None:
+    target.put(config_map(os.urandom(200_000).hex()), manager="kubectl")
+
+    (result,) = apply(cluster, [config_map("ours")], plan="p", run="r", existing=policy, dry_run=True)
+
+    assert (result.action, "too large to be remembered" in result.message) == ("failed", True)
+    assert {one.method for one in server.asked if "dryRun" not in one.query} == {"GET"}
+
+
+def test_a_dry_run_of_what_can_be_put_back_changes_nothing(
+    server: FakeServer, cluster: Cluster, target: FakeTarget
+) -> None:
+    (result,) = apply(cluster, [config_map("ours")], plan="p", run="r", existing="recreate", dry_run=True)
+
+    assert result.action == "updated"
+    assert target.there[NAME]["data"] == {"a": "theirs"}
+    assert {one.method for one in server.asked if "dryRun" not in one.query} == {"GET"}
 
 
 def test_a_rollback_deletes_nothing_while_the_former_object_would_be_refused(
