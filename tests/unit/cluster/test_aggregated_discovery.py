@@ -1,8 +1,8 @@
 """Aggregated discovery, in the form in which Kubernetes publishes its own.
 
-The documents follow `api/discovery/aggregated_v2.json` and `aggregated_v2beta1.json` of kubernetes/kubernetes,
-which are recorded from its API server: what is empty is left out, kinds of the server's own groups name neither
-group nor version, and subresources may answer with a kind of another group.
+The documents follow `aggregated_v2.json` and `aggregated_v2beta1.json` in api/discovery of kubernetes/kubernetes,
+recorded from its API server: what is empty is left out, kinds of the server's own groups name neither group nor
+version, and subresources may answer with a kind of another group.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ CHANGE = ["get", "patch", "update"]
 
 CORE = """
 {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/%(version)s", "metadata": {}, "items": [
-  {"metadata": {"creationTimestamp": null}, "versions": [{"version": "v1", "freshness": "Current", "resources": [
+  {"metadata": {"creationTimestamp": null}, "versions": [
+   {"freshness": "Current", "version": "v1", "resources": [
     {"resource": "bindings", "responseKind": {"group": "", "version": "", "kind": "Binding"},
      "scope": "Namespaced", "singularResource": "binding", "verbs": ["create"]},
     {"resource": "pods", "responseKind": {"group": "", "version": "", "kind": "Pod"}, "scope": "Namespaced",
@@ -30,7 +31,8 @@ CORE = """
      "subresources": [
        {"subresource": "eviction", "responseKind": {"group": "policy", "version": "v1", "kind": "Eviction"},
         "verbs": ["create"]},
-       {"subresource": "log", "responseKind": {"group": "", "version": "", "kind": "Pod"}, "verbs": ["get"]}]},
+       {"subresource": "log", "verbs": ["get"],
+        "responseKind": {"group": "", "version": "", "kind": "Pod"}}]},
     {"resource": "nodes", "responseKind": {"group": "", "version": "", "kind": "Node"}, "scope": "Cluster",
      "singularResource": "node", "verbs": %(all)s}]}]}]}
 """
