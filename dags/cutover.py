@@ -3,7 +3,8 @@
 1. `prepare` looks for everything that would go wrong, forecasts the downtime, and stops at blockers.
 2. `approve` asks. No answer in time means no, and a no leaves everything as it is.
 3. `fresh` makes one more restore point and stages it: claims are made in the target and filled. The
-   application still runs; what remains for the downtime is what changes from here on.
+   application still runs; what remains for the downtime is what changes from here on. `standby` starts the
+   movers of the downtime: they wait beside their volumes, so that none of it goes into starting pods.
 4. `quiesce` stops the source's workloads; what they were is written on them and in the vault. **From here
    on the application is down.**
 5. `final` makes the last restore point and runs the plan's rules over it, `restore` brings the claims up to
@@ -34,6 +35,7 @@ from migration_ops.operators.moving import RestoreVolumesOperator
 from migration_ops.operators.restore import ApplyResourcesOperator, NoteStagedOperator, WaitReadyOperator
 from migration_ops.operators.restore_point import ListVolumesOperator
 from migration_ops.operators.runbook import runbook
+from migration_ops.operators.standby import StandByOperator
 from migration_ops.operators.steps import (
     adapt_resources,
     commit_restore_point,
@@ -69,6 +71,9 @@ def cutover(plan: Plan) -> DAG:
                 volumes=staged.output,
                 trigger_rule=TriggerRule.NONE_FAILED,
             )
+        standby = StandByOperator(
+            task_id="standby", plan=document, saves=chosen.output, restores=claims.output
+        )
         step = {"plan": document, "answers": CUTOVER_ANSWERS}
         quiesce = QuiesceOperator(task_id="quiesce", **step)
         final = FinalDeltaOperator(
@@ -90,7 +95,7 @@ def cutover(plan: Plan) -> DAG:
         )
         finished = FinishOperator(task_id="finished", answer=finish.output, **step)
         stopped = [quiesce, final, restore, resources, ready, verify, report, finish]
-        chain(prepare, approve, fresh, *stopped, finished)
+        chain(prepare, approve, fresh, standby, *stopped, finished)
         roll_back_when_asked(plan, stopped)
     return dag
 

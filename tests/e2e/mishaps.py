@@ -10,6 +10,7 @@ import psutil  # type: ignore[import-untyped]
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
+from migration_ops.mover.names import SPEC_LABEL
 from tests.demo.kube import Kube
 from tests.demo.scenario import Scenario
 from tests.demo.shop.deployment import SOURCE_NAMESPACE, TARGET_NAMESPACE
@@ -57,9 +58,13 @@ def _selector(action: str) -> str:
 
 
 def _has_begun_moving(kube: Kube, action: str) -> bool:
-    """Movers' Jobs stay until their step is done."""
-    batch = client.BatchV1Api(kube.api)
-    return bool(batch.list_job_for_all_namespaces(label_selector=_selector(action)).items)
+    """Movers' Jobs stay until their step is done; those that stand by are marked when they get their order."""
+    found = client.BatchV1Api(kube.api).list_job_for_all_namespaces(label_selector=_selector(action))
+    return any(
+        job.spec.template.spec.containers[0].args[0] != "standby"
+        or job.metadata.labels[SPEC_LABEL] != job.spec.template.metadata.labels[SPEC_LABEL]
+        for job in found.items
+    )
 
 
 def _movers(kube: Kube, action: str) -> list[Any]:

@@ -54,7 +54,7 @@ _EXEC = Grant(
     ("",),
     ("pods/exec",),
     ("get", "create"),
-    "hooks and probes of the plan (a server before 1.35 asks for get, a later one for create)",
+    "hooks, probes, orders to movers (a server before 1.35 asks for get, a later one for create)",
 )
 
 

@@ -13,6 +13,7 @@ from migration_ops.migration.plan import Plan
 if TYPE_CHECKING:
     from migration_ops.cluster import AddressPolicy, Cluster, Selection
     from migration_ops.transform import Parameters, TransformResult
+    from migration_ops.transform.rules import RuleSet
 
 RULES_FOLDER_VARIABLE = "MIGRATION_OPS_RULES"
 
@@ -95,6 +96,17 @@ def rule_parameters(
     )
 
 
+def rules_of(plan: Plan) -> list[RuleSet]:
+    """The plan's rule sets, with all that they bring along.
+
+    :raises TransformError: if one is missing or wrong.
+    """
+    from migration_ops.transform import load_rule_sets
+
+    folder = os.environ.get(RULES_FOLDER_VARIABLE)
+    return load_rule_sets(plan.transform.rules, search_path=Path(folder) if folder else None)
+
+
 def adapt(
     plan: Plan,
     objects: Sequence[Mapping[str, Any]],
@@ -102,17 +114,17 @@ def adapt(
     target_version: str | None = None,
     target_apis: Collection[str] | None = None,
     source_provider: str = "",
+    rule_sets: Sequence[RuleSet] | None = None,
 ) -> TransformResult:
     """Run the plan's rules over captured objects.
 
     :param source_provider: whose cluster the source is, where that is known from its nodes.
+    :param rule_sets: the plan's, where they have been read already.
     :raises TransformError: if a rule set is missing or wrong.
     """
-    from migration_ops.transform import load_rule_sets, transform
+    from migration_ops.transform import transform
 
-    folder = os.environ.get(RULES_FOLDER_VARIABLE)
-    rule_sets = load_rule_sets(plan.transform.rules, search_path=Path(folder) if folder else None)
     parameters = rule_parameters(
         plan, target_version=target_version, target_apis=target_apis, source_provider=source_provider
     )
-    return transform([dict(item) for item in objects], rule_sets, parameters)
+    return transform([dict(item) for item in objects], rule_sets or rules_of(plan), parameters)

@@ -200,6 +200,11 @@ class Movers(Section):
     requests: Resources = Field(default={"cpu": "100m", "memory": "128Mi"}, description="Per mover.")
     limits: Resources = Field(default={"cpu": "2", "memory": "1Gi"}, description="Per mover.")
     limit_upload: BytesPerSecond | None = Field(default=None, description="Per mover, for example `50MiB/s`.")
+    standby: bool = Field(
+        default=True,
+        description="Start a cutover's movers before its stop: they wait with the volume mounted, so that no "
+        "second of the downtime goes into starting them.",
+    )
     start_timeout: Duration = Field(default="10m", validate_default=True, description="Until it runs.")
     timeout: Duration = Field(default="24h", validate_default=True, description="Until it is done.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from migration_ops.migration.errors import MigrationError
 
@@ -52,43 +52,12 @@ def run_in_pod(
     :param timeout_seconds: after that the command counts as failed; it may go on in its container.
     :raises MigrationError: if the API server doesn't let us.
     """
-    from kubernetes import client
-    from kubernetes.client.exceptions import ApiException
-    from kubernetes.stream import stream
+    from migration_ops.mover.errors import ExecError
+    from migration_ops.mover.pod_exec import run_in_container
 
-    # `stream` turns its client into one that speaks websockets only: give it one of its own.
-    own: Any = client.ApiClient(api_client.configuration)
-    own.default_headers = dict(api_client.default_headers)
-    options = {"container": container} if container else {}
     try:
-        session = stream(
-            client.CoreV1Api(own).connect_get_namespaced_pod_exec,
-            pod,
-            namespace,
-            command=command,
-            stdin=False,
-            stdout=True,
-            stderr=True,
-            tty=False,
-            _preload_content=False,
-            _request_timeout=timeout_seconds,
-            **options,
+        return run_in_container(
+            api_client, namespace, pod, command, container=container, timeout_seconds=timeout_seconds
         )
-    except ApiException as error:
-        raise MigrationError(f"exec in {namespace}/{pod}: {error.reason}") from error
-    try:
-        session.run_forever(timeout=timeout_seconds)
-        if session.is_open():
-            raise MigrationError(f"exec in {namespace}/{pod}: no end after {timeout_seconds:.0f} s")
-        code = _exit_code(session, f"{namespace}/{pod}")  # reading the output throws it away
-        return code, str(session.read_all())
-    finally:
-        session.sock.shutdown()  # `close` leaves the socket open when the server has closed its end
-
-
-def _exit_code(session: Any, where: str) -> int:
-    try:
-        return int(session.returncode)
-    except (TypeError, KeyError, IndexError, ValueError) as error:
-        message = f"exec in {where}: the connection was cut before the command's end was told"
-        raise MigrationError(message) from error
+    except ExecError as error:
+        raise MigrationError(str(error)) from error

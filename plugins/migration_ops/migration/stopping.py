@@ -12,6 +12,7 @@ from migration_ops.migration.errors import MigrationError
 from migration_ops.migration.events import RESUMED
 from migration_ops.migration.journal import QUIESCE_BEGUN
 from migration_ops.migration.plan_hooks import run_hooks
+from migration_ops.migration.volumes import FINAL_ACTION
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -80,10 +81,15 @@ def resume_source(
     :param say: told of each hook and wave.
     :raises MigrationError: if something could not be brought back; names it with what is known of it.
     """
+    from migration_ops.mover.submission import dismiss
+
     event = journal.last(QUIESCE_BEGUN) if journal else None
     record = QuiesceRecord.from_dict(event.data) if event and event.data else None
     namespaces = list(record.namespaces) if record else selection(plan).literal_namespaces() or []
     run_hooks(plan, source, api_client, place="before", step="resume", namespaces=namespaces, say=say)
+    # What still holds the volumes may keep a workload off another node.
+    for mover in dismiss(api_client, plan.name, FINAL_ACTION):
+        say(f"took away mover {mover}")
     result = resume(
         source,
         plan.name,

@@ -35,11 +35,12 @@ from migration_ops.migration.vault_records import (
 from migration_ops.migration.volumes import RestoreTask, restore_tasks
 
 if TYPE_CHECKING:
-    from migration_ops.cluster import Cluster, ObjectResult
+    from migration_ops.cluster import Capture, Cluster, ObjectResult
     from migration_ops.migration.plan import Plan
     from migration_ops.migration.restore_choice import Choice
     from migration_ops.migration.restore_point import RestorePoint
     from migration_ops.transform import Finding
+    from migration_ops.transform.rules import RuleSet
     from migration_ops.vault import Repository
 
 Manifest = dict[str, Any]
@@ -51,6 +52,20 @@ _WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "Servic
 _WITH_CLAIMS = frozenset(
     {"Namespace", "PersistentVolumeClaim", "LimitRange", "ResourceQuota", "StorageClass"}
 )
+
+
+@dataclass(frozen=True)
+class ReadAhead:
+    """A restore point that was just made, and what its adaptation needs.
+
+    :param point: as it is in the vault.
+    :param capture: its objects.
+    :param rule_sets: the plan's.
+    """
+
+    point: RestorePoint
+    capture: Capture
+    rule_sets: Sequence[RuleSet]
 
 
 @dataclass(frozen=True)
@@ -86,6 +101,7 @@ def adapt_restore_point(
     *,
     chosen: Choice | None = None,
     shape: Shape | None = None,
+    ahead: ReadAhead | None = None,
 ) -> AdaptedPoint:
     """Run the rules over a restore point's objects, and keep result and report in the vault.
 
@@ -93,12 +109,16 @@ def adapt_restore_point(
 
     :param chosen: which part of the point is wanted; all of it if left out.
     :param shape: changes the adapted objects and the rules' report further (rehearsals do).
+    :param ahead: what is at hand already and need not be read from the vault.
     :raises BlockerError: if the rules found what people must solve.
     :raises RestorePointError: if nothing in the point is chosen.
     """
-    point = get_restore_point(repository, plan.name, point_id)
     served = discovery(target, refresh=True).api_names()
-    captured = captured_objects(repository, point, served)
+    if ahead is None:
+        point = get_restore_point(repository, plan.name, point_id)
+        captured = captured_objects(repository, point, served)
+    else:
+        point, captured = ahead.point, ahead.capture.manifests(served)
     if chosen is not None:
         point, captured = chosen.of(point, captured)
     result = adapt(
@@ -107,6 +127,7 @@ def adapt_restore_point(
         target_version=target.version(),
         target_apis=served,
         source_provider=point.cluster.provider,
+        rule_sets=ahead.rule_sets if ahead else None,
     )
     raise_for_blockers(result.findings)
     objects, report = hold_back(with_namespaces(result.objects)), result.report()

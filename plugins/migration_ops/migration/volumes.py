@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from migration_ops.cluster import Claim
 
 STAGED_SNAPSHOT = "migration-ops.io/staged-snapshot"
+FINAL_ACTION = "final"
 _SHARED_MODES = frozenset({"ReadWriteMany", "ReadOnlyMany"})
 
 
@@ -52,7 +53,7 @@ class BackupTask(_Task):
     @property
     def action(self) -> str:
         """What its mover is called: a cutover has one before the stop and one after it."""
-        return "final" if self.consistency == "quiesced" else "backup"
+        return FINAL_ACTION if self.consistency == "quiesced" else "backup"
 
     def tags(self, plan: str) -> list[str]:
         """The tags of the snapshot."""

@@ -55,3 +55,11 @@ def verify_command(namespace: str, claim: str, snapshot: str) -> tuple[str, ...]
 def probe_command(size: str = "8MiB") -> tuple[str, ...]:
     """Write, read back and delete one object in the vault, timed."""
     return ("probe", "--size", size)
+
+
+def standby_command(order: str, *, wait_seconds: int) -> tuple[str, ...]:
+    """Get ready and wait for a file with the arguments of another command.
+
+    :param order: path of that file.
+    """
+    return ("standby", order, "--wait", str(wait_seconds))

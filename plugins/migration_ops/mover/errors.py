@@ -3,7 +3,8 @@
 MoverError
 ├── MoverFailedError     the vault program ended with an error, or its pod was lost
 ├── MoverNotStartedError the pod didn't start in time: image, scheduling, volume, quota
-└── MoverConflictError   a Job of that name isn't ours
+├── MoverConflictError   a Job of that name isn't ours
+└── ExecError            a command could not be run in a container
 """
 
 from __future__ import annotations
@@ -33,3 +34,7 @@ class MoverConflictError(MoverError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retryable=False)
+
+
+class ExecError(MoverError):
+    """A command could not be run in a container."""

@@ -15,9 +15,16 @@ from tenacity import Retrying, retry_if_exception, retry_if_result, stop_after_d
 
 from migration_ops.mover.errors import MoverConflictError, MoverError
 from migration_ops.mover.job import build_job, build_secret
-from migration_ops.mover.names import CLAIM_ANNOTATION, MOVER_LABEL, SPEC_LABEL
+from migration_ops.mover.names import (
+    ACTION_LABEL,
+    CLAIM_ANNOTATION,
+    MOVER_LABEL,
+    PLAN_LABEL,
+    SPEC_LABEL,
+)
 from migration_ops.mover.observation import observe
 from migration_ops.mover.spec import Credentials, MoverSpec
+from migration_ops.mover.standby import give_order, standing_by
 from migration_ops.mover.surroundings import build_egress_policy, is_shut_in, security_level
 
 _TIMEOUT = (10, 60)  # seconds to connect and to answer
@@ -39,8 +46,8 @@ class Submission:
 def submit(api_client: client.ApiClient, spec: MoverSpec, credentials: Credentials) -> Submission:
     """Start the mover, or adopt it if it was started before; can be called any number of times.
 
-    A Job of the same work that runs or succeeded is adopted; one that failed, or does other work than is
-    wanted now, is replaced.
+    A Job of the same work that runs or succeeded is adopted; one that stands by for it is told to begin; one
+    that failed, or does other work than is wanted now, is replaced.
 
     :raises MoverConflictError: if a Job of that name isn't ours.
     :raises MoverError: if the API server refuses the objects (quota, admission, permissions), or the
@@ -52,21 +59,37 @@ def submit(api_client: client.ApiClient, spec: MoverSpec, credentials: Credentia
         _refuse_second_writer(batch, api_client, spec)
     job, adopted = _create_or_adopt(batch, api_client, spec, build_job(spec, credentials))
     uid = str(job["metadata"]["uid"])
-    if observe(job, []).phase == "waiting":
+    if not job["spec"].get("parallelism") and observe(job, []).phase == "waiting":
         _put_secret(core, spec, build_secret(spec, credentials, uid))
         _let_out(api_client, spec, uid)
         _call(batch.patch_namespaced_job, spec.name, spec.namespace, {"spec": {"parallelism": 1}})
     return Submission(spec.namespace, spec.name, uid, adopted)
 
 
-def remove(api_client: client.ApiClient, namespace: str, name: str) -> None:
-    """Delete a mover with its pods and its Secret; harmless if it is gone."""
+def remove(api_client: client.ApiClient, namespace: str, name: str, *, policy: str = "Background") -> None:
+    """Delete a mover with its pods and its Secret; harmless if it is gone.
+
+    :param policy: with `Foreground` the Job stays until its pod is gone.
+    """
     batch = client.BatchV1Api(api_client)
     try:
-        _call(batch.delete_namespaced_job, name, namespace, propagation_policy="Background")
+        _call(batch.delete_namespaced_job, name, namespace, propagation_policy=policy)
     except ApiException as error:
         if error.status != 404:
             raise
+
+
+def dismiss(api_client: client.ApiClient, plan: str, action: str) -> list[str]:
+    """Delete all movers of a plan that do one thing, whether they stand by or work.
+
+    :param plan: the plan's name.
+    :returns: `namespace/name` of each.
+    """
+    selector = f"{MOVER_LABEL}=true,{PLAN_LABEL}={plan},{ACTION_LABEL}={action}"
+    found = _call(client.BatchV1Api(api_client).list_job_for_all_namespaces, label_selector=selector)
+    for job in found.items:
+        remove(api_client, job.metadata.namespace, job.metadata.name)
+    return [f"{job.metadata.namespace}/{job.metadata.name}" for job in found.items]
 
 
 def _create_or_adopt(
@@ -88,10 +111,16 @@ def _create_or_adopt(
             raise MoverConflictError(
                 f"Job {spec.namespace}/{spec.name} exists and isn't a mover of ours; delete or rename it"
             )
-        wanted = labels.get(SPEC_LABEL) == spec.fingerprint and not found["metadata"].get("deletionTimestamp")
-        if wanted and observe(found, []).phase != "failed":
+        alive = not found["metadata"].get("deletionTimestamp") and observe(found, []).phase != "failed"
+        if alive and labels.get(SPEC_LABEL) == spec.fingerprint:
             return found, True
-        remove(api_client, spec.namespace, spec.name)
+        stands_by = labels.get(SPEC_LABEL) == standing_by(spec).fingerprint
+        if alive and stands_by and give_order(api_client, spec, str(found["metadata"]["uid"])):
+            mark = {"metadata": {"labels": {SPEC_LABEL: spec.fingerprint}}}
+            _call(batch.patch_namespaced_job, spec.name, spec.namespace, mark)
+            return found, True
+        # What stands by may have got its order without our knowing it: until its pod is gone it may write.
+        remove(api_client, spec.namespace, spec.name, policy="Foreground" if stands_by else "Background")
         _wait_until_gone(batch, api_client, spec)
     raise MoverError(
         f"Job {spec.namespace}/{spec.name} keeps being made by somebody else; look who does that"

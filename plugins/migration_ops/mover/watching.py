@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from migration_ops.mover.job import CONTAINER
-from migration_ops.mover.messages import read_messages
+from migration_ops.mover.messages import Messages, read_messages
 from migration_ops.mover.observation import Observation, observe
 from migration_ops.mover.submission import Submission
 
 _TIMEOUT = (5, 20)  # seconds to connect and to answer
 
 
-def look(api_client: client.ApiClient, movers: Mapping[str, Submission]) -> dict[str, Observation]:
+def look(
+    api_client: client.ApiClient, movers: Mapping[str, Submission], *, listen: bool = False
+) -> dict[str, Observation]:
     """Tell how each mover is doing: one request for a namespace's pods, more only about those that ended.
 
     :param movers: by whatever the caller knows them by.
+    :param listen: ask those that run, too: a mover has said that all went well a second or two before its
+        pod's end is known, at the price of a request for each.
     :raises ApiException: if the API server refuses.
     :raises urllib3.exceptions.HTTPError: if it doesn't answer.
     """
@@ -34,6 +39,8 @@ def look(api_client: client.ApiClient, movers: Mapping[str, Submission]) -> dict
         seen = observe(None, own)
         if seen.phase in {"gone", "failed"}:
             seen = observe(_job(api_client, mover), own)
+        if listen and seen.phase == "running" and seen.pod:
+            seen = _said(api_client, mover, seen)
         if seen.phase == "waiting" and not seen.pod and (refusal := _refusal(api_client, mover)):
             seen = Observation("waiting", refusal)
         found[key] = seen
@@ -42,13 +49,28 @@ def look(api_client: client.ApiClient, movers: Mapping[str, Submission]) -> dict
 
 def progress_of(api_client: client.ApiClient, mover: Submission, pod: str) -> dict[str, Any] | None:
     """The newest progress that a mover has told; nothing if its log can't be read just now."""
+    return _messages(api_client, mover, pod, 20).progress
+
+
+def _said(api_client: client.ApiClient, mover: Submission, seen: Observation) -> Observation:
+    """A mover that runs, or that has said that it is done: its last act but ending.
+
+    Only what went well is believed; whatever else it may have said, its pod's end will tell.
+    """
+    summary = _messages(api_client, mover, str(seen.pod), 3).summary
+    if summary is None or summary.get("errors") or summary.get("differences"):
+        return seen
+    return replace(seen, phase="succeeded", exit_code=0, summary=summary)
+
+
+def _messages(api_client: client.ApiClient, mover: Submission, pod: str, lines: int) -> Messages:
     try:
         text = client.CoreV1Api(api_client).read_namespaced_pod_log(
-            pod, mover.namespace, container=CONTAINER, tail_lines=20, _request_timeout=_TIMEOUT
+            pod, mover.namespace, container=CONTAINER, tail_lines=lines, _request_timeout=_TIMEOUT
         )
     except ApiException:
-        return None
-    return read_messages((text or "").splitlines()).progress
+        return Messages()
+    return read_messages((text or "").splitlines())
 
 
 def _pods(api_client: client.ApiClient, namespace: str, movers: Iterable[Submission]) -> list[dict[str, Any]]:

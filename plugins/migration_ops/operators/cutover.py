@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from migration_ops.operators.ahead import Ahead
 from migration_ops.operators.base import MigrationOperator
 from migration_ops.operators.decision import asks_when_it_fails
 from migration_ops.operators.moving import SaveVolumesOperator
@@ -65,8 +66,10 @@ class QuiesceOperator(RestorePointOperator):
         """Stop them wave by wave, until no pod mounts a volume."""
         from migration_ops.migration.events import QUIESCE_BEGUN, QUIESCED
         from migration_ops.migration.stopping import stop_source
+        from migration_ops.migration.vault_records import latest_restore_point
 
         run = self.run_key(context)
+        parent = latest_restore_point(self.repository, self.the_plan.name)  # not after the stop
         earlier = self.journal.last(QUIESCE_BEGUN, run)
         began = earlier.began if earlier else datetime.now(UTC)  # downtime begins with the first try
 
@@ -86,7 +89,7 @@ class QuiesceOperator(RestorePointOperator):
             "Stopped %d workloads in %.1f s: %s", len(workloads), event.seconds, ", ".join(workloads)
         )
         context["ti"].xcom_push(key="stopped", value=workloads)
-        return self.begin_restore_point(context, "final", claims)
+        return self.begin_restore_point(context, "final", claims, parent)
 
 
 class FinalDeltaOperator(SaveVolumesOperator):
@@ -104,6 +107,16 @@ class FinalDeltaOperator(SaveVolumesOperator):
         super().__init__(**kwargs)
         self.point = point
 
+    def meanwhile(self) -> None:
+        """Capture the objects, which stand still like the volumes, and read the rules."""
+        from migration_ops.cluster import capture
+        from migration_ops.migration.adaptation import rules_of, selection
+
+        super().meanwhile()
+        plan, source = self.the_plan, self.source
+        self._captured = Ahead(lambda: capture(source, selection(plan)))
+        self._rule_sets = Ahead(lambda: rules_of(plan))
+
     def conclude(self, context: Context, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Commit and adapt.
 
@@ -111,14 +124,16 @@ class FinalDeltaOperator(SaveVolumesOperator):
         :raises ApplyError: if the target refused a claim.
         """
         from migration_ops.migration.events import ADAPTED, FINAL_DELTA
+        from migration_ops.migration.target import ReadAhead
 
-        run = self.run_key(context)
-        point = commit(self, self.point, results)
-        data = {key: point[key] for key in ("point", "bytes", "added_bytes")}
+        run, found = self.run_key(context), self._captured.result()
+        point = commit(self, self.point, results, found)
+        data = {"point": point.id, "bytes": point.total_bytes, "added_bytes": point.added_bytes}
         self.journal.write(run, FINAL_DELTA, began=datetime.fromisoformat(self.point["started"]), data=data)
         began = datetime.now(UTC)
-        tasks = adapt_with_claims(self, context, point["point"])
-        self.journal.write(run, ADAPTED, began=began, data={"point": point["point"]})
+        ahead = ReadAhead(point, found, self._rule_sets.result())
+        tasks = adapt_with_claims(self, context, point.id, ahead)
+        self.journal.write(run, ADAPTED, began=began, data={"point": point.id})
         return tasks
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from migration_ops.migration.volumes import BackupTask, RestoreTask, outcome
 from migration_ops.mover import MoverFailedError, MoverNotStartedError, MoverSpec, summary_text
+from migration_ops.operators.ahead import Ahead
 from migration_ops.operators.base import MigrationOperator, remember
 from migration_ops.operators.decision import asks_when_it_fails
 from migration_ops.triggers.movers import MoversTrigger
@@ -84,6 +85,10 @@ class MoveVolumesOperator(MigrationOperator):
     def conclude(self, context: Context, results: list[dict[str, Any]]) -> Any:
         """Do what is left with all results, in the volumes' order; the task returns what it returns."""
 
+    def meanwhile(self) -> None:
+        """Begin what can be done while the movers work; returns at once."""
+        Ahead(lambda: self.repository)  # opening it takes as long as deriving its key
+
     def lost_summary(self, volume: dict[str, Any]) -> dict[str, Any] | None:
         """The outcome as the vault tells it, when a mover ended and nobody knows what it said."""
         return None
@@ -115,6 +120,8 @@ class MoveVolumesOperator(MigrationOperator):
         volumes = {f"{one['namespace']}/{one['claim']}": one for one in self.volumes or []}
         moving = _Moving({item: self.spec(context, one) for item, one in volumes.items()}, since=dict(since))
         until = time.monotonic() + patience
+        self._start(moving)
+        self.meanwhile()
         while True:
             self._start(moving)
             self._look_again(moving, volumes)
@@ -153,7 +160,7 @@ class MoveVolumesOperator(MigrationOperator):
     def _look(self, moving: _Moving, volumes: Mapping[str, dict[str, Any]]) -> None:
         from migration_ops.mover.watching import look
 
-        for item, seen in look(self.hook.api_client, moving.running).items():
+        for item, seen in look(self.hook.api_client, moving.running, listen=True).items():
             if seen.phase in {"waiting", "running"}:
                 self._check_times(item, seen, moving.since[item])
                 continue

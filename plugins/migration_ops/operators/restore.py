@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from migration_ops.migration.target import ReadAhead
+
 _PATIENCE_SECONDS = 20.0
 """How long a worker waits itself: handing over to the triggerer and back takes about 5 s."""
 
@@ -43,12 +45,17 @@ class AdaptResourcesOperator(MigrationOperator):
         return adapt_with_claims(self, context, self.point)
 
 
-def adapt_with_claims(step: MigrationOperator, context: Context, point: str) -> list[dict[str, Any]]:
-    """Adapt, make namespaces and claims, look what the claims hold already; see `AdaptResourcesOperator`."""
+def adapt_with_claims(
+    step: MigrationOperator, context: Context, point: str, ahead: ReadAhead | None = None
+) -> list[dict[str, Any]]:
+    """Adapt, make namespaces and claims, look what the claims hold already; see `AdaptResourcesOperator`.
+
+    :param ahead: what is at hand already.
+    """
     from migration_ops.migration.target import adapt_restore_point, apply_part, volumes_to_restore
 
     run = step.run_key(context)
-    adapted = adapt_restore_point(step.the_plan, step.repository, point, step.target, run)
+    adapted = adapt_restore_point(step.the_plan, step.repository, point, step.target, run, ahead=ahead)
     for line in adapted.lines():
         step.log.info("%s", line)
     outcome = apply_part(step.the_plan, step.target, adapted.objects, run, part="claims")

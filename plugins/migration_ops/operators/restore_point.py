@@ -12,26 +12,26 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from migration_ops.cluster import Claim
-    from migration_ops.migration.restore_point import PointKind
+    from migration_ops.cluster import Capture, Claim
+    from migration_ops.migration.restore_point import PointKind, RestorePoint
 
 
 class RestorePointOperator(MigrationOperator):
     """A step that begins a restore point."""
 
     def begin_restore_point(
-        self, context: Context, kind: PointKind, claims: Sequence[Claim]
+        self, context: Context, kind: PointKind, claims: Sequence[Claim], parent: RestorePoint | None
     ) -> list[dict[str, Any]]:
         """Name the new point, push it as `point`, and return a `BackupTask` for each volume.
 
         Its id follows from the run, so that all tries agree on it.
+
+        :param parent: the newest restore point so far.
         """
         from migration_ops.migration.restore_point import point_id
-        from migration_ops.migration.vault_records import latest_restore_point
         from migration_ops.migration.volumes import backup_tasks
 
         name = point_id(kind, context["dag_run"].run_after, self.run_key(context))
-        parent = latest_restore_point(self.repository, self.the_plan.name)
         compared = parent.id if parent and kind != "full" else None
         tasks = backup_tasks(claims, point=name, kind=kind, parent=parent)
         self.log.info(
@@ -61,12 +61,14 @@ class ListVolumesOperator(RestorePointOperator):
         from migration_ops.cluster import capture
         from migration_ops.migration.adaptation import selection
         from migration_ops.migration.restore_point import point_kind
+        from migration_ops.migration.vault_records import latest_restore_point
 
         kind = point_kind(self.kind)
         found = capture(self.source, selection(self.the_plan))
         for one in found.left_out:
             self.log.info("Left out: %s (%s)", one.object, one.reason)
-        return self.begin_restore_point(context, kind, found.claims)
+        parent = latest_restore_point(self.repository, self.the_plan.name)
+        return self.begin_restore_point(context, kind, found.claims, parent)
 
 
 class CommitRestorePointOperator(MigrationOperator):
@@ -86,18 +88,24 @@ class CommitRestorePointOperator(MigrationOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Capture, write, and only then does the restore point exist."""
-        return commit(self, self.point, movers_results(self.volumes))
+        from migration_ops.cluster import capture
+        from migration_ops.migration.adaptation import selection
+
+        found = capture(self.source, selection(self.the_plan))
+        return facts_of(commit(self, self.point, movers_results(self.volumes), found))
 
 
-def commit(step: MigrationOperator, begun: dict[str, Any], volumes: Sequence[Any]) -> dict[str, Any]:
-    """Capture the resources, write them with the point's record, and say what the point holds.
+def commit(
+    step: MigrationOperator, begun: dict[str, Any], volumes: Sequence[Any], found: Capture
+) -> RestorePoint:
+    """Write the resources with the point's record: from now on the restore point exists.
 
     :param step: for its plan, clusters and vault.
     :param begun: id, kind, parent and start of the point, as `RestorePointOperator` pushed them.
     :param volumes: the volumes' records.
+    :param found: the resources.
     """
-    from migration_ops.cluster import capture
-    from migration_ops.migration.adaptation import provider_of, selection
+    from migration_ops.migration.adaptation import provider_of
     from migration_ops.migration.restore_point import (
         LeftOutRecord,
         RestorePoint,
@@ -107,7 +115,6 @@ def commit(step: MigrationOperator, begun: dict[str, Any], volumes: Sequence[Any
     from migration_ops.migration.vault_records import commit_restore_point
     from migration_ops.mover import size_text
 
-    found = capture(step.source, selection(step.the_plan))
     point = RestorePoint(
         id=begun["id"],
         plan=step.the_plan.name,
@@ -138,10 +145,15 @@ def commit(step: MigrationOperator, begun: dict[str, Any], volumes: Sequence[Any
         size_text(point.added_bytes),
         sum(point.objects.values()),
     )
+    return point.model_copy(update={"resources_snapshot": snapshot})
+
+
+def facts_of(point: RestorePoint) -> dict[str, Any]:
+    """What later steps and pages want to know of a point, as JSON data."""
     return {
         "point": point.id,
         "kind": point.kind,
-        "snapshot": snapshot,
+        "snapshot": point.resources_snapshot,
         "volumes": [volume.model_dump(mode="json") for volume in point.volumes],
         "objects": sum(point.objects.values()),
         "bytes": point.total_bytes,

@@ -31,6 +31,7 @@ _COMMANDS = {
     "unlock": ("cli_maintain", "Remove stale locks."),
     "key": ("cli_maintain", "Add, list and remove passwords."),
     "probe": ("cli_maintain", "Try the storage: write, read back, delete."),
+    "standby": ("cli_standby", "Open the repository and wait for an order."),
 }
 
 

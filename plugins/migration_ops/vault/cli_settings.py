@@ -36,6 +36,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
+        self._kept: Repository | None = None
 
     @property
     def location(self) -> str:
@@ -83,11 +84,15 @@ class Session:
             return str(click.prompt("password", hide_input=True, err=True))
         raise UsageError("no password given; use --password-file, RESTIC_PASSWORD or RESTIC_PASSWORD_FILE")
 
+    def keep_open(self) -> None:
+        """Open the repository now; whoever opens it later gets this one."""
+        self._kept = self.open()
+
     def open(self) -> Repository:
         """Open the repository."""
         from migration_ops.vault.repository import open_repository
 
-        return open_repository(self.location, self.password(), self.settings)
+        return self._kept or open_repository(self.location, self.password(), self.settings)
 
     def opening(self) -> Callable[[], Repository]:
         """Begin to open the repository: deriving the key takes as long as the imports of a large command.
@@ -96,6 +101,8 @@ class Session:
         """
         from migration_ops.vault.repository import open_repository
 
+        if kept := self._kept:
+            return lambda: kept
         location, password, settings = self.location, self.password(), self.settings
         found: list[Repository | BaseException] = []
 

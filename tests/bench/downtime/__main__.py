@@ -77,9 +77,10 @@ def measure(lab: Lab, size: float) -> tuple[Times, Times]:
                 write(api, name, first, count)
 
         change(0, files)
-        point, _ = moves.save(f"{name}-0", "full")
-        moves.fill(f"{name}-0", point, "stage")
+        saved, _ = moves.back_up(f"{name}-0", "full")
+        moves.fill(f"{name}-0", saved, "stage")
         change(0, changed)
+        moves.stand_by(f"{name}-1")
         staged = moves.cut_over(f"{name}-1")
         moves.take_back(f"{name}-1", f"{name}-0")
         change(changed, changed)

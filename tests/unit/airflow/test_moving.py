@@ -32,7 +32,8 @@ class World:
         self.submitted.append(spec.claim)
         return Submission(spec.namespace, spec.name, f"uid-{spec.claim}", adopted=False)
 
-    def look(self, _api, movers):
+    def look(self, _api, movers, *, listen):
+        assert listen
         self.most = max(self.most, len(movers))
         for item in movers:
             self.looks[item] = self.looks.get(item, 0) + 1
@@ -96,7 +97,7 @@ def test_a_mover_that_failed_fails_the_step_and_the_jobs_stay_for_the_retry(step
 
 
 def test_an_api_server_that_is_away_is_waited_for_in_the_triggerer(step, world, context, monkeypatch):
-    def refuse(_api, _movers):
+    def refuse(_api, _movers, *, listen):
         raise ApiException(status=503, reason="away")
 
     monkeypatch.setattr("migration_ops.mover.watching.look", refuse)

@@ -70,8 +70,8 @@ class Handler(BaseHTTPRequestHandler):
             body["metadata"]["uid"] = f"uid-{next(self.server.numbers)}"
             objects[path] = body
             self.answer(201, body)
-        elif self.command == "GET" and path.endswith(("/networkpolicies", "/jobs")):
-            kinds = {"networkpolicies": "NetworkPolicyList", "jobs": "JobList"}
+        elif self.command == "GET" and path.endswith(("/networkpolicies", "/jobs", "/pods")):
+            kinds = {"networkpolicies": "NetworkPolicyList", "jobs": "JobList", "pods": "PodList"}
             plural = path.rpartition("/")[2]
             self.answer(200, {"kind": kinds[plural], "items": self.server.of_kind(plural)})
         elif path not in objects:
@@ -82,7 +82,9 @@ class Handler(BaseHTTPRequestHandler):
             if self.command == "PUT":
                 objects[path] = body
             if self.command == "PATCH":
-                objects[path]["spec"] |= body["spec"]
+                objects[path]["spec"] |= body.get("spec", {})
+                metadata = objects[path]["metadata"]
+                metadata["labels"] = metadata.get("labels", {}) | body.get("metadata", {}).get("labels", {})
             self.answer(200, objects[path])
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_request  # noqa: N815 - named by the protocol
