@@ -58,7 +58,7 @@ def _selector(action: str) -> str:
 
 
 def _has_begun_moving(kube: Kube, action: str) -> bool:
-    """Movers' Jobs stay until their step is done; those that stand by are marked when they get their order."""
+    """Jobs stay until their step is done; those of movers that stand by are marked with their order."""
     found = client.BatchV1Api(kube.api).list_job_for_all_namespaces(label_selector=_selector(action))
     return any(
         job.spec.template.spec.containers[0].args[0] != "standby"
