@@ -1,8 +1,8 @@
 """Aggregated discovery, in the form in which Kubernetes publishes its own.
 
-The documents follow `aggregated_v2.json` and `aggregated_v2beta1.json` in api/discovery of kubernetes/kubernetes,
-recorded from its API server: what is empty is left out, kinds of the server's own groups name neither group nor
-version, and subresources may answer with a kind of another group.
+The documents follow `aggregated_v2.json` and `aggregated_v2beta1.json` below api/discovery in the repository of
+Kubernetes, recorded from its API server: what is empty is left out, kinds of the server's own groups name
+neither group nor version, and subresources may answer with a kind of another group.
 """
 
 from __future__ import annotations
