@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from migration_ops.mover.spec import mount_path
 
+STANDBY = "standby"
+
 
 def backup_command(
     namespace: str,
@@ -62,4 +64,4 @@ def standby_command(order: str, *, wait_seconds: int) -> tuple[str, ...]:
 
     :param order: path of that file.
     """
-    return ("standby", order, "--wait", str(wait_seconds))
+    return (STANDBY, order, "--wait", str(wait_seconds))

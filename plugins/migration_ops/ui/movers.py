@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from migration_ops.mover import observe, read_messages, run_key
+from migration_ops.mover.command import STANDBY
 from migration_ops.mover.job import CONTAINER
 from migration_ops.mover.names import ACTION_LABEL, MOVER_LABEL, PLAN_LABEL, RUN_LABEL
 from migration_ops.ui.airflow_api import AirflowApi, AirflowAwayError, segment
@@ -145,6 +146,7 @@ def look(cluster: Cluster, plan: str) -> list[dict[str, Any]]:
             "phase": seen.phase,
             "reason": seen.reason,
             "node": seen.node or "",
+            "stands_by": _stands_by(pod),
         }
         found.append(one)
         if seen.phase == "running" and len(running) < _MOST_LOGS:
@@ -157,7 +159,16 @@ def look(cluster: Cluster, plan: str) -> list[dict[str, Any]]:
 
     for (one, _), said in zip(running, cluster.each(ask, [path for _, path in running]), strict=True):
         one.update({name: value for name, value in said.items() if name not in one})
+        if not said and one["stands_by"]:
+            one["reason"] = "stands by for its order"
     return found
+
+
+def _stands_by(pod: Mapping[str, Any]) -> bool:
+    """Whether it was started ahead of its work; it may have begun by now."""
+    containers = (pod.get("spec") or {}).get("containers") or [{}]
+    arguments: list[str] = containers[0].get("args") or [""]
+    return arguments[0] == STANDBY
 
 
 def _claim(pod: Mapping[str, Any]) -> str:
