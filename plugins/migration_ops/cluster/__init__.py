@@ -41,9 +41,10 @@ from migration_ops.cluster.permissions import (
 from migration_ops.cluster.quiesce_record import QuiescedWorkload, QuiesceRecord
 from migration_ops.cluster.quiescing import quiesce
 from migration_ops.cluster.reference import Manifest, ObjectReference, reference_of
-from migration_ops.cluster.resuming import ResumeResult, find_quiesced, resume
+from migration_ops.cluster.resuming import ResumeResult, resume
 from migration_ops.cluster.rollback import RollbackResult, roll_back
 from migration_ops.cluster.selection import Selection
+from migration_ops.cluster.stopped import find_quiesced
 from migration_ops.cluster.storage import is_default_class, storage_classes
 from migration_ops.cluster.stripping import AddressPolicy, strip_for_apply
 from migration_ops.cluster.waiting import NotReady, ReadinessResult, readiness, wait_ready

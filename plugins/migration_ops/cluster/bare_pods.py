@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import orjson
 
 from migration_ops.cluster.connection import APPLY_PATCH, Cluster
-from migration_ops.cluster.errors import AlreadyExists, NotFound
+from migration_ops.cluster.errors import AlreadyExists, ApiError, NotFound
 from migration_ops.cluster.exclusions import OWN_LABEL
 from migration_ops.cluster.kinds import Discovery
 from migration_ops.cluster.listing import list_objects
@@ -103,18 +103,19 @@ def written_down(
     return found
 
 
-def bring_back(cluster: Cluster, served: Discovery, plan: str) -> list[str]:
+def bring_back(cluster: Cluster, served: Discovery, plan: str) -> tuple[list[str], list[str]]:
     """Make the pods again that a plan's quiesce deleted.
 
     :param cluster: the source.
     :param served: what it serves.
     :param plan: our plan's name.
-    :return: references of the pods that were made.
+    :return: references of the pods that were made; what was refused, with the reason. Their notes stay.
     """
     resource, secrets = served.find("", "Pod"), served.find("", "Secret")
     made: list[str] = []
+    refused: list[str] = []
     if resource is None or secrets is None:
-        return made
+        return made, refused
     for secret, pod in written_down(cluster, served, plan=plan):
         namespace = pod["metadata"]["namespace"]
         clean = strip_for_apply(pod)
@@ -125,9 +126,21 @@ def bring_back(cluster: Cluster, served: Discovery, plan: str) -> list[str]:
                 "POST", resource.path(namespace), body=clean, what=f"make {reference_of(pod)} again"
             )
             made.append(reference_of(clean))
-        except AlreadyExists:
-            pass  # an earlier resume came this far
+        except AlreadyExists:  # an earlier resume came this far, or what quiesce deleted is still there
+            if _is_going(cluster, resource.path(namespace, pod["metadata"]["name"])):
+                refused.append(f"{reference_of(pod)} is still shutting down, and is made again after that")
+                continue
+        except ApiError as error:
+            refused.append(str(error))
+            continue
         cluster.request(
             "DELETE", secrets.path(namespace, secret["metadata"]["name"]), what="delete the note of a pod"
         )
-    return made
+    return made, refused
+
+
+def _is_going(cluster: Cluster, path: str) -> bool:
+    try:
+        return "deletionTimestamp" in cluster.get(path, what="read a pod")["metadata"]
+    except NotFound:
+        return True  # gone in the very moment: to be made

@@ -11,25 +11,23 @@ import tenacity
 
 from migration_ops.cluster.bare_pods import bring_back
 from migration_ops.cluster.connection import Cluster
-from migration_ops.cluster.errors import ClusterError, Conflict, NotFound
+from migration_ops.cluster.errors import ApiError, ClusterError, Conflict, NotFound
 from migration_ops.cluster.kinds import Discovery, discovery
-from migration_ops.cluster.listing import list_objects
-from migration_ops.cluster.marks import label_value
 from migration_ops.cluster.quiesce_record import QuiescedWorkload, QuiesceRecord
-from migration_ops.cluster.reference import Manifest, ObjectReference, reference_of
+from migration_ops.cluster.reference import Manifest, ObjectReference
 from migration_ops.cluster.refusals import worth_waiting
-from migration_ops.cluster.suspension import (
-    QUIESCED_BY,
-    SUSPENSIONS,
-    noted_state,
-    start_patch,
-    suspension_of,
-)
+from migration_ops.cluster.stopped import list_stopped, suspended_kinds
+from migration_ops.cluster.suspension import start_patch, suspension_of
 from migration_ops.cluster.waiting import readiness
 
 PATIENCE_SECONDS = 60.0
 
 CONFLICTS = 10
+
+WAVE_SECONDS = 30.0
+"""For so long a wave is waited for before the next one is started."""
+
+POLL_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +37,13 @@ class ResumeResult:
     :param resumed: references of what was started, in order.
     :param problems: what could not be, in words; empty when everything is as it was.
     :param not_ready: with a timeout: what was not ready in time, with the reasons.
+    :param gone: what somebody deleted since it was stopped: nothing can bring that back.
     """
 
     resumed: tuple[str, ...]
     problems: tuple[str, ...] = ()
     not_ready: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -62,62 +62,82 @@ def resume(
     """Bring everything back that this plan stopped, in reverse order.
 
     The objects' own annotations are what counts; a record from the journal only adds objects that lost
-    theirs. May be repeated.
+    theirs. May be repeated. What stands against one object keeps no other one stopped.
 
     :param cluster: the source.
     :param plan: the plan's name.
     :param record: what `quiesce` returned, when it is at hand.
-    :param timeout: seconds to wait for what was started to be ready, wave by wave; not at all when ``None``.
+    :param timeout: seconds to wait for what was started to be ready; not at all when ``None``. A wave is
+        waited for before the next one is started, but only for a while: what is started later may be what
+        it needs.
     :param on_wave: called with a wave's number and objects after it was started.
     :raises ClusterError: when the cluster cannot be asked.
     """
-    served = discovery(cluster)
-    entries = {name: entry for name, (_, entry) in find_quiesced(cluster, plan).items()}
-    problems: list[str] = []
-    for lost in _lost_notes(record, entries):
-        problems += _from_record(cluster, served, lost, entries)
-    resumed: list[str] = []
-    not_ready: list[str] = []
-    deadline = None if timeout is None else time.monotonic() + timeout
-    pods = bring_back(cluster, served, plan)
-    for wave in sorted({entry.wave for entry in entries.values()}, reverse=True):
-        names = [name for name, entry in entries.items() if entry.wave == wave]
-        manifests: list[Manifest] = []
-        patience = time.monotonic() + PATIENCE_SECONDS
-        start = partial(_start_patiently, cluster, served, patience)
-        for name, manifest, problem in cluster.each(start, [entries[name] for name in names]):
-            if problem:
-                problems.append(problem)
-            elif manifest is not None:
-                resumed.append(name)
-                manifests.append(manifest)
-        if on_wave:
-            on_wave(wave, names)
-        if deadline is not None:
-            not_ready += _wait(cluster, manifests, deadline)
-    return ResumeResult(tuple(resumed + pods), tuple(problems), tuple(not_ready))
+    return _Resume(cluster, plan, timeout, on_wave).run_all(record)
 
 
-def find_quiesced(cluster: Cluster, plan: str | None = None) -> dict[str, tuple[str, QuiescedWorkload]]:
-    """Find everything that carries a note of ours, in whatever namespace.
+class _Resume:
+    def __init__(
+        self,
+        cluster: Cluster,
+        plan: str,
+        timeout: float | None,
+        on_wave: Callable[[int, list[str]], None] | None,
+    ) -> None:
+        self.cluster = cluster
+        self.served: Discovery = discovery(cluster)
+        self.plan = plan
+        self.deadline = None if timeout is None else time.monotonic() + timeout
+        self.on_wave = on_wave
+        self.resumed: list[str] = []
+        self.problems: list[str] = []
+        self.gone: list[str] = []
+        self.started: list[Manifest] = []
 
-    :param cluster: the source.
-    :param plan: only what this plan stopped; what any plan stopped when not given.
-    :return: by reference: the plan that stopped it, and what it was.
-    :raises ClusterError: when the cluster cannot be asked.
-    """
-    served = discovery(cluster)
-    selector = f"{QUIESCED_BY}={label_value(plan)}" if plan else QUIESCED_BY
-    resources = [one for kind in SUSPENSIONS if (one := served.find(*kind)) is not None]
-    found: dict[str, tuple[str, QuiescedWorkload]] = {}
-    for objects in cluster.each(lambda one: list_objects(cluster, one, label_selector=selector), resources):
-        for manifest in objects:
-            note = noted_state(manifest)
-            if note is not None and plan in {None, note.get("plan")}:
-                name = reference_of(manifest)
-                entry = QuiescedWorkload(name, int(note.get("wave", 0)), note["was"])
-                found[name] = (str(note.get("plan", "")), entry)
-    return found
+    def run_all(self, record: QuiesceRecord | None) -> ResumeResult:
+        """See `resume`."""
+        kinds = suspended_kinds(self.served)
+        entries, unlisted = list_stopped(self.cluster, kinds, self.plan)
+        for lost in _lost_notes(record, entries):
+            problem, gone = _from_record(self.cluster, self.served, lost, entries)
+            self.problems += problem
+            self.gone += gone
+        pods, refused = bring_back(self.cluster, self.served, self.plan)
+        self._start_waves(entries)
+        if unlisted or refused:  # their webhook may be among what was started a moment ago
+            patience = time.monotonic() + PATIENCE_SECONDS
+            while (unlisted or refused) and time.monotonic() < patience:
+                late, unlisted = list_stopped(self.cluster, list(unlisted), self.plan)
+                self._start_waves(late)
+                more, refused = bring_back(self.cluster, self.served, self.plan)
+                pods += more
+                if unlisted or refused:
+                    time.sleep(POLL_SECONDS)
+        self.problems += [*unlisted.values(), *refused]
+        not_ready = [] if self.deadline is None else _wait(self.cluster, self.started, self.deadline)
+        return ResumeResult(
+            tuple(self.resumed + pods), tuple(self.problems), tuple(not_ready), tuple(self.gone)
+        )
+
+    def _start_waves(self, entries: dict[str, QuiescedWorkload]) -> None:
+        for wave in sorted({entry.wave for entry in entries.values()}, reverse=True):
+            names = [name for name, entry in entries.items() if entry.wave == wave]
+            manifests: list[Manifest] = []
+            patience = time.monotonic() + PATIENCE_SECONDS
+            start = partial(_start_patiently, self.cluster, self.served, patience)
+            for name, manifest, problem in self.cluster.each(start, [entries[name] for name in names]):
+                if problem:
+                    self.problems.append(problem)
+                elif manifest is None:
+                    self.gone.append(name)
+                else:
+                    self.resumed.append(name)
+                    manifests.append(manifest)
+            self.started += manifests
+            if self.on_wave:
+                self.on_wave(wave, names)
+            if self.deadline is not None:
+                _wait(self.cluster, manifests, min(self.deadline, time.monotonic() + WAVE_SECONDS))
 
 
 def _lost_notes(
@@ -133,27 +153,32 @@ def _lost_notes(
 
 def _from_record(
     cluster: Cluster, served: Discovery, lost: QuiescedWorkload, entries: dict[str, QuiescedWorkload]
-) -> list[str]:
-    """Take over an object that lost its note, but only while it still stands where quiesce left it."""
+) -> tuple[list[str], list[str]]:
+    """Take over an object that lost its note, but only while it still stands where quiesce left it.
+
+    :return: what stands against it; the object's name if it was deleted.
+    """
     reference = ObjectReference.parse(lost.object)
     resource = served.find(reference.group, reference.kind)
     if resource is None:
-        return [f"{lost.object}: its kind is not served any more"]
+        return [f"{lost.object}: its kind is not served any more"], []
     try:
         current = cluster.get(resource.path(reference.namespace, reference.name), what=f"read {lost.object}")
     except NotFound:
-        return [f"{lost.object}: was deleted since it was stopped"]
+        return [], [lost.object]
+    except ApiError as error:
+        return [str(error)], []
     current |= {"apiVersion": resource.api_version, "kind": resource.kind}
     suspension = suspension_of(current)
     if suspension is not None and suspension.remember(current) is None:
         entries[lost.object] = lost
-    return []
+    return [], []
 
 
 def _start_patiently(
     cluster: Cluster, served: Discovery, patience: float, entry: QuiescedWorkload
 ) -> tuple[str, Manifest | None, str | None]:
-    """Start one object; return its name with what it is now, or with what stands against it.
+    """Start one object; return its name with what it is now, or with what stands against it; gone: neither.
 
     :param patience: of `time.monotonic`; until then it is tried again what may pass (a webhook on a node that
         comes back). All objects of a wave share it: thousands that one dead webhook refuses wait once.
@@ -192,7 +217,7 @@ def _start(
         patch = start_patch(current, entry.was)
         started: Manifest = cluster.patch(path, patch, what=f"start {reference}")
     except NotFound:
-        return entry.object, None, f"{entry.object}: was deleted since it was stopped"
+        return entry.object, None, None
     return entry.object, started, None
 
 

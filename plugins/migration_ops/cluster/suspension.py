@@ -54,9 +54,15 @@ _SCALED = Suspension(
     start=lambda was: {"spec": {"replicas": was["replicas"]}},
 )
 
+
+def _daemon_set_state(manifest: Manifest) -> dict[str, Any] | None:
+    pod = (_spec(manifest).get("template") or {}).get("spec") or {}
+    return None if QUIESCED in (pod.get("nodeSelector") or {}) else {"nodeSelector": QUIESCED}
+
+
 # A node selector that no node satisfies: the controller removes the pods, whatever the update strategy.
 _DAEMON_SET = Suspension(
-    remember=lambda _: {"nodeSelector": QUIESCED},
+    remember=_daemon_set_state,
     stop=lambda _: {"spec": {"template": {"spec": {"nodeSelector": {QUIESCED: "true"}}}}},
     start=lambda was: {"spec": {"template": {"spec": {"nodeSelector": {was["nodeSelector"]: None}}}}},
 )

@@ -107,8 +107,7 @@ def test_a_stopped_object_has_nothing_left_to_stop() -> None:
     for manifest in RUNNING:
         suspension = suspension_of(manifest)
         assert suspension is not None
-        if manifest["kind"] != "DaemonSet":  # its note is what tells
-            assert suspension.remember(stopped(manifest)) is None, manifest["kind"]
+        assert suspension.remember(stopped(manifest)) is None, manifest["kind"]
 
 
 def test_patches_hold_for_the_read_version_only() -> None:
