@@ -56,7 +56,7 @@ def test_a_search_finds_an_object_and_its_diff_names_the_rules(page: Page) -> No
     page.get_by_role("link", name=re.compile("-final-")).first.click()
     page.get_by_role("link", name="Objects", exact=True).click()
     page.get_by_role("searchbox").fill("deployment writer")
-    expect(page.get_by_text("1 objects")).to_be_visible()
+    expect(page.get_by_text("1 object", exact=True)).to_be_visible()
     page.get_by_role("link", name="writer", exact=True).click()
     change = page.get_by_role("region", name="/spec/template/spec/containers/0/image")
     expect(change).to_contain_text("images/containers")
