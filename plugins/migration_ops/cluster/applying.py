@@ -83,7 +83,7 @@ class _Application:
         wanted = [one for one in objects if self._applicable(one)]
         self.index.load(wanted)
         if not self.settings.dry_run:
-            self.notes.load()
+            self.notes.load({ObjectReference.of(one).namespace for one in wanted} - {""})
         if self._refused(wanted):
             return self.results
         self.ownership = Ownership(wanted)

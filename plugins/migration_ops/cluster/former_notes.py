@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import orjson
 
 from migration_ops.cluster.connection import APPLY_PATCH, Cluster
-from migration_ops.cluster.errors import ApiError, ClusterUnreachable, NotFound, Rejected
+from migration_ops.cluster.errors import ApiError, ClusterUnreachable, Forbidden, NotFound, Rejected
 from migration_ops.cluster.exclusions import OWN_LABEL
 from migration_ops.cluster.kinds import ApiResource, Discovery
 from migration_ops.cluster.listing import list_objects
@@ -71,16 +72,25 @@ class FormerNotes:
     run: str
     _found: dict[Identity, FormerNote] = field(default_factory=dict)
 
-    def load(self) -> None:
+    def load(self, namespaces: Iterable[str] = ()) -> None:
         """Read the notes that earlier tries of the run left.
 
+        :param namespaces: where to look if the account may not list Secrets everywhere; where it may not
+            either, it cannot have written any.
         :raises ClusterError: when they cannot be listed.
         """
         resource = self.served.find("", "Secret")
         if resource is None:
             return
         selector = f"{OWN_LABEL}={COMPONENT},{NOTED_BY}={label_value(self.run)}"
-        for secret in list_objects(self.cluster, resource, label_selector=selector):
+        try:
+            found = list_objects(self.cluster, resource, label_selector=selector)
+        except Forbidden:
+            found = []
+            for namespace in sorted({*namespaces, STAND_IN_NAMESPACE}):
+                with contextlib.suppress(Forbidden):
+                    found += list_objects(self.cluster, resource, namespace, label_selector=selector)
+        for secret in found:
             notes = annotations_of(secret)
             former = _unpacked(secret)
             if former is not None and notes.get(_RUN) == f"{self.plan}/{self.run}":

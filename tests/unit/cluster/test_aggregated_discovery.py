@@ -1,7 +1,7 @@
 """Aggregated discovery, in the form in which Kubernetes publishes its own.
 
-The documents follow `aggregated_v2.json` and `aggregated_v2beta1.json` below api/discovery in the repository of
-Kubernetes, recorded from its API server: what is empty is left out, kinds of the server's own groups name
+The documents follow `aggregated_v2.json` and `aggregated_v2beta1.json` below api/discovery in Kubernetes'
+repository, recorded from its API server: what is empty is left out, kinds of the server's own groups name
 neither group nor version, and subresources may answer with a kind of another group.
 """
 

@@ -138,6 +138,23 @@ def test_notes_of_another_run_are_left_to_it(
     assert is_theirs(target)
 
 
+def test_an_account_of_single_namespaces_finds_its_notes_there(
+    server: FakeServer, cluster: Cluster, target: FakeTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everywhere = server.answers["/api/v1/secrets"]
+    server.on("/api/v1/secrets", status(403, "secrets is forbidden", "Forbidden"))
+    server.on("/api/v1/namespaces/default/secrets", status(403, "secrets is forbidden", "Forbidden"))
+    server.on("/api/v1/namespaces/shop/secrets", everywhere)
+    killed(cluster, monkeypatch, lambda: run(cluster), 2)
+
+    run(cluster)
+
+    assert (list(target.there), target.there[NAME]["data"]) == ([NAME], {"a": "ours"})
+    server.answers["/api/v1/secrets"] = everywhere
+    roll_back(cluster, plan="p", run="r", timeout=5)
+    assert is_theirs(target)
+
+
 def test_nothing_is_deleted_when_the_note_cannot_be_written(
     server: FakeServer, cluster: Cluster, target: FakeTarget
 ) -> None:
