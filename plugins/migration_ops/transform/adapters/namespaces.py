@@ -29,3 +29,19 @@ def map_subjects(draft: Draft, _base: Parts, context: Context) -> None:
         if subject.get("kind") == "User" and name.startswith(ACCOUNT_USER):
             namespace, _, account = name.removeprefix(ACCOUNT_USER).partition(":")
             draft.set(place, f"{ACCOUNT_USER}{mapping.get(namespace, namespace)}:{account}")
+
+
+@adapter("map-namespace-of-annotations")
+def map_namespace_of_annotations(draft: Draft, _base: Parts, context: Context) -> None:
+    """Map the namespace in annotations that hold `namespace/name` (parameter `namespaced_annotations`).
+
+    :param draft: the object.
+    :param _base: unused.
+    :param context: knows the mapping.
+    """
+    for key in context.param("namespaced_annotations") or ():
+        value = draft.get(("metadata", "annotations", key))
+        namespace, slash, name = str(value or "").partition("/")
+        mapped = context.parameters.namespaces.get(namespace)
+        if slash and mapped is not None:
+            draft.set(("metadata", "annotations", key), f"{mapped}/{name}")
