@@ -80,7 +80,7 @@ def _command(
 
     try:
         code, output = _patiently(run)
-    except MigrationError as error:
+    except (MigrationError, ClusterError) as error:
         return str(error)
     return f"exit code {code}: {output.strip()[-500:]}" if code else ""
 

@@ -91,7 +91,14 @@ def _ask_http(cluster: Cluster, probe: HttpProbe, namespace: str) -> str:
 def _ask_exec(cluster: Cluster, api_client: ApiClient, probe: ExecProbe, namespace: str) -> str:
     """What is wrong with the command's outcome; nothing if it is right."""
     pod = find_pod(cluster, namespace, probe.pod)
-    code, output = run_in_pod(api_client, namespace, pod, probe.command, container=probe.container)
+    code, output = run_in_pod(
+        api_client,
+        namespace,
+        pod,
+        probe.command,
+        container=probe.container,
+        timeout_seconds=probe.timeout.total_seconds(),
+    )
     if code != 0:
         return f"exit code {code}: {output[-500:].strip()}"
     return (

@@ -47,7 +47,7 @@ def cut():
     return error
 
 
-def run(monkeypatch, clock, hook, outcome, *, until):
+def run(monkeypatch, clock, hook, outcome, *, until, find=lambda *_: "db-0"):
     """Run a hook that meets with an outcome until a moment; say what was said and how often it was tried."""
     tried = []
 
@@ -61,7 +61,7 @@ def run(monkeypatch, clock, hook, outcome, *, until):
     config_maps = ApiResource("", "v1", "ConfigMap", "configmaps", namespaced=True)
     cluster.cache = {"discovery": Discovery((config_maps,))}
     cluster.patch.side_effect = attempt
-    monkeypatch.setattr(plan_hooks, "find_pod", lambda *_: "db-0")
+    monkeypatch.setattr(plan_hooks, "find_pod", find)
     monkeypatch.setattr(plan_hooks, "run_in_pod", attempt)
     plan = Plan.model_validate(
         {
@@ -117,3 +117,12 @@ def test_what_has_begun_or_stays_is_not_tried_again(monkeypatch, clock, hook, ou
     said, tries = run(monkeypatch, clock, hook, outcome, until=1)
     assert "failed: " in said
     assert (tries, clock.now) == (1, 0)
+
+
+def test_a_workload_that_is_missing_is_a_failure_that_may_be_passed_over(monkeypatch, clock):
+    def missing(*_):
+        raise NotFound('deployments "web" not found', status=404)
+
+    may_fail = {"exec": EXEC["exec"] | {"pod": "deployment/web", "on_error": "continue"}}
+    said, _ = run(monkeypatch, clock, may_fail, None, until=0, find=missing)
+    assert said == 'hook before quiesce in deployment/web: deployments "web" not found'

@@ -9,6 +9,7 @@ import pytest
 from kubernetes import client
 
 from migration_ops.cluster import Cluster, ClusterError, ClusterUnreachable, NotFound
+from migration_ops.migration import probes
 from migration_ops.migration.plan_sections import Probe
 from migration_ops.migration.probes import ProbeResult, ask_probe
 
@@ -52,3 +53,12 @@ def test_no_answer_fails_with_the_reason() -> None:
 @pytest.mark.parametrize(("answer", "passes"), [(NotFound("nothing here", status=404), True), ("OK", False)])
 def test_an_error_may_be_what_is_expected(answer: str | ClusterError, passes: bool) -> None:
     assert ask(answer, probe(status=404)).passed is passes
+
+
+def test_a_command_has_the_time_that_the_plan_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = create_autospec(probes.run_in_pod, return_value=(0, "42 rows"))
+    monkeypatch.setattr(probes, "run_in_pod", run)
+    question = {"pod": "db-0", "command": ["count"], "contains": "42", "timeout": "5m"}
+    cluster, api = create_autospec(Cluster, instance=True), create_autospec(client.ApiClient, instance=True)
+    assert ask_probe(cluster, api, Probe.model_validate({"exec": question}), "shop").passed
+    assert run.call_args.kwargs["timeout_seconds"] == 300
