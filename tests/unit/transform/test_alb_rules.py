@@ -138,6 +138,22 @@ def test_regular_expressions_of_paths_are_marked_as_such() -> None:
     ]
 
 
+def test_an_action_as_default_backend_is_asked_about() -> None:
+    ingress = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {
+            "ingressClassName": "alb",
+            "defaultBackend": {"service": {"name": "sorry", "port": {"name": "use-annotation"}}},
+        },
+    }
+
+    result = transform([ingress], RULES, Parameters())
+
+    assert "the default backend is the action sorry" in " ".join(one.message for one in result.findings)
+
+
 def test_a_second_run_changes_nothing() -> None:
     _, first = adapted(actions_x={"type": "forward", "forwardConfig": {"targetGroups": [FORWARD]}})
 

@@ -39,14 +39,27 @@ def translate_alb_rules(draft: Draft, _base: Parts, context: Context) -> None:
     :param _base: unused.
     :param context: knows the Services, by whose port names actions may forward.
     """
-    backends = list(_backends(draft))
-    custom = {name for _, name, port in backends if port == USE_ANNOTATION}
+    custom = {name for _, name, port in _backends(draft) if port == USE_ANNOTATION}
+    _report_default(draft)
     for key, text in list(mapping_at(draft.manifest, "metadata", "annotations").items()):
         place: Parts = ("metadata", "annotations", key)
         if key.startswith(ACTIONS):
             _translate_action(draft, place, str(text), custom, context)
         elif key.startswith(CONDITIONS):
             _translate(draft, place, str(text), _conditions)
+
+
+def _report_default(draft: Draft) -> None:
+    """Tell of a default backend that is an action: ACK's controller wants a Service there."""
+    for field in ("defaultBackend", "backend"):
+        name, port = _named(mapping_at(draft.manifest, "spec", field))
+        if port == USE_ANNOTATION:
+            draft.find(
+                "decision",
+                f"the default backend is the action {name}; ACK's ALB has custom actions for paths only",
+                "give the Ingress a path / for it, last in order, and a Service as default backend",
+                ("a path for the action", "another default backend"),
+            )
 
 
 def _translate_action(draft: Draft, place: Parts, text: str, custom: set[str], context: Context) -> None:
@@ -87,13 +100,17 @@ def _write(draft: Draft, place: Parts, value: list[Any]) -> None:
 
 
 def _backends(draft: Draft) -> Iterator[tuple[Parts, str, Any]]:
-    """Give the place, Service and port name of each path, in either version's form."""
+    """Give the place, Service and port name of each path."""
     for number, rule in enumerate(items_at(draft.manifest, "spec", "rules")):
         for index, path in enumerate(items_at(rule, "http", "paths")):
-            backend = mapping_at(path, "backend")
-            name = value_at(backend, ("service", "name")) or backend.get("serviceName")
-            port = value_at(backend, ("service", "port", "name")) or backend.get("servicePort")
-            yield ("spec", "rules", number, "http", "paths", index), str(name), port
+            yield ("spec", "rules", number, "http", "paths", index), *_named(mapping_at(path, "backend"))
+
+
+def _named(backend: dict[str, Any]) -> tuple[str, Any]:
+    """Give a backend's Service and port name, in either version's form."""
+    name = value_at(backend, ("service", "name")) or backend.get("serviceName")
+    port = value_at(backend, ("service", "port", "name")) or backend.get("servicePort")
+    return str(name), port
 
 
 def _drop_paths(draft: Draft, name: str) -> bool:
