@@ -7,7 +7,7 @@ of use: servers read what is older than themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.errors import ApiError
@@ -21,20 +21,26 @@ Identity = tuple[str, str, str, str]
 
 
 def read_alternates(
-    cluster: Cluster, served: Discovery, captured: Mapping[Identity, Manifest]
+    cluster: Cluster,
+    served: Discovery,
+    captured: Mapping[Identity, Manifest],
+    *,
+    without: Collection[ApiResource] = (),
 ) -> tuple[dict[Identity, tuple[Manifest, ...]], list[tuple[str, str]]]:
     """Read captured objects again in each further version that may be wanted.
 
     :param cluster: the source.
     :param served: what it serves.
     :param captured: the objects.
+    :param without: versions that are known not to answer.
     :return: the further versions by object, and (kind, reason) of what could not be read.
     """
     namespaces: dict[ApiResource, set[str]] = {}
     for manifest in captured.values():
         reference = ObjectReference.of(manifest)
         for other in served.versions(reference.group, reference.kind):
-            if other.version != reference.version and is_newer(other, reference.version):
+            wanted = other.version != reference.version and is_newer(other, reference.version)
+            if wanted and other not in without:
                 namespaces.setdefault(other, set()).add(reference.namespace)
     tasks: list[tuple[ApiResource, str | None]] = []
     for resource, spaces in namespaces.items():

@@ -11,9 +11,11 @@ from migration_ops.cluster.claims import PodMounts, list_claims
 from migration_ops.cluster.closure_walk import Walk
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.errors import ApiError, ClusterError, Forbidden, NotFound
-from migration_ops.cluster.exclusions import reason_to_leave
+from migration_ops.cluster.exclusions import made_by_controller, reason_to_leave
 from migration_ops.cluster.kinds import ApiResource, Discovery, discovery
 from migration_ops.cluster.listing import FEW_NAMESPACES, again_when_expired, pages
+from migration_ops.cluster.owners import Owned
+from migration_ops.cluster.reading import in_a_version_that_answers
 from migration_ops.cluster.reference import Manifest, ObjectReference
 from migration_ops.cluster.selection import Selection
 from migration_ops.cluster.suspension import as_before
@@ -67,7 +69,9 @@ class _Reader:
         self.chosen: dict[tuple[str, str, str, str], str] = {}
         self.left_out: list[LeftOut] = []
         self.unreadable = [LeftOut(name, reason) for name, reason in served.unavailable.items()]
+        self.unanswered: set[ApiResource] = set()
         self.mounts: list[PodMounts] = []
+        self.owned = Owned()
 
     def read(self) -> Capture:
         namespaces = self._namespaces()
@@ -89,9 +93,10 @@ class _Reader:
         for objects in self.cluster.each(self._list, tasks):
             for manifest in objects:
                 self._sort_in(manifest, chosen)
-        walk = Walk(self.cluster, self.served, self.selection, self.pool, self.chosen)
+        walk = Walk(self.cluster, self.served, self.selection, self.pool, self.chosen, owned=self.owned)
         walk.run()
-        self.left_out += [LeftOut(name, reason) for name, reason in walk.missing]
+        left = [*walk.missing, *self.owned.left(self.chosen)]
+        self.left_out += [LeftOut(name, reason) for name, reason in left]
         return self._result()
 
     def _wanted(self, kind: ApiResource) -> bool:
@@ -154,12 +159,19 @@ class _Reader:
 
     def _list(self, task: tuple[ApiResource, str | None]) -> list[Manifest]:
         kind, namespace = task
+        where = f" in {namespace}" if namespace else ""
+        name = f"{kind.api_version}/{kind.kind}{where}"
         try:
-            return self._list_in_scope(kind, namespace)
+            found, _, reason = in_a_version_that_answers(
+                self.cluster, self.served, kind, lambda version: self._list_in_scope(version, namespace)
+            )
         except ApiError as error:
-            where = f" in {namespace}" if namespace else ""
-            self.unreadable.append(LeftOut(f"{kind.api_version}/{kind.kind}{where}", str(error)))
+            self.unreadable.append(LeftOut(name, str(error)))
             return []
+        if reason:
+            self.unanswered.add(kind)
+            self.left_out.append(LeftOut(name, reason))
+        return found
 
     @again_when_expired
     def _list_in_scope(self, kind: ApiResource, namespace: str | None) -> list[Manifest]:
@@ -183,6 +195,10 @@ class _Reader:
             pod["metadata"].pop("managedFields", None)
             self._sort_in(pod, namespaces)  # stopped by us: still part of the application
         reason = reason_to_leave(manifest)
+        if reason is not None and reason == made_by_controller(manifest):
+            if not reference.namespace or reference.namespace in namespaces:
+                self.owned.add(manifest, chosen=self._is_chosen(manifest, reference))
+            return
         if reason is not None:
             if reference.namespace or not reason.startswith(("every", "belongs", "served")):
                 self.left_out.append(LeftOut(str(reference), reason))
@@ -223,7 +239,7 @@ class _Reader:
         self.left_out += [LeftOut(name, reason) for name, reason in volumes_left]
         dropped = {ObjectReference.parse(name).identity for name in claims_dropped}
         kept = {identity: self.pool[identity] for identity in sorted(self.chosen) if identity not in dropped}
-        alternates, unreadable = read_alternates(self.cluster, self.served, kept)
+        alternates, unreadable = read_alternates(self.cluster, self.served, kept, without=self.unanswered)
         self.unreadable += [LeftOut(name, reason) for name, reason in unreadable]
         objects = [
             CapturedObject(manifest, self.chosen[identity], alternates.get(identity, ()))

@@ -12,9 +12,11 @@ from migration_ops.cluster.exclusions import ROOT_CA, made_for_account, reason_t
 from migration_ops.cluster.kinds import ApiResource, Discovery
 from migration_ops.cluster.labels import LabelSelector
 from migration_ops.cluster.need import Need
+from migration_ops.cluster.owners import Owned, Owner, reason_of_owned
 from migration_ops.cluster.podspec import pod_labels_of
+from migration_ops.cluster.reading import in_a_version_that_answers
 from migration_ops.cluster.reference import Manifest, ObjectReference
-from migration_ops.cluster.selection import Selection
+from migration_ops.cluster.selection import NEVER_CAPTURED, Selection, matches_kind
 from migration_ops.cluster.versions import is_built_in
 
 Identity = tuple[str, str, str, str]
@@ -30,6 +32,7 @@ class Walk:
     :param selection: kinds that were left out by name are not brought along either.
     :param pool: all objects that were read, by identity; grows.
     :param chosen: identities of the set with their reasons; grows.
+    :param owned: what controllers made: for what is chosen of it, its owner comes along.
     """
 
     # Cluster-scoped kinds that are listed whole, because what is needed is found by looking at all of them.
@@ -56,15 +59,19 @@ class Walk:
         selection: Selection,
         pool: dict[Identity, Manifest],
         chosen: dict[Identity, str],
+        *,
+        owned: Owned | None = None,
     ) -> None:
         self.cluster = cluster
         self.served = served
         self.selection = selection
         self.pool = pool
         self.chosen = chosen
+        self.owned = owned or Owned()
         self.missing: list[tuple[str, str]] = []
         self._queue: deque[Identity] = deque()
         self._asked: set[Identity] = set()
+        self._owners_asked: set[Identity] = set()
         self._bindings = [
             (identity, manifest)
             for identity, manifest in pool.items()
@@ -77,6 +84,8 @@ class Walk:
     def run(self) -> None:
         """Add to ``chosen`` until everything that is needed is there or known to be missing."""
         self._queue.extend(self.chosen)
+        for identity in self.owned.chosen:
+            self._take_owned(identity)
         while self._queue:
             while self._queue:
                 self._visit(self._queue.popleft())
@@ -103,9 +112,52 @@ class Walk:
         if self.selection.is_platform_namespace(need.namespace):
             self._leave_to_the_platform(resource, identity, need.reason)
             return
+        if identity in self.owned.made:
+            self._take_owned(identity)
+            return
         if identity not in self.pool and not self._fetch(resource, identity, need.reason):
             return
         self._add(identity, need.reason)
+
+    def _take_owned(self, identity: Identity) -> bool:
+        """Take the owner of an object that its controller makes again; without it, the object itself.
+
+        :return: whether one of them is in the set.
+        """
+        if identity in self.chosen or identity in self._owners_asked:
+            return identity in self.chosen
+        self._owners_asked.add(identity)
+        manifest = self.owned.made[identity]
+        owner = self.owned.owner_of(identity, self.served)
+        reason = f"owner of {ObjectReference.of(manifest)}"
+        why_not = "is not served"
+        if owner is not None:
+            if owner.identity in self.chosen:
+                return True
+            if owner.identity in self.owned.made:
+                return self._take_owned(owner.identity)
+            why_not = self._bring(owner, reason)
+            if not why_not:
+                return True
+        if not self.owned.may_come_alone(manifest):
+            return False
+        self.pool[identity] = manifest
+        self._add(identity, f"{reason_of_owned(manifest)}, which {why_not}: taken by itself")
+        return True
+
+    def _bring(self, owner: Owner, reason: str) -> str:
+        """Add an owner to the set, or return why it does not come along."""
+        identity, resource = owner.identity, owner.resource
+        if matches_kind(NEVER_CAPTURED, resource):
+            return "is never captured"
+        if self._kept_out(resource, identity) or self.selection.excludes_name(identity[3]):
+            return "is not selected"
+        # Kubernetes' own controllers were listed as far as their kind is selected; jobs that ended are many.
+        listed = is_built_in(resource.group)
+        if identity not in self.pool and (listed or not self._fetch(resource, identity, reason)):
+            return "does not come along"
+        self._add(identity, reason)
+        return ""
 
     def _kept_out(self, resource: ApiResource, identity: Identity) -> bool:
         if self.selection.excludes_kind(resource):
@@ -131,8 +183,9 @@ class Walk:
         _, kind, namespace, name = identity
         shown = f"{resource.api_version}/{kind}/{namespace}/{name}"
         try:
-            path = resource.path(namespace, name)
-            manifest: Manifest = self.cluster.get(path, what=f"read {shown}")
+            manifest, resource, _ = in_a_version_that_answers(
+                self.cluster, self.served, resource, lambda one: self._read(one, namespace, name)
+            )
         except NotFound:
             if (kind, name) != ("ServiceAccount", "default"):
                 self.missing.append((shown, f"does not exist, though {reason}"))
@@ -148,6 +201,13 @@ class Walk:
             return False
         self.pool[identity] = manifest
         return True
+
+    def _read(self, resource: ApiResource, namespace: str, name: str) -> Manifest:
+        path = resource.path(namespace, name)
+        manifest: Manifest = self.cluster.get(
+            path, what=f"read {resource.api_version}/{resource.kind}/{namespace}/{name}"
+        )
+        return manifest
 
     def _add(self, identity: Identity, reason: str) -> None:
         self.chosen[identity] = reason

@@ -34,21 +34,33 @@ def is_our_own(manifest: Manifest) -> bool:
     return OWN_LABEL in labels or MOVER_LABEL in labels
 
 
-def reason_to_leave(manifest: Manifest) -> str | None:
+def made_by_controller(manifest: Manifest) -> str | None:
+    """Return which controller makes an object again by itself, in words, or ``None``.
+
+    Claims hold data: they come along whoever owns them, and have exclusion rules of their own.
+
+    :param manifest: the object.
+    """
+    owner = controller_of(manifest)
+    if owner is None or manifest["kind"] == "PersistentVolumeClaim" or kept_for_its_operator(manifest):
+        return None
+    return f"made by its controller {owner['apiVersion']}/{owner['kind']} {owner['name']}"
+
+
+def reason_to_leave(manifest: Manifest, *, whoever_owns_it: bool = False) -> str | None:
     """Return why an object is never captured, or ``None`` when it may be.
 
     :param manifest: the object.
+    :param whoever_owns_it: also objects of controllers, as their owner does not come along.
     """
     metadata = manifest["metadata"]
     if metadata.get("deletionTimestamp"):
         return "being deleted"
     if is_our_own(manifest):
         return "made by this migration"
+    if not whoever_owns_it and (made := made_by_controller(manifest)):
+        return made
     if manifest["kind"] != "PersistentVolumeClaim":
-        # Claims hold data: they come along whoever owns them, and have exclusion rules of their own.
-        owner = controller_of(manifest)
-        if owner is not None and not kept_for_its_operator(manifest):
-            return f"made by its controller {owner['apiVersion']}/{owner['kind']} {owner['name']}"
         if annotations_of(manifest).get(EXCLUDE_ANNOTATION) == "true":
             return f"annotated {EXCLUDE_ANNOTATION}"
         if labels_of(manifest).get("velero.io/exclude-from-backup") == "true":

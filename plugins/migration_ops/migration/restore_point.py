@@ -7,6 +7,7 @@ points exist, also to an Airflow that never saw them made.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, cast, get_args
@@ -151,12 +152,27 @@ def gaps(before: RestorePoint, counts: Mapping[str, int], unreadable: Mapping[st
         version.
     """
     found = []
+    held, now = _in_any_version(before.objects), _in_any_version(counts)
     for name, reason in unreadable.items():
         kind = name.partition(" in ")[0]
         lost = [
             one
-            for one, count in before.objects.items()
-            if (one == kind or one.startswith(f"{kind}/")) and counts.get(one, 0) < count
+            for one in before.objects
+            if (one.startswith(f"{kind}/") or _without_version(one) == _without_version(kind))
+            and now[_without_version(one)] < held[_without_version(one)]
         ]
         found += [f"{one}: {reason}" for one in lost]
     return list(dict.fromkeys(found))
+
+
+def _in_any_version(counts: Mapping[str, int]) -> Counter[str]:
+    """Sum counts up by kind: what one version lacks may have been read in another one."""
+    summed: Counter[str] = Counter()
+    for kind, count in counts.items():
+        summed[_without_version(kind)] += count
+    return summed
+
+
+def _without_version(kind: str) -> str:
+    group, _, name = kind.rpartition("/")
+    return f"{group.rpartition('/')[0]}/{name}"

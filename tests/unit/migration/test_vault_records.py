@@ -105,6 +105,29 @@ def test_what_is_unreadable_and_was_never_held_is_no_reason_to_stop(repository, 
     assert commit_restore_point(repository, final("p1"), found)
 
 
+def gadget(version):
+    metadata = {"name": "one", "namespace": "shop"}
+    return {"apiVersion": f"example.com/{version}", "kind": "Gadget", "metadata": metadata}
+
+
+def test_what_was_read_in_another_version_is_there(repository):
+    held = point().model_copy(update={"objects": {"example.com/v2/Gadget": 1}})
+    commit_restore_point(repository, held, capture(gadget("v2")))
+    unreadable = [LeftOut("example.com/v2/Gadget", "its webhook is away")]
+    found = Capture(capture(gadget("v1")).objects, claims=[], unreadable=unreadable)
+    assert commit_restore_point(repository, final("p1"), found)
+
+
+def test_what_was_held_in_another_version_is_missed(repository):
+    held = point().model_copy(update={"objects": {"example.com/v1/Gadget": 1}})
+    commit_restore_point(repository, held, capture(gadget("v1")))
+    lacking = Capture(
+        [], claims=[], unreadable=[LeftOut("example.com/v2/Gadget in shop", "webhook: refused")]
+    )
+    with pytest.raises(GapError, match=r"example\.com/v1/Gadget: webhook: refused"):
+        commit_restore_point(repository, final("p1"), lacking)
+
+
 def test_a_point_before_that_was_forgotten_is_no_reason_to_stop(repository):
     lacking = Capture([], claims=[], unreadable=[LeftOut("v1/Secret", "forbidden")])
     assert commit_restore_point(repository, final("gone"), lacking)
