@@ -5,7 +5,13 @@ Builds the objects, starts or finds them, and understands what they say. Whoever
 """
 
 from migration_ops.mover.command import backup_command, probe_command, restore_command, verify_command
-from migration_ops.mover.errors import MoverConflictError, MoverError, MoverFailedError, MoverNotStartedError
+from migration_ops.mover.errors import (
+    ClaimHeldError,
+    MoverConflictError,
+    MoverError,
+    MoverFailedError,
+    MoverNotStartedError,
+)
 from migration_ops.mover.job import build_job, build_secret
 from migration_ops.mover.messages import parse_message, progress_text, read_messages, size_text
 from migration_ops.mover.names import mover_name, run_key
@@ -13,6 +19,7 @@ from migration_ops.mover.observation import Observation, observe, summary_text
 from migration_ops.mover.spec import Credentials, MoverSpec, mount_path
 
 __all__ = [
+    "ClaimHeldError",
     "Credentials",
     "MoverConflictError",
     "MoverError",

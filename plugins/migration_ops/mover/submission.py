@@ -6,6 +6,7 @@ Uses Kubernetes' plain client: the Airflow provider's own method repeats a creat
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from tenacity import Retrying, retry_if_exception, retry_if_result, stop_after_delay, wait_random_exponential
 
-from migration_ops.mover.errors import MoverConflictError, MoverError
+from migration_ops.mover.errors import ClaimHeldError, MoverConflictError, MoverError
 from migration_ops.mover.job import build_job, build_secret
 from migration_ops.mover.names import (
     ACTION_LABEL,
@@ -23,6 +24,7 @@ from migration_ops.mover.names import (
     SPEC_LABEL,
 )
 from migration_ops.mover.observation import observe
+from migration_ops.mover.occupants import occupants
 from migration_ops.mover.spec import Credentials, MoverSpec
 from migration_ops.mover.standby import give_order, standing_by
 from migration_ops.mover.surroundings import build_egress_policy, is_shut_in, security_level
@@ -49,6 +51,7 @@ def submit(api_client: client.ApiClient, spec: MoverSpec, credentials: Credentia
     A Job of the same work that runs or succeeded is adopted; one that stands by for it is told to begin; one
     that failed, or does other work than is wanted now, is replaced.
 
+    :raises ClaimHeldError: if it would write to a claim that an application mounts, whoever asks for it.
     :raises MoverConflictError: if a Job of that name isn't ours.
     :raises MoverError: if the API server refuses the objects (quota, admission, permissions), or the
         namespace's rules leave no room for a mover.
@@ -56,6 +59,7 @@ def submit(api_client: client.ApiClient, spec: MoverSpec, credentials: Credentia
     batch, core = client.BatchV1Api(api_client), client.CoreV1Api(api_client)
     spec = replace(spec, security_level=security_level(_namespace(core, api_client, spec)))
     if spec.writable:
+        _refuse_held_claim(core, spec)
         _refuse_second_writer(batch, api_client, spec)
     job, adopted = _create_or_adopt(batch, api_client, spec, build_job(spec, credentials))
     uid = str(job["metadata"]["uid"])
@@ -155,6 +159,26 @@ def _put_secret(core: client.CoreV1Api, spec: MoverSpec, secret: dict[str, Any])
         if error.status != 409:
             raise _refusal(spec, error) from error
         _call(core.replace_namespaced_secret, spec.name, spec.namespace, secret)
+
+
+def _refuse_held_claim(core: client.CoreV1Api, spec: MoverSpec) -> None:
+    """What an application has written is never overwritten, also by a step that is cleared long after."""
+    found = _read_raw(core.list_namespaced_pod, spec, spec.namespace)
+    if held := occupants(found["items"], str(spec.claim)):
+        raise ClaimHeldError(
+            f"claim {spec.item} is mounted by {', '.join(f'pod {name}' for name in held[:5])}, and what the "
+            "application wrote there would be gone. If it may be, stop what makes the pod (scale it to 0, "
+            "suspend its CronJob) and clear this task; after a finished migration leave it as it is"
+        )
+
+
+def _read_raw(function: Any, spec: MoverSpec, *arguments: str) -> dict[str, Any]:
+    try:
+        answer = _call(function, *arguments, _preload_content=False)
+    except ApiException as error:
+        raise _refusal(spec, error) from error
+    found: dict[str, Any] = json.loads(answer.data)
+    return found
 
 
 def _refuse_second_writer(batch: client.BatchV1Api, api_client: client.ApiClient, spec: MoverSpec) -> None:
