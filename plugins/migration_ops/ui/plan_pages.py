@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -17,7 +18,6 @@ from migration_ops.ui.movers import movers_of
 from migration_ops.ui.paging import Page, PageNumber, cut
 from migration_ops.ui.plan_detail import PlanDetail
 from migration_ops.ui.plan_state import (
-    PlanLine,
     PlanList,
     PointLine,
     active_runs_of,
@@ -27,12 +27,15 @@ from migration_ops.ui.plan_state import (
 )
 from migration_ops.ui.plan_view import PlanView, run_urls, runs_in_airflow
 from migration_ops.ui.rendering import page, roots
-from migration_ops.ui.runs import run_lines, run_report
+from migration_ops.ui.runs import RunLine, run_lines, run_report
 from migration_ops.ui.trouble import Trouble, trouble
 from migration_ops.ui.volumes_now import VolumeHistory, history_of, volume_rows
 
 if TYPE_CHECKING:
-    from migration_ops.migration.report_page.model import RunReport
+    from migration_ops.migration.journal import Event
+    from migration_ops.migration.report_page.model import FindingLine, RunReport
+    from migration_ops.ui.plan_state import Downtime
+    from migration_ops.ui.vault_index import PlanSlips
 
 router = APIRouter()
 Namespace = Annotated[str, Path(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
@@ -55,13 +58,24 @@ async def plan_list(request: Request, airflow: Airflow, readable: Readable) -> P
     known = await sources.plans()
     names = await asyncio.to_thread(readable.of, sorted(known.plans))
     troubles: list[Trouble] = []
-    questions, runs = await _open_in_airflow(airflow, troubles)
-    root = roots(request)[1]
-    lines = await asyncio.gather(
-        *(_line(PlanView(known.plans[name], sources), questions, runs, root) for name in names)
+    views = [PlanView(known.plans[name], sources) for name in names]
+    (questions, runs), *told = await asyncio.gather(
+        _open_in_airflow(airflow, troubles), *(_of_vault(view) for view in views)
     )
+    root = roots(request)[1]
+    lines = [
+        plan_line(
+            view.plan,
+            slips,
+            downtime=downtime,
+            open_approvals=approvals_of(view.plan.name, questions, root),
+            active_runs=active_runs_of(view.plan.name, runs, root),
+            troubles=view.troubles,
+        )
+        for view, (slips, downtime) in zip(views, told, strict=True)
+    ]
     problems = known.problems if names or not known.plans else []
-    return PlanList(folder=str(known.folder), plans=list(lines), problems=problems, troubles=troubles)
+    return PlanList(folder=str(known.folder), plans=lines, problems=problems, troubles=troubles)
 
 
 @router.get("/plans/{plan}", response_class=HTMLResponse, dependencies=[MAY_READ_PLAN], responses=MISSING)
@@ -83,32 +97,23 @@ async def plan_detail(request: Request, view: View, airflow: Airflow) -> PlanDet
     """One plan as JSON, with its movers' live progress."""
     plan, root = view.plan, roots(request)[1]
     view.strict = False  # the answer itself says what is missing
-    questions, runs = await _open_in_airflow(airflow, view.troubles)
-    mine = [run for run in runs if run["dag_id"].startswith(f"{plan.name}.")]
-    conn_ids = {"source": plan.source.conn_id, "target": plan.target.conn_id if plan.target else ""}
-    slips, moving = await asyncio.gather(view.slips(), _movers(airflow, view, conn_ids, mine, root))
+    (questions, runs, moving), known, told = await asyncio.gather(
+        _now(airflow, view, root), runs_in_airflow(airflow, plan.name), _told(view)
+    )
     more = {
         "open_approvals": approvals_of(plan.name, questions, root),
         "active_runs": active_runs_of(plan.name, runs, root),
     }
+    slips = told.slips
     if slips is None or not slips.points:
         rows, others = volume_rows(plan, None, None, moving)
         line = plan_line(plan, slips, **more)
         return PlanDetail(plan=line, volumes=rows, others=others, movers=moving, troubles=view.troubles)
-    newest = slips.points[-1]
-    known, staged, downtime, findings = await asyncio.gather(
-        runs_in_airflow(airflow, plan.name),
-        view.staged(newest),
-        view.downtime(slips),
-        view.findings(slips, newest),
-    )
-    rows, others = volume_rows(plan, newest, staged, moving, moved=slips.is_moved)
-    lines = run_lines(slips, run_urls(known, root))
-    stopped = next((one for one in lines if one.stopped), None)
-    events = await view.events(slips, stopped.run) if stopped else None
+    newest, stopped, events = slips.points[-1], told.stopped, told.events
+    rows, others = volume_rows(plan, newest, told.staged, moving, moved=slips.is_moved)
     chart = [point_line(one) for one in reversed(slips.points)]
     return PlanDetail(
-        plan=plan_line(plan, slips, downtime=downtime, **more),
+        plan=plan_line(plan, slips, downtime=told.downtime, **more),
         chart=chart[:_CHART],
         points=chart[:_SHOWN_POINTS],
         stored_bytes=sum(one.added_bytes for one in chart),
@@ -116,8 +121,8 @@ async def plan_detail(request: Request, view: View, airflow: Airflow) -> PlanDet
         volumes=rows,
         others=others,
         movers=moving,
-        findings=findings[:_SHOWN_FINDINGS],
-        runs=lines[:_SHOWN_RUNS],
+        findings=told.findings[:_SHOWN_FINDINGS],
+        runs=run_lines(slips, run_urls(known, root))[:_SHOWN_RUNS],
         last_cutover=run_report(plan, stopped.kind, stopped.run, events) if stopped and events else None,
         troubles=view.troubles,
     )
@@ -178,6 +183,47 @@ def _shown_spans(report: RunReport) -> Any:
     return [span for span in report.timeline if span.down] or report.timeline
 
 
+@dataclass
+class _Told:
+    """What vault and target tell of a plan.
+
+    :param stopped: the newest run that stopped the source, and its events.
+    """
+
+    slips: PlanSlips | None
+    staged: dict[tuple[str, str], str] | None = None
+    downtime: Downtime | None = None
+    findings: list[FindingLine] = field(default_factory=list)
+    stopped: RunLine | None = None
+    events: list[Event] | None = None
+
+
+async def _told(view: PlanView) -> _Told:
+    """Ask vault and target at once for all that doesn't depend on each other."""
+    slips = await view.slips()
+    if slips is None or not slips.points:
+        return _Told(slips)
+    newest = slips.points[-1]
+    stopped = next((one for one in run_lines(slips, {}) if one.stopped), None)
+
+    async def events() -> list[Event] | None:
+        return await view.events(slips, stopped.run) if stopped else None
+
+    staged, downtime, findings, happened = await asyncio.gather(
+        view.staged(newest), view.downtime(slips), view.findings(slips, newest), events()
+    )
+    return _Told(slips, staged, downtime, findings, stopped, happened)
+
+
+async def _now(airflow: AirflowApi, view: PlanView, root: str) -> tuple[list[Any], list[Any], list[Any]]:
+    """Open questions, runs that aren't over, and the plan's movers at work."""
+    plan = view.plan
+    questions, runs = await _open_in_airflow(airflow, view.troubles)
+    mine = [run for run in runs if run["dag_id"].startswith(f"{plan.name}.")]
+    conn_ids = {"source": plan.source.conn_id, "target": plan.target.conn_id if plan.target else ""}
+    return questions, runs, await _movers(airflow, view, conn_ids, mine, root)
+
+
 async def _movers(airflow: AirflowApi, view: PlanView, conn_ids: Any, runs: Any, root: str) -> Any:
     try:
         lines, troubles = await movers_of(airflow, view.sources, view.plan.name, conn_ids, runs, root)
@@ -217,13 +263,6 @@ async def _ask(
     return found
 
 
-async def _line(view: PlanView, questions: Any, runs: Any, root: str) -> PlanLine:
+async def _of_vault(view: PlanView) -> tuple[PlanSlips | None, Downtime | None]:
     slips = await view.slips()
-    return plan_line(
-        view.plan,
-        slips,
-        downtime=await view.downtime(slips) if slips else None,
-        open_approvals=approvals_of(view.plan.name, questions, root),
-        active_runs=active_runs_of(view.plan.name, runs, root),
-        troubles=view.troubles,
-    )
+    return slips, await view.downtime(slips) if slips else None

@@ -173,14 +173,17 @@ class PlanView:
         ]
         newest = max(prepared, key=lambda pair: pair[0].time, default=None)
         adapted = slips.adapted.get(point.id)
-        found: list[FindingLine] = []
-        if newest and (adapted is None or run_of(adapted) == newest[1] or newest[0].time >= adapted.time):
-            from migration_ops.ui.runs import findings_of
 
-            found = findings_of(await self.events(slips, newest[1]) or [])
-        elif adapted and (adaptation := await self.adaptation(slips, point)):
-            found = adaptation.findings
-        return without_secrets(found, await self.secrets(point))
+        async def found() -> list[FindingLine]:
+            if newest and (adapted is None or run_of(adapted) == newest[1] or newest[0].time >= adapted.time):
+                from migration_ops.ui.runs import findings_of
+
+                return findings_of(await self.events(slips, newest[1]) or [])
+            adaptation = await self.adaptation(slips, point) if adapted else None
+            return adaptation.findings if adaptation else []
+
+        findings, secrets = await asyncio.gather(found(), self.secrets(point))
+        return without_secrets(findings, secrets)
 
     async def _tried(self, asked: Awaitable[T]) -> T | None:
         try:
