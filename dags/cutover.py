@@ -81,9 +81,10 @@ def cutover(plan: Plan) -> DAG:
         )
         restore = RestoreVolumesOperator(task_id="restore", volumes=final.output, **step)
         step["adapted"] = final.output["adapted"]
-        resources = ApplyResourcesOperator(task_id="resources", **step)
+        still = {"stopped": final.output["claims"]}  # looked at again before the target takes over
+        resources = ApplyResourcesOperator(task_id="resources", **still, **step)
         ready = WaitReadyOperator(task_id="ready", **step)
-        verify = VerifyOperator(task_id="verify", volumes=restore.output, ready=ready.output, **step)
+        verify = VerifyOperator(task_id="verify", volumes=restore.output, ready=ready.output, **still, **step)
         report = ReportCutoverOperator(task_id="report", volumes=restore.output, **step)
         finish = FinishGate(
             task_id="finish",
@@ -93,9 +94,9 @@ def cutover(plan: Plan) -> DAG:
             response_timeout=plan.approvals.timeout,
             plan=document,
         )
-        finished = FinishOperator(task_id="finished", answer=finish.output, **step)
-        stopped = [quiesce, final, restore, resources, ready, verify, report, finish]
-        chain(prepare, approve, fresh, standby, *stopped, finished)
+        finished = FinishOperator(task_id="finished", answer=finish.output, **still, **step)
+        stopped = [quiesce, final, restore, resources, ready, verify, report, finish, finished]
+        chain(prepare, approve, fresh, standby, *stopped)
         roll_back_when_asked(plan, stopped)
     return dag
 

@@ -44,6 +44,7 @@ from migration_ops.cluster.reference import Manifest, ObjectReference, reference
 from migration_ops.cluster.resuming import ResumeResult, resume
 from migration_ops.cluster.rollback import RollbackResult, roll_back
 from migration_ops.cluster.selection import Selection
+from migration_ops.cluster.stillness import disturbances
 from migration_ops.cluster.stopped import find_quiesced
 from migration_ops.cluster.storage import is_default_class, storage_classes
 from migration_ops.cluster.stripping import AddressPolicy, strip_for_apply
@@ -91,6 +92,7 @@ __all__ = [
     "check_permissions",
     "discover",
     "discovery",
+    "disturbances",
     "find_quiesced",
     "is_default_class",
     "label_value",

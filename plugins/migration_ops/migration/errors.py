@@ -8,6 +8,7 @@
     ├── BlockerError         the rules found what must be solved by people
     ├── ApplyError           the target refused objects
     ├── NotReadyError        workloads of the target didn't become ready in time
+    ├── DisturbedError       what was stopped in the source runs again
     ├── UnfinishedError      not all of a rollback could be done yet
     └── VerificationError    the target isn't what the restore point says
 
@@ -91,6 +92,10 @@ class ApplyError(MigrationError):
     """The target refused objects; what it took stays, and a retry goes on from there."""
 
     retryable = True
+
+
+class DisturbedError(MigrationError):
+    """What was stopped in the source runs again, or something else mounts its volumes."""
 
 
 class UnfinishedError(MigrationError):

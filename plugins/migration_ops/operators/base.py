@@ -171,6 +171,17 @@ class MigrationOperator(BaseOperator):
         """The run whose journal the step writes; a rollback by hand works on that of an earlier one."""
         return self.run_key(context)
 
+    def refuse_disturbed(self, stopped: Sequence[Sequence[str]] | None) -> None:
+        """Stop if what a cutover stopped in the source runs again.
+
+        :param stopped: namespace and name of the source's volumes; None where nothing was stopped.
+        :raises DisturbedError: naming what runs.
+        """
+        from migration_ops.migration.stillness import refuse_disturbed
+
+        if stopped is not None:
+            refuse_disturbed(self.the_plan, self.source, [(one[0], one[1]) for one in stopped])
+
     def run_key(self, context: Context) -> str:
         """The run's identity, as objects made by it are labelled."""
         run = context["dag_run"]

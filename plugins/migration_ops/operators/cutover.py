@@ -95,8 +95,9 @@ class QuiesceOperator(RestorePointOperator):
 class FinalDeltaOperator(SaveVolumesOperator):
     """Backs up what changed since the last restore point, commits the final one, and adapts its objects.
 
-    Pushes `adapted` (snapshot of the adapted objects) and `findings`; returns a `RestoreTask` for each
-    volume. All of it is one task, since the application is down meanwhile.
+    Pushes `adapted` (snapshot of the adapted objects), `findings` and `claims` (namespace and name of each
+    volume in the source); returns a `RestoreTask` for each volume. All of it is one task, since the
+    application is down meanwhile.
 
     :param point: what `QuiesceOperator` pushed under that name.
     """
@@ -118,13 +119,19 @@ class FinalDeltaOperator(SaveVolumesOperator):
         self._rule_sets = Ahead(lambda: rules_of(plan))
 
     def conclude(self, context: Context, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Commit and adapt.
+        """Commit and adapt, if the source stood still all the time.
 
+        :raises DisturbedError: if it doesn't stand still any more.
         :raises BlockerError: if the rules found blockers.
         :raises ApplyError: if the target refused a claim.
         """
         from migration_ops.migration.events import ADAPTED, FINAL_DELTA
+        from migration_ops.migration.stillness import refuse_disturbed
         from migration_ops.migration.target import ReadAhead
+
+        claims = [(str(one["namespace"]), str(one["claim"])) for one in self.volumes or []]
+        refuse_disturbed(self.the_plan, self.source, claims, saved=False)
+        context["ti"].xcom_push(key="claims", value=claims)
 
         run, found = self.run_key(context), self._captured.result()
         point = commit(self, self.point, results, found)

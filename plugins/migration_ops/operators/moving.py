@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from migration_ops.migration.errors import DisturbedError
 from migration_ops.migration.volumes import BackupTask, RestoreTask, outcome
 from migration_ops.mover import MoverFailedError, MoverNotStartedError, MoverSpec, summary_text
 from migration_ops.operators.ahead import Ahead
@@ -131,7 +132,11 @@ class MoveVolumesOperator(MigrationOperator):
                 self._wait_in_the_triggerer(context, moving, report_after)
             time.sleep(_PAUSE_SECONDS)
         self.began = datetime.fromtimestamp(min(moving.since.values(), default=time.time()), UTC)
-        result = self.conclude(context, [moving.results[item] for item in volumes])
+        try:
+            result = self.conclude(context, [moving.results[item] for item in volumes])
+        except DisturbedError:
+            self._tidy_up(moving)  # what they saved doesn't hold any more: the next try starts others
+            raise
         self._tidy_up(moving)
         return result
 

@@ -123,24 +123,29 @@ class ApplyResourcesOperator(MigrationOperator):
 
     :param adapted: snapshot of the adapted objects.
     :param volumes: what the restores returned, to be noted in the journal; none if they noted it themselves.
+    :param stopped: volumes of the source that must not be in use any more, see `refuse_disturbed`; None where
+        the source runs on.
     """
 
-    template_fields = ("adapted", "volumes")
+    template_fields = ("adapted", "volumes", "stopped")
 
-    def __init__(self, *, adapted: Any, volumes: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *, adapted: Any, volumes: Any = None, stopped: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.adapted = adapted
         self.volumes = volumes
+        self.stopped = stopped
 
     @asks_when_it_fails
     def execute(self, context: Context) -> dict[str, Any]:
         """Apply, object by object reported; what an earlier try did is found unchanged.
 
+        :raises DisturbedError: if the source runs again, which the target must not do at the same time.
         :raises ApplyError: if objects were refused; names each with the server's reason.
         """
         from migration_ops.migration.report import restored_volumes
         from migration_ops.migration.target import apply_part, load_adapted
 
+        self.refuse_disturbed(self.stopped)
         run, began = self.run_key(context), datetime.now(UTC)
         if self.volumes is not None:
             data = {"volumes": restored_volumes(movers_results(self.volumes))}

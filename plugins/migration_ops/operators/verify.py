@@ -18,20 +18,23 @@ class VerifyOperator(MigrationOperator):
     :param adapted: snapshot of the adapted objects.
     :param volumes: what the restores returned.
     :param ready: when the workloads became ready, for the journal.
+    :param stopped: volumes of the source that must not be in use any more; None where the source runs on.
     """
 
-    template_fields = ("adapted", "volumes", "ready")
+    template_fields = ("adapted", "volumes", "ready", "stopped")
 
-    def __init__(self, *, adapted: Any, volumes: Any, ready: Any, **kwargs: Any) -> None:
+    def __init__(self, *, adapted: Any, volumes: Any, ready: Any, stopped: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.adapted = adapted
         self.volumes = volumes
         self.ready = ready
+        self.stopped = stopped
 
     @asks_when_it_fails
     def execute(self, context: Context) -> dict[str, Any]:
         """Check resources, volumes and probes until all is well in one look; the downtime ends with that.
 
+        :raises DisturbedError: if the source runs again.
         :raises VerificationError: if anything differs or doesn't settle in time; names all of it.
         """
         from migration_ops.migration.target import load_adapted
@@ -52,6 +55,7 @@ class VerifyOperator(MigrationOperator):
         for line in outcome.lines():
             self.log.info("%s", line)
         outcome.raise_for_differences()
+        self.refuse_disturbed(self.stopped)
         run, times = self.run_key(context), movers_result(self.ready)
         verified = self.journal.write(
             run, "verified", began=began, ended=ended, data=outcome.model_dump(mode="json")
@@ -115,21 +119,27 @@ class FinishOperator(MigrationOperator):
 
     :param adapted: snapshot of the adapted objects.
     :param answer: what the approval returned.
+    :param stopped: volumes of the source that must not be in use any more.
     """
 
-    template_fields = ("adapted", "answer")
+    template_fields = ("adapted", "answer", "stopped")
 
-    def __init__(self, *, adapted: Any, answer: Any, **kwargs: Any) -> None:
+    def __init__(self, *, adapted: Any, answer: Any, stopped: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.adapted = adapted
         self.answer = answer
+        self.stopped = stopped
 
     @asks_when_it_fails
     def execute(self, context: Context) -> dict[str, Any]:
-        """Release the names."""
+        """Release the names.
+
+        :raises DisturbedError: if the source runs again.
+        """
         from migration_ops.migration.target import load_adapted, release_names
         from migration_ops.notifiers.telling import tell_finished
 
+        self.refuse_disturbed(self.stopped)
         released = release_names(self.target, load_adapted(self.repository, self.adapted))
         for reference in released:
             self.log.info("Names of %s are released to ExternalDNS", reference)

@@ -78,18 +78,25 @@ def test_whatever_fails_after_the_stop_can_be_answered_by_retry_or_rollback(bag)
     stopped = cutover["quiesce"].get_flat_relative_ids(upstream=False) | {"quiesce"}
     steps = stopped - {
         "finish",
-        "finished",
         "rollback.begin",
         "rollback.undo_target",
         "rollback.resume",
         "rollback.report",
     }
-    assert steps == {"quiesce", "final", "restore", "resources", "ready", "verify", "report"}
+    assert steps == {"quiesce", "final", "restore", "resources", "ready", "verify", "report", "finished"}
     for step in steps:
         assert {"Retry", "Roll back", "Leave as it is"} == set(cutover[step].answers), step
     assert set(cutover["finish"].options) == {"Finish", "Roll back", "Leave as it is"}
     assert cutover["rollback.begin"].upstream_task_ids == steps | {"finish"}
     assert cutover["rollback.begin"].trigger_rule == "one_failed"
+
+
+def test_the_source_is_looked_at_again_before_the_target_takes_over_and_nowhere_else(bag):
+    cutover = bag.dags["shop.cutover"].task_dict
+    for step in ("resources", "verify", "finished"):
+        assert (cutover[step].stopped.operator.task_id, cutover[step].stopped.key) == ("final", "claims")
+    for dag_id in ("shop.restore", "shop.rehearse"):
+        assert bag.dags[dag_id].task_dict["verify"].stopped is None
 
 
 def test_the_target_is_filled_before_the_source_is_stopped(bag):

@@ -6,6 +6,7 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 from kubernetes.client.exceptions import ApiException
 
+from migration_ops.migration.errors import DisturbedError
 from migration_ops.mover import Credentials, MoverFailedError, Observation
 from migration_ops.mover.submission import Submission
 from migration_ops.operators import moving
@@ -76,6 +77,18 @@ def test_all_volumes_are_moved_as_many_at_a_time_as_the_plan_allows(step, world,
     assert step.execute(context) == [f"data-{n}" for n in range(5)]
     assert world.most == 2
     assert sorted(world.submitted) == [f"data-{n}" for n in range(5)]
+    assert len(world.removed) == 5
+
+
+def test_what_a_source_that_runs_again_makes_worthless_is_saved_anew_by_the_next_try(
+    step, world, context, monkeypatch
+):
+    def refuse(_step, _context, _results):
+        raise DisturbedError("v1/Pod/shop/web runs on")
+
+    monkeypatch.setattr(Saving, "conclude", refuse)
+    with pytest.raises(DisturbedError):
+        step.execute(context)
     assert len(world.removed) == 5
 
 
