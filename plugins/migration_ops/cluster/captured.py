@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from migration_ops.cluster.claims import Claim
 from migration_ops.cluster.reference import Manifest
 
+ABSENT = "does not exist in the source, though it is selected by name"
+"""Why a namespace that is named without a glob is left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class CapturedObject:
@@ -67,6 +70,11 @@ class Capture:
         :param target_apis: ``group/version/Kind`` of the target (`Discovery.api_names`).
         """
         return [one.for_target(target_apis) for one in self.objects]
+
+    @property
+    def absent_namespaces(self) -> list[str]:
+        """Namespaces that are selected by name and do not exist."""
+        return [one.object.rpartition("/")[2] for one in self.left_out if one.reason == ABSENT]
 
     @property
     def counts_by_kind(self) -> dict[str, int]:

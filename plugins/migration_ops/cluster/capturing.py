@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from migration_ops.cluster.alternates import read_alternates
 from migration_ops.cluster.bare_pods import packed_pod
-from migration_ops.cluster.captured import Capture, CapturedObject, LeftOut
+from migration_ops.cluster.captured import ABSENT, Capture, CapturedObject, LeftOut
 from migration_ops.cluster.claims import PodMounts, list_claims
 from migration_ops.cluster.closure_walk import Walk
 from migration_ops.cluster.connection import Cluster
@@ -23,6 +23,8 @@ from migration_ops.cluster.versions import reading_versions
 
 CHOSEN = "chosen"
 
+ENDPOINT_SLICE = ("discovery.k8s.io", "EndpointSlice")
+
 # Kinds that a chosen object can need: read even where the selection does not name them.
 _NEEDED_KINDS = frozenset(
     {
@@ -32,6 +34,7 @@ _NEEDED_KINDS = frozenset(
         ("", "PersistentVolumeClaim"),
         ("", "Service"),
         ("", "Endpoints"),
+        ENDPOINT_SLICE,
         ("rbac.authorization.k8s.io", "Role"),
         ("rbac.authorization.k8s.io", "RoleBinding"),
         ("autoscaling", "HorizontalPodAutoscaler"),
@@ -119,8 +122,10 @@ class _Reader:
 
     def _namespaces(self) -> list[str]:
         names: list[str] = []
+        seen: set[str] = set()
         for manifest in self._list_namespaces(names):
             name = manifest["metadata"]["name"]
+            seen.add(name)
             manifest["metadata"].pop("managedFields", None)
             if not self.selection.takes_namespace(name):
                 platform = self.selection.is_platform_namespace(name)
@@ -134,6 +139,8 @@ class _Reader:
                 if self._is_chosen(manifest, reference):
                     self.chosen[reference.identity] = CHOSEN
                 names.append(name)
+        absent = [name for name in self.selection.named_namespaces() if name not in {*seen, *names}]
+        self.left_out += [LeftOut(f"v1/Namespace//{name}", ABSENT) for name in absent]
         return names
 
     def _list_namespaces(self, unseen: list[str]) -> list[Manifest]:
@@ -150,8 +157,8 @@ class _Reader:
             for name in self.selection.literal_namespaces() or ():
                 try:
                     found.append(self.cluster.get(resource.path(name=name), what=f"read namespace {name}"))
-                except NotFound as error:
-                    self.unreadable.append(LeftOut(f"v1/Namespace//{name}", str(error)))
+                except NotFound:
+                    continue  # reported with all that are named and absent
                 except Forbidden as error:
                     self.unreadable.append(LeftOut(f"v1/Namespace//{name}", str(error)))
                     unseen.append(name)  # what lies in it may be readable all the same
@@ -195,6 +202,8 @@ class _Reader:
             pod["metadata"].pop("managedFields", None)
             self._sort_in(pod, namespaces)  # stopped by us: still part of the application
         reason = reason_to_leave(manifest)
+        if reason is not None and reference.group_kind == ENDPOINT_SLICE:
+            return  # every Service has them, and their Endpoints are in the list
         if reason is not None and reason == made_by_controller(manifest):
             if not reference.namespace or reference.namespace in namespaces:
                 self.owned.add(manifest, chosen=self._is_chosen(manifest, reference))

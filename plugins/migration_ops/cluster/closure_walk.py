@@ -254,6 +254,8 @@ class Walk:
                 self._add(identity, reason)
 
     def _follows(self, identity: Identity, manifest: Manifest) -> str | None:
+        if identity[1] in {"Endpoints", "EndpointSlice"}:
+            return self._leads_a_chosen_service(identity, manifest)
         if identity[1] in {"PodDisruptionBudget", "NetworkPolicy"} or identity[:2] == ("", "Service"):
             return self._selects_chosen_pods(identity, manifest)
         for need in needs_of(manifest):
@@ -261,6 +263,15 @@ class Walk:
             if key in self.chosen and (identity[1] == "HorizontalPodAutoscaler" or need.kind == "Service"):
                 return f"acts on {need.kind} {need.namespace}/{need.name}"
         return None
+
+    def _leads_a_chosen_service(self, identity: Identity, manifest: Manifest) -> str | None:
+        """Addresses that somebody wrote for a Service without a selector."""
+        labels = manifest["metadata"].get("labels") or {}
+        name = identity[3] if identity[1] == "Endpoints" else labels.get("kubernetes.io/service-name", "")
+        service = ("", "Service", identity[2], name)
+        if service not in self.chosen or (self.pool[service].get("spec") or {}).get("selector"):
+            return None
+        return f"addresses of v1/Service/{identity[2]}/{name}"
 
     def _selects_chosen_pods(self, identity: Identity, manifest: Manifest) -> str | None:
         spec = manifest.get("spec") or {}
@@ -291,6 +302,8 @@ def _missed(manifest: Manifest) -> bool:
 _FOLLOWER_KINDS = frozenset(
     {
         ("", "Service"),
+        ("", "Endpoints"),
+        ("discovery.k8s.io", "EndpointSlice"),
         ("autoscaling", "HorizontalPodAutoscaler"),
         ("policy", "PodDisruptionBudget"),
         (NETWORKING, "NetworkPolicy"),

@@ -117,12 +117,22 @@ def _leader(manifest: Manifest) -> str | None:
 
 
 def _endpoints(manifest: Manifest) -> str | None:
-    annotations = annotations_of(manifest)
-    if "endpoints.kubernetes.io/last-change-trigger-time" in annotations:
+    by_controller = labels_of(manifest).get("endpoints.kubernetes.io/managed-by") == "endpoint-controller"
+    if by_controller or "endpoints.kubernetes.io/last-change-trigger-time" in annotations_of(manifest):
         return "filled in by the endpoints controller"
     if manifest["metadata"] == manifest["metadata"] | {"namespace": "default", "name": "kubernetes"}:
         return "the API server's own"
     return _leader(manifest)
+
+
+def _endpoint_slice(manifest: Manifest) -> str | None:
+    maker = labels_of(manifest).get("endpointslice.kubernetes.io/managed-by", "")
+    if maker in {"endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io"}:
+        return "filled in by the endpoints controller"
+    metadata = manifest["metadata"]
+    if (metadata["namespace"], metadata["name"]) == ("default", "kubernetes"):
+        return "the API server's own"
+    return None
 
 
 def _service(manifest: Manifest) -> str | None:
@@ -182,6 +192,7 @@ _RULES: dict[tuple[str, str], Callable[[Manifest], str | None]] = {
     ("", "Secret"): _secret,
     ("", "ConfigMap"): _config_map,
     ("", "Endpoints"): _endpoints,
+    ("discovery.k8s.io", "EndpointSlice"): _endpoint_slice,
     ("", "Service"): _service,
     ("", "ServiceAccount"): _service_account,
     ("", "Pod"): _pod,

@@ -54,4 +54,4 @@ def _by_itself(manifest: Manifest) -> bool:
         return bool(name in {"kube-root-ca.crt", "openshift-service-ca.crt"})
     if kind == "Secret":
         return bool(name.startswith("default-token-"))
-    return bool(kind == "Endpoints")
+    return kind in {"Endpoints", "EndpointSlice"}

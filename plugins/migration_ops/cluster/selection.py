@@ -14,17 +14,20 @@ from migration_ops.cluster.reference import Manifest, labels_of
 
 # Namespaces of Kubernetes itself, of cloud add-ons, of storage and network systems and of backup tools:
 # their content belongs to the platform of the source and comes with the platform of the target.
+# Patterns only guess: a namespace that the plan names without a glob is the application's.
 PLATFORM_NAMESPACES = (
-    "kube-*", "csdr", "ack-csi-fuse", "velero", "amazon-*", "aws-observability", "karpenter", "gke-*",
-    "gmp-*", "config-management-*", "calico-system", "calico-apiserver", "tigera-operator", "azure-arc",
-    "azure-alb-system", "aks-command", "gatekeeper-system", "openshift", "openshift-*", "cattle-*", "fleet-*",
-    "local-path-storage", "metallb-system", "rook-ceph", "longhorn-system",
+    "kube-*", "csdr", "ack-csi-fuse", "velero", "amazon-*", "aws-observability", "gke-*", "gmp-*",
+    "config-management-*", "calico-system", "tigera-operator", "azure-arc", "gatekeeper-system",
+    "openshift-*", "cattle-*", "local-path-storage", "metallb-system", "rook-ceph", "longhorn-system",
 )  # fmt: skip
+
+KUBERNETES_OWN = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+"""Namespaces of Kubernetes itself: they stay, even when they are named."""
 
 # Kinds that describe the running cluster, not what somebody wants it to be.
 NEVER_CAPTURED = (
     "nodes", "events", "events.events.k8s.io", "leases.coordination.k8s.io",
-    "endpointslices.discovery.k8s.io", "componentstatuses", "bindings", "controllerrevisions.apps",
+    "componentstatuses", "bindings", "controllerrevisions.apps",
     "csinodes.storage.k8s.io", "csidrivers.storage.k8s.io", "csistoragecapacities.storage.k8s.io",
     "volumeattachments.storage.k8s.io", "certificatesigningrequests.certificates.k8s.io",
     "runtimes.node.k8s.io", "*.metrics.k8s.io", "*.custom.metrics.k8s.io", "*.external.metrics.k8s.io",
@@ -80,7 +83,7 @@ class Selection:
         return [LabelSelector.parse(text) for text in self.label_selectors]
 
     def takes_namespace(self, name: str) -> bool:
-        """Tell whether a namespace is chosen; platform namespaces never are.
+        """Tell whether a namespace is chosen; those of the platform only where they are named as such.
 
         :param name: the namespace.
         """
@@ -95,13 +98,20 @@ class Selection:
 
         :param name: the namespace.
         """
-        return _any(self.platform_namespaces, name)
+        if name in KUBERNETES_OWN:
+            return True
+        return name not in self.namespaces_include and _any(self.platform_namespaces, name)
+
+    def named_namespaces(self) -> list[str]:
+        """Return the namespaces to take that are named without a glob, also beside globs."""
+        named = [name for name in self.namespaces_include if not _is_glob(name)]
+        return [name for name in named if self.takes_namespace(name)]
 
     def literal_namespaces(self) -> list[str] | None:
         """Return the chosen namespaces when they are all named without a glob, else ``None``."""
-        if any(character in name for name in self.namespaces_include for character in "*?["):
+        if any(_is_glob(name) for name in self.namespaces_include):
             return None
-        return [name for name in self.namespaces_include if self.takes_namespace(name)]
+        return self.named_namespaces()
 
     def takes_kind(self, resource: ApiResource) -> bool:
         """Tell whether a kind is chosen.
@@ -201,6 +211,10 @@ def matches_kind(patterns: Iterable[str], resource: ApiResource) -> bool:
 
 
 _CORE_PLURALS = frozenset({"events", "nodes", "pods", "services", "endpoints"})
+
+
+def _is_glob(pattern: str) -> bool:
+    return any(character in pattern for character in "*?[")
 
 
 def _any(patterns: Iterable[str], text: str) -> bool:

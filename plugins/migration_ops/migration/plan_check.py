@@ -41,7 +41,14 @@ def check_plan(path: Path) -> tuple[Plan, list[str]]:
 
 def _namespaces(plan: Plan) -> Iterator[Finding]:
     from migration_ops.cluster import Selection
+    from migration_ops.cluster.selection import KUBERNETES_OWN
 
+    for number, name in enumerate(plan.select.namespaces.include):
+        if name in KUBERNETES_OWN:
+            yield (
+                ("select", "namespaces", "include", number),
+                f"{name} is Kubernetes' own and always stays; take it out of the list",
+            )
     for source, target in plan.namespaces.items():
         if Selection().is_platform_namespace(target):
             yield (

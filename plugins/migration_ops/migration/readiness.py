@@ -78,7 +78,10 @@ def check_source(plan: Plan, source: Cluster) -> ClusterState:
                 f"{one.namespace}/{one.name} ({one.capacity}, {one.storage_class or 'no class'})"
                 for one in found.claims
             ],
-            "warnings": [f"{one.object} could not be read: {one.reason}" for one in found.unreadable],
+            "warnings": [f"{one.object} could not be read: {one.reason}" for one in found.unreadable]
+            + [
+                f"namespace {name} is named by the plan and doesn't exist" for name in found.absent_namespaces
+            ],
             "blockers": blockers,
         }
     )

@@ -132,7 +132,8 @@ def commit(
         volumes=[VolumeRecord.model_validate(record) for record in volumes],
         objects=found.counts_by_kind,
         left_out=[LeftOutRecord(object=one.object, reason=one.reason) for one in found.left_out],
-        warnings=[f"{one.object} could not be read: {one.reason}" for one in found.unreadable],
+        warnings=[f"{one.object} could not be read: {one.reason}" for one in found.unreadable]
+        + [f"namespace {name} is named by the plan and doesn't exist" for name in found.absent_namespaces],
     )
     snapshot = commit_restore_point(step.repository, point, found)
     for warning in point.warnings:

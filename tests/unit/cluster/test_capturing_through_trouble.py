@@ -41,6 +41,8 @@ class Source:
             kind("Namespace", "namespaces", namespaced=False),
             kind("ConfigMap", "configmaps"),
             kind("Pod", "pods"),
+            kind("Service", "services"),
+            kind("Endpoints", "endpoints"),
         ]
         definitions = [kind("CustomResourceDefinition", "customresourcedefinitions", namespaced=False)]
         groups = {"apiextensions.k8s.io/v1": definitions} | groups
@@ -231,3 +233,42 @@ def test_static_pods_of_nodes_and_pods_of_ended_jobs_stay(tenants: Source, clust
     assert found_in(captured) == {"v1/Namespace/shop": "chosen"}
     asked: list[Asked] = tenants.server.asked[asked_before:]
     assert not [one for one in asked if "/jobs/" in one.path or "/nodes/" in one.path]
+
+
+def addresses(name: str, maker: str, service: str = "legacy") -> dict[str, Any]:
+    labels = {"kubernetes.io/service-name": service, "endpointslice.kubernetes.io/managed-by": maker}
+    return obj("discovery.k8s.io/v1", "EndpointSlice", name, metadata={"labels": labels}, endpoints=[])
+
+
+@pytest.mark.parametrize("labels", [(), ("app=legacy",)], ids=["a whole namespace", "by label"])
+def test_addresses_that_somebody_wrote_come_along(
+    server: FakeServer, cluster: Cluster, labels: tuple[str, ...]
+) -> None:
+    source = Source(server, {"discovery.k8s.io/v1": [kind("EndpointSlice", "endpointslices")]})
+    service = obj("v1", "Service", "legacy", metadata={"labels": {"app": "legacy"}}, spec={"ports": []})
+    source.holds("/api/v1/namespaces/shop/services", service)
+    source.holds("/api/v1/namespaces/shop/endpoints", obj("v1", "Endpoints", "legacy", subsets=[]))
+    source.holds(
+        "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices",
+        addresses("by-hand", "staff"),
+        addresses("filled-in", "endpointslice-controller.k8s.io"),
+        addresses("mirrored", "endpointslicemirroring-controller.k8s.io"),
+    )
+
+    captured = capture(cluster, Selection(namespaces_include=("shop",), label_selectors=labels))
+
+    assert set(found_in(captured)) == {
+        "discovery.k8s.io/v1/EndpointSlice/by-hand",
+        "v1/Endpoints/legacy",
+        "v1/Namespace/shop",
+        "v1/Service/legacy",
+    }
+    assert not [one for one in captured.left_out if "EndpointSlice" in one.object]
+
+
+def test_a_namespace_that_is_named_and_absent_is_told(server: FakeServer, cluster: Cluster) -> None:
+    Source(server, {})
+
+    captured = capture(cluster, Selection(namespaces_include=("shop", "shpo", "team-*", "kube-system")))
+
+    assert captured.absent_namespaces == ["shpo"]

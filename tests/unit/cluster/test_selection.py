@@ -104,7 +104,21 @@ def test_platform_namespaces_are_never_chosen() -> None:
         "amazon-guardduty",
     ):
         assert not selection.takes_namespace(name), name
-    assert not Selection(namespaces_include=("kube-system",)).takes_namespace("kube-system")
+
+
+def test_a_namespace_that_is_named_is_the_applications_whatever_pattern_it_looks_like() -> None:
+    names = ("fleet-tracking", "gke-demo", "amazon-orders", "kube-green", "velero")
+    selection = Selection(namespaces_include=(*names, "gke-*"))
+    assert [name for name in names if selection.takes_namespace(name)] == list(names)
+    assert not selection.is_platform_namespace("amazon-orders")
+    assert not selection.takes_namespace("gke-managed-system")
+    for name in ("kube-system", "kube-public", "kube-node-lease"):
+        assert not Selection(namespaces_include=(name,)).takes_namespace(name)
+
+
+@pytest.mark.parametrize("name", ["fleet-tracking", "karpenter", "aks-command"])
+def test_what_may_well_be_an_applications_name_is_no_platforms(name: str) -> None:
+    assert Selection().takes_namespace(name)
 
 
 def test_only_names_without_globs_are_literal() -> None:

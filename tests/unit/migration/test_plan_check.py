@@ -45,6 +45,11 @@ def check(folder: Path, old: str, new: str) -> tuple[int, list[str]]:
         ("keep_last: 3", f"keep_last: {'9' * 5000}", "a value that can't be read; put quotes around"),
         ("namespaces: {shop: shop-prod}", "namespaces: {shop: -}", "'-' is not a DNS label"),
         ("{shop: shop-prod}", "{shop: kube-system}", "namespaces.shop: kube-system belongs to the target's"),
+        (
+            "include: [shop]",
+            "include: [shop, kube-system]",
+            "include[1]: kube-system is Kubernetes' own and always",
+        ),
         ("[statefulset/db]", "[db]", "quiesce.waves[1][0]: 'db' is not a workload: write kind/name"),
         ("pod: statefulset/db", "pod: job/db", "'job/db' is not a pod's name, or a workload's"),
         ("retention:", "notify: [{notifier: os.system}]\nretention:", "not the dotted path of a notifier"),

@@ -64,7 +64,7 @@ def check_kinds(objects: Sequence[Manifest], target: Discovery) -> list[Readines
 
 
 def check_capture(capture: Capture) -> list[ReadinessFinding]:
-    """Say what of the source could not be read: the restore would lack it.
+    """Say what of the source could not be read, or isn't there: the restore would lack it.
 
     :param capture: the source as captured.
     """
@@ -77,6 +77,16 @@ def check_capture(capture: Capture) -> list[ReadinessFinding]:
             "grant the right to list it, mend its API, or exclude the kind in select.resources",
         )
         for one in capture.unreadable
+    ]
+    findings += [
+        finding(
+            CHECK,
+            "warning",
+            f"namespace {name}",
+            "is named by the plan and does not exist in the source",
+            "correct its name in select.namespaces, or take it out",
+        )
+        for name in capture.absent_namespaces
     ]
     if not capture.objects:
         remedy = "check select.namespaces, label_selectors and resources"

@@ -80,10 +80,11 @@ def remove_volumes(draft: Draft, base: Parts, names: set[str]) -> None:
         draft.remove((*base, "spec", "volumes"))
 
 
-# A controller makes these again whether or not the owner comes along.
+# Kubernetes' own controllers make these again whether or not the owner comes along.
 ALWAYS_MADE_AGAIN = frozenset(
     {"Pod", "ReplicaSet", "ControllerRevision", "EndpointSlice", "Endpoints", "Job"}
 )
+OWN_GROUPS = frozenset({"", "apps", "batch", "extensions"})
 # Passwords and data must not be made anew, even when an operator owns them.
 NEVER_MADE_AGAIN = frozenset({"Secret", "PersistentVolumeClaim"})
 
@@ -102,7 +103,8 @@ def drop_owned(draft: Draft, _base: Parts, context: Context) -> None:
     for owner in items_at(draft.manifest, "metadata", "ownerReferences"):
         if owner.get("controller") is not True:
             continue
-        if kind in ALWAYS_MADE_AGAIN or _comes_along(owner, draft, context):
+        always = kind in ALWAYS_MADE_AGAIN and group_of(str(owner.get("apiVersion", ""))) in OWN_GROUPS
+        if always or _comes_along(owner, draft, context):
             draft.drop(f"its controller makes it again from {owner.get('kind')} {owner.get('name')}")
             return
 
