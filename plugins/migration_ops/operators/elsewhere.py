@@ -46,4 +46,4 @@ class WaitReadyElsewhereOperator(StepElsewhere, WaitReadyOperator):
 class VerifyElsewhereOperator(StepElsewhere, VerifyOperator):
     """Compares what is there with what was to be there, and asks the application."""
 
-    template_fields = ("there", "adapted", "volumes", "ready")  # type: ignore[assignment]
+    template_fields = ("there", "adapted", "volumes", "ready")
