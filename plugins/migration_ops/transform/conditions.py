@@ -78,6 +78,8 @@ def compile_condition(condition: Condition | None, context: Context) -> Predicat
     if not _holds_for_this_run(condition, context):
         return None
     predicates: list[Predicate] = [*_identity(condition), *_content(condition)]
+    if condition.ingress_controller is not None:
+        predicates.append(_globs(condition.ingress_controller, context.ingress_controller))
     if condition.any is not None:
         alternatives = [compiled for item in condition.any if (compiled := compile_condition(item, context))]
         if not alternatives:

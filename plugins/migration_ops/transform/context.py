@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from migration_ops.transform.ingress_classes import controller_of, ingress_classes
 from migration_ops.transform.objects import Manifest, group_of, items_at, mapping_at
 from migration_ops.transform.parameters import Parameters
 from migration_ops.transform.versions import ServedApis
@@ -76,6 +77,18 @@ class Context:
             and item["apiVersion"] == "v1"
             and mapping_at(item, "spec").get("selector")
         )
+
+    @cached_property
+    def ingress_classes(self) -> Mapping[str, Manifest]:
+        """The source's IngressClasses by name."""
+        return ingress_classes(self.objects)
+
+    def ingress_controller(self, manifest: Manifest) -> str:
+        """Give the controller that serves an Ingress in the source, `class:NAME` if only its class is known.
+
+        :param manifest: the Ingress, or an IngressClass.
+        """
+        return controller_of(manifest, self.ingress_classes)
 
     def variables(self, manifest: Manifest, value: Any = None, key: str = "") -> dict[str, Any]:
         """Give what templates may name.

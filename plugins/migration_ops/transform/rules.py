@@ -97,6 +97,11 @@ class Condition(Model):
     jsonpath: JsonPaths | None = Field(default=None, description="each must select something")
     values: list[ValueTest] | None = None
     provider: Texts | None = Field(default=None, description="the source's provider")
+    ingress_controller: Texts | None = Field(
+        default=None,
+        description="globs; the controller of an Ingress's class (or of the IngressClass itself), whatever "
+        "the class is called; `class:NAME` where no such IngressClass came along, empty without a class",
+    )
     params: dict[str, Any] | None = Field(
         default=None,
         description="parameters by dotted name and the value that they must have (true: set, false: not set)",

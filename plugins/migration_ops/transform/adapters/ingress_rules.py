@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,9 +16,17 @@ from migration_ops.transform.registry import adapter
 MATCH_MODE = "ingress.beta.kubernetes.io/url-match-mode"
 PATH_TYPES = {"STARTS_WITH": "Prefix", "EQUAL_TO": "Exact", "REGEX": "Prefix"}
 USE_REGEX = "alb.ingress.kubernetes.io/use-regex"
+REWRITE_TARGET = "alb.ingress.kubernetes.io/rewrite-target"
+NGINX = "nginx.ingress.kubernetes.io/"
+PATH_PREFIXES = (
+    "appgw.ingress.kubernetes.io/backend-path-prefix",
+    "ingress.gcp.kubernetes.io/path-prefix-rewrite",
+)
 LISTEN_PORTS = "alb.ingress.kubernetes.io/listen-ports"
 TKE_RULES = {"HTTP": "kubernetes.io/ingress.http-rules", "HTTPS": "kubernetes.io/ingress.https-rules"}
 TKE_PORTS = {"HTTP": 80, "HTTPS": 443}
+
+_PATTERN = re.compile(r"[*+?()\[\]{}^$|\\]")
 
 
 def _paths(draft: Draft) -> Iterator[tuple[Parts, dict[str, Any]]]:
@@ -42,6 +51,56 @@ def star_paths_to_prefix(draft: Draft, _base: Parts, _context: Context) -> None:
         elif not text and path.get("pathType") in {None, "ImplementationSpecific"}:
             draft.set((*place, "path"), "/")
             draft.set((*place, "pathType"), "Prefix")
+
+
+@adapter("nginx-paths")
+def nginx_paths(draft: Draft, _base: Parts, _context: Context) -> None:
+    """Give paths of nginx the types that ALB reads alike.
+
+    ALB takes a path of the type ImplementationSpecific literally, and reads expressions in Prefix only.
+
+    :param draft: the Ingress, still with nginx's annotations.
+    :param _base: unused.
+    :param _context: unused.
+    """
+    annotations = mapping_at(draft.manifest, "metadata", "annotations")
+    patterns = annotations.get(f"{NGINX}use-regex") == "true" or f"{NGINX}rewrite-target" in annotations
+    for place, path in list(_paths(draft)):
+        is_pattern = patterns and _PATTERN.search(str(path.get("path") or "")) is not None
+        if path.get("pathType") != "Prefix" and (path.get("pathType") != "Exact" or is_pattern):
+            draft.set((*place, "pathType"), "Prefix")
+
+
+@adapter("path-prefix-to-rewrite")
+def path_prefix_to_rewrite(draft: Draft, _base: Parts, _context: Context) -> None:
+    """Replace the part of a path that was matched, as gateways do by a prefix, by a rewriting with a group.
+
+    :param draft: the Ingress, whose paths are prefixes already.
+    :param _base: unused.
+    :param _context: unused.
+    """
+    annotations = mapping_at(draft.manifest, "metadata", "annotations")
+    name = next((name for name in PATH_PREFIXES if name in annotations), None)
+    if name is None:
+        return
+    prefix = str(annotations[name]).strip().rstrip("/")
+    found = list(_paths(draft))
+    bases = [str(path.get("path") or "/").rstrip("/") for _, path in found]
+    draft.remove(("metadata", "annotations", name), prune=False)
+    if any(path.get("pathType") != "Prefix" for _, path in found) or (all(bases) != any(bases)):
+        draft.find(
+            "decision",
+            f"{name}: {prefix or '/'} replaces what each path matched; ALB has one rewriting for all "
+            "paths of an Ingress, and these differ in form; nothing is rewritten",
+            "split the Ingress: one for / alone, one for exact paths, one for prefixes",
+            ("split the Ingress", "let the application serve the paths as they are"),
+        )
+        return
+    tail, group = ("(/|$)(.*)", 2) if all(bases) else ("/(.*)", 1)
+    for (place, _), base in zip(found, bases, strict=True):
+        draft.set((*place, "path"), re.sub(r"([.+*?()\[\]{}^$|\\])", r"\\\1", base) + tail)
+    draft.set(("metadata", "annotations", USE_REGEX), "true")
+    draft.set(("metadata", "annotations", REWRITE_TARGET), f"{prefix}/${{{group}}}")
 
 
 @adapter("cce-path-properties")

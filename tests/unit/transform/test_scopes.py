@@ -1,0 +1,290 @@
+"""Who may reach a load balancer in the target: nobody more than in the source, or than is known."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+from migration_ops.transform import Parameters, TransformResult, load_rule_sets, transform
+from migration_ops.transform.rules import RuleSet
+
+AWS = "service.beta.kubernetes.io/aws-load-balancer-"
+AZURE = "service.beta.kubernetes.io/azure-load-balancer-internal"
+ACK = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type"
+ALB = "alb.ingress.kubernetes.io/"
+
+
+@cache
+def rules_of(provider: str) -> list[RuleSet]:
+    return load_rule_sets([f"{provider}-to-ack"])
+
+
+def service(provider: str, annotations: dict[str, str], **spec: Any) -> tuple[str | None, list[str]]:
+    """Give the address type that a Service gets, and the decisions that are asked for."""
+    item = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "api", "namespace": "shop", "annotations": annotations},
+        "spec": {"type": "LoadBalancer", "ports": [{"port": 80}], **spec},
+    }
+    result = transform([item], rules_of(provider), Parameters())
+    (kept,) = result.objects
+    return kept["metadata"].get("annotations", {}).get(ACK), decisions(result)
+
+
+def decisions(result: TransformResult) -> list[str]:
+    return [finding.message for finding in result.findings if finding.severity == "decision"]
+
+
+def ingress(
+    provider: str, *objects: dict[str, Any], name: str | None, annotations: dict[str, str] | None = None
+) -> tuple[dict[str, Any], TransformResult]:
+    spec: dict[str, Any] = {"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}}
+    item = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "web", "namespace": "shop", "annotations": annotations or {}},
+        "spec": spec if name is None else {"ingressClassName": name, **spec},
+    }
+    result = transform([*objects, item], rules_of(provider), Parameters())
+    (kept,) = (one for one in result.objects if one["kind"] == "Ingress")
+    return kept, result
+
+
+def ingress_class(name: str, controller: str, parameters: str | None = None) -> dict[str, Any]:
+    spec: dict[str, Any] = {"controller": controller}
+    if parameters is not None:
+        spec["parameters"] = {"apiGroup": "elbv2.k8s.aws", "kind": "IngressClassParams", "name": parameters}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "IngressClass",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+
+
+def class_parameters(name: str, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "elbv2.k8s.aws/v1beta1",
+        "kind": "IngressClassParams",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+
+
+@pytest.mark.parametrize("value", ["true", "True", "yes", "0.0.0.0/0", "10.0.0.0/8", "internal", "1"])
+def test_every_value_but_false_makes_a_load_balancer_of_eks_internal(value: str) -> None:
+    assert service("eks", {f"{AWS}internal": value}) == ("intranet", [])
+
+
+@pytest.mark.parametrize("value", ["False", "0"])
+def test_another_spelling_of_false_is_internal_and_asked_about(value: str) -> None:
+    scope, asked = service("eks", {f"{AWS}internal": value})
+
+    assert scope == "intranet"
+    assert any(repr(value) in message for message in asked)
+
+
+def test_eks_is_public_where_it_says_so() -> None:
+    assert service("eks", {f"{AWS}internal": "false"}) == ("internet", [])
+    assert service("eks", {f"{AWS}scheme": "internet-facing"}) == ("internet", [])
+
+
+@pytest.mark.parametrize("value", ["Internal", "internet_facing", "public", ""])
+def test_a_scheme_that_nobody_knows_is_internal_and_asked_about(value: str) -> None:
+    scope, asked = service("eks", {f"{AWS}scheme": value})
+
+    assert scope == "intranet"
+    assert any("scheme" in message for message in asked)
+
+
+def test_one_annotation_that_says_internal_is_enough() -> None:
+    scope, asked = service("eks", {f"{AWS}scheme": "internet-facing", f"{AWS}internal": "true"})
+
+    assert scope == "intranet"
+    assert any("contradicts itself" in message for message in asked)
+
+
+def test_an_empty_annotation_leaves_the_aws_controllers_default() -> None:
+    assert service("eks", {f"{AWS}type": "external", f"{AWS}internal": ""})[0] == "intranet"
+
+
+@pytest.mark.parametrize(
+    ("value", "scope", "asks"),
+    [("true", "intranet", 0), ("True", "intranet", 0), ("false", "internet", 0), ("yes", "intranet", 1)],
+)
+def test_spellings_of_aks(value: str, scope: str, asks: int) -> None:
+    found, asked = service("aks", {AZURE: value})
+
+    assert (found, len(asked)) == (scope, asks)
+
+
+@pytest.mark.parametrize(
+    ("value", "scope", "asks"),
+    [("Internal", "intranet", 0), ("External", "internet", 0), ("INTERNAL", "intranet", 1)],
+)
+def test_spellings_of_gke(value: str, scope: str, asks: int) -> None:
+    found, asked = service("gke", {"networking.gke.io/load-balancer-type": value})
+
+    assert (found, len(asked)) == (scope, asks)
+
+
+def test_an_unknown_class_of_gke_is_internal() -> None:
+    scope, asked = service("gke", {}, loadBalancerClass="networking.gke.io/l4-zonal")
+
+    assert (scope, len(asked)) == ("intranet", 1)
+
+
+def test_an_old_annotation_of_tke_for_its_subnet_is_internal() -> None:
+    assert service("tke", {"service.kubernetes.io/qcloud-loadbalancer-internal": "subnet-1"})[0] == "intranet"
+
+
+@pytest.mark.parametrize("provider", ["eks", "aks", "tke", "gke"])
+def test_the_class_of_an_unknown_controller_is_internal(provider: str) -> None:
+    scope, asked = service(provider, {}, loadBalancerClass="example.com/inner")
+
+    assert scope == "intranet"
+    assert any("example.com/inner" in message for message in asked)
+
+
+@pytest.mark.parametrize(
+    ("value", "scope", "asks"),
+    [("Intranet", "intranet", 0), ("internet", "internet", 0), ("no", "intranet", 1)],
+)
+def test_a_word_for_acks_own_annotation_is_checked(value: str, scope: str, asks: int) -> None:
+    found, asked = service("eks", {ACK: value})
+
+    assert (found, len(asked)) == (scope, asks)
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "asks"),
+    [("True", "ack-alb-internal", False), ("false", "ack-alb", False), ("yes", "ack-alb-internal", True)],
+)
+def test_an_application_gateway_with_a_private_address(value: str, name: str, asks: bool) -> None:
+    kept, result = ingress(
+        "aks",
+        name="azure-application-gateway",
+        annotations={"appgw.ingress.kubernetes.io/use-private-ip": value},
+    )
+
+    assert kept["spec"]["ingressClassName"] == name
+    assert any("use-private-ip" in message for message in decisions(result)) is asks
+
+
+def test_a_scheme_of_an_ingress_that_nobody_knows_is_asked_about() -> None:
+    kept, result = ingress("eks", name="alb", annotations={f"{ALB}scheme": "Internal"})
+
+    assert kept["spec"]["ingressClassName"] == "ack-alb-internal"
+    assert any("doesn't know" in message for message in decisions(result))
+
+
+def test_an_ingress_of_cce_that_names_no_load_balancer_is_internal() -> None:
+    kept, result = ingress("cce", name="cce")
+
+    assert kept["spec"]["ingressClassName"] == "ack-alb-internal"
+    assert any("names no load balancer" in message for message in decisions(result))
+
+
+def test_parameters_of_a_class_win_over_annotations() -> None:
+    kept, result = ingress(
+        "eks",
+        ingress_class("alb", "ingress.k8s.aws/alb", "alb"),
+        class_parameters(
+            "alb", scheme="internet-facing", group={"name": "shared"}, inboundCIDRs=["10.0.0.0/8"]
+        ),
+        name="alb",
+        annotations={f"{ALB}group.name": "own"},
+    )
+
+    assert kept["spec"]["ingressClassName"] == "ack-alb-shared"
+    assert any("10.0.0.0/8" in message for message in decisions(result))
+
+
+@pytest.mark.parametrize(
+    ("of_class", "of_ingress"), [("internal", "internet-facing"), ("internet-facing", "internal")]
+)
+def test_a_scheme_that_either_calls_internal_stays_internal(of_class: str, of_ingress: str) -> None:
+    kept, result = ingress(
+        "eks",
+        ingress_class("web", "ingress.k8s.aws/alb", "web"),
+        class_parameters("web", scheme=of_class),
+        name="web",
+        annotations={f"{ALB}scheme": of_ingress},
+    )
+
+    assert kept["spec"]["ingressClassName"] == "ack-alb-internal"
+    assert any("its class says" in message for message in decisions(result))
+
+
+def test_parameters_that_did_not_come_along_may_have_said_internal() -> None:
+    kept, result = ingress(
+        "eks",
+        ingress_class("alb", "ingress.k8s.aws/alb", "gone"),
+        name="alb",
+        annotations={f"{ALB}scheme": "internet-facing"},
+    )
+
+    assert kept["spec"]["ingressClassName"] == "ack-alb-internal"
+    assert any("IngressClassParams" in message for message in decisions(result))
+
+
+@pytest.mark.parametrize(
+    ("provider", "controller", "became"),
+    [
+        ("eks", "ingress.k8s.aws/alb", "ack-alb-internal"),
+        ("eks", "eks.amazonaws.com/alb", "ack-alb-internal"),
+        ("aks", "azure/application-gateway", "ack-alb"),
+        ("aks", "webapprouting.kubernetes.azure.com/nginx", "nginx"),
+        ("gke", "k8s.io/ingress-gce", "ack-alb-internal"),
+        ("tke", "cloud.tencent.com/qcloud", "ack-alb"),
+        ("cce", "k8s.io/cce", "ack-alb-internal"),
+    ],
+)
+def test_a_class_under_a_companys_own_name_is_known_by_its_controller(
+    provider: str, controller: str, became: str
+) -> None:
+    kept, result = ingress(provider, ingress_class("edge", controller), name="edge")
+
+    assert kept["spec"]["ingressClassName"] == became
+    assert [item.reason for item in result.dropped] == [
+        "the controller belongs to the source; its Ingresses get a class of the target's"
+    ]
+
+
+def test_a_class_called_alb_of_another_controller_is_left_alone() -> None:
+    kept, _ = ingress("eks", ingress_class("alb", "k8s.io/ingress-nginx"), name="alb")
+
+    assert kept["spec"]["ingressClassName"] == "alb"
+
+
+@pytest.mark.parametrize(
+    ("name", "scope", "became"),
+    [
+        ("edge", "internet", "ack-alb"),
+        ("edge-internal", "internet", "ack-alb-internal"),
+        ("edge", "intranet", "ack-alb-internal"),
+        ("edge", "", "ack-alb-internal"),
+    ],
+)
+def test_ingresses_of_any_nginx_are_public_only_where_the_plan_says_so(
+    name: str, scope: str, became: str
+) -> None:
+    item = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"ingressClassName": name, "defaultBackend": {"service": {"name": "web"}}},
+    }
+    params = {"nginx_ingress": "alb", "nginx_alb_scope": scope}
+    result = transform(
+        [ingress_class(name, "k8s.io/ingress-nginx"), item],
+        rules_of("onprem"),
+        Parameters(params=params),
+    )
+
+    (kept,) = result.objects
+    assert kept["spec"]["ingressClassName"] == became
+    assert any("nginx_alb_scope" in finding.suggestion for finding in result.findings) is (scope == "")
