@@ -15,11 +15,22 @@ class QuiescedWorkload:
     :param object: its reference.
     :param wave: when it was stopped; resume goes from the highest to the lowest.
     :param was: what it was, as `migration_ops.cluster.suspension` remembers it.
+    :param ready: whether it did its work before the stop; what did not is not waited for when it starts.
     """
 
     object: str
     wave: int
     was: dict[str, Any]
+    ready: bool = True
+
+    @classmethod
+    def of_note(cls, reference: str, note: Mapping[str, Any]) -> QuiescedWorkload:
+        """Read what is written on an object.
+
+        :param reference: the object.
+        :param note: as `migration_ops.cluster.suspension.noted_state` returns it.
+        """
+        return cls(reference, int(note.get("wave", 0)), note["was"], bool(note.get("ready", True)))
 
 
 @dataclass(frozen=True, slots=True)

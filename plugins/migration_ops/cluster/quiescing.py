@@ -83,6 +83,7 @@ class _Quiesce:
         self.plan = plan
         self.run = run
         self.deadline = time.monotonic() + timeout
+        self.is_first = True
 
     def run_all(
         self,
@@ -99,6 +100,7 @@ class _Quiesce:
         chosen = _chooser(selection)
         running = find_running(self.cluster, self.served, self.namespaces, chosen)
         workloads = into_waves(running.workloads, waves)
+        self.is_first = not any(noted_state(one.manifest) for one in workloads)
         if disruption_budgets == "respect":
             self._respect_budgets(workloads)
         record = self._record(workloads, running)
@@ -121,6 +123,10 @@ class _Quiesce:
         suspension = suspension_of(manifest)
         return suspension.remember(manifest) if suspension else None
 
+    def _was_ready(self, workload: Workload) -> bool:
+        """What isn't ready in a later try may lack what an earlier one stopped."""
+        return workload.is_ready or not self.is_first
+
     def _record(self, workloads: Sequence[Workload], running: Running) -> QuiesceRecord:
         entries = []
         for workload in workloads:
@@ -131,10 +137,11 @@ class _Quiesce:
                     "resume that plan first"
                 )
                 raise QuiesceError(message)
-            was = note["was"] if note else self._state(workload.manifest)
-            if was is not None:
-                wave = note.get("wave", workload.wave) if note else workload.wave
-                entries.append(QuiescedWorkload(str(workload.reference), wave, was))
+            name = str(workload.reference)
+            if note is not None:
+                entries.append(QuiescedWorkload.of_note(name, note))
+            elif (was := self._state(workload.manifest)) is not None:
+                entries.append(QuiescedWorkload(name, workload.wave, was, self._was_ready(workload)))
         return QuiesceRecord(
             plan=self.plan,
             run=self.run,
@@ -167,6 +174,8 @@ class _Quiesce:
             if was is None:
                 return
             note = {"plan": self.plan, "run": self.run, "wave": workload.wave, "at": _now(), "was": was}
+            if not self._was_ready(workload):
+                note["ready"] = False
         try:
             self.cluster.patch(path, stop_patch(current, note), what=f"stop {reference}")
         except NotFound:

@@ -67,9 +67,9 @@ def resume(
     :param cluster: the source.
     :param plan: the plan's name.
     :param record: what `quiesce` returned, when it is at hand.
-    :param timeout: seconds to wait for what was started to be ready; not at all when ``None``. A wave is
-        waited for before the next one is started, but only for a while: what is started later may be what
-        it needs.
+    :param timeout: seconds to wait for what was started to be ready, as far as it was before the stop; not at
+        all when ``None``. A wave is waited for before the next one is started, but only for a while: what is
+        started later may be what it needs.
     :param on_wave: called with a wave's number and objects after it was started.
     :raises ClusterError: when the cluster cannot be asked.
     """
@@ -132,7 +132,8 @@ class _Resume:
                     self.gone.append(name)
                 else:
                     self.resumed.append(name)
-                    manifests.append(manifest)
+                    if entries[name].ready:
+                        manifests.append(manifest)
             self.started += manifests
             if self.on_wave:
                 self.on_wave(wave, names)

@@ -46,8 +46,7 @@ def _quiesced_of(
         note = noted_state(manifest)
         if note is not None and plan in {None, note.get("plan")}:
             name = reference_of(manifest)
-            entry = QuiescedWorkload(name, int(note.get("wave", 0)), note["was"])
-            found[name] = (str(note.get("plan", "")), entry)
+            found[name] = (str(note.get("plan", "")), QuiescedWorkload.of_note(name, note))
     return found
 
 

@@ -85,9 +85,11 @@ _JOB = Suspension(
 )
 
 _SUSPENDABLE = Suspension(
-    remember=lambda manifest: None if _spec(manifest).get("suspend") else {"suspend": False},
+    remember=lambda manifest: (
+        None if _spec(manifest).get("suspend") else {"suspend": _spec(manifest).get("suspend")}
+    ),
     stop=lambda _: {"spec": {"suspend": True}},
-    start=lambda _: {"spec": {"suspend": False}},
+    start=lambda was: {"spec": {"suspend": was["suspend"]}},
     runs_pods=False,
 )
 
@@ -161,7 +163,9 @@ def suspension_of(manifest: Manifest) -> Suspension | None:
 
 
 def noted_state(manifest: Manifest) -> dict[str, Any] | None:
-    """Return what is written on a quiesced object: plan, run, wave, was; ``None`` when it isn't quiesced.
+    """Return what is written on a quiesced object: plan, run, wave, was, and ready if it was not.
+
+    ``None`` when it isn't quiesced.
 
     :param manifest: the object as it is.
     """
@@ -179,7 +183,7 @@ def stop_patch(manifest: Manifest, note: dict[str, Any]) -> Patch:
     """Return the merge patch that stops an object and writes on it what it was.
 
     :param manifest: the object as it is; the patch only holds for this state of it.
-    :param note: what to write: plan, run, wave, was.
+    :param note: what to write: plan, run, wave, was, and ready if it was not.
     """
     suspension = suspension_of(manifest)
     patch = suspension.stop(manifest) if suspension else {}

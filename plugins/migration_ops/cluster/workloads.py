@@ -13,6 +13,7 @@ from migration_ops.cluster.kinds import ApiResource, Discovery
 from migration_ops.cluster.labels import LabelSelector
 from migration_ops.cluster.listing import list_objects
 from migration_ops.cluster.podspec import claim_names, pod_labels_of, pod_spec_of
+from migration_ops.cluster.readiness_rules import RULES
 from migration_ops.cluster.reference import (
     Manifest,
     ObjectReference,
@@ -38,6 +39,12 @@ class Workload:
     manifest: Manifest
     resource: ApiResource
     wave: int = TRIGGERS_WAVE
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it did its work when it was read."""
+        rule = RULES.get(self.reference.group_kind)
+        return rule is None or rule(self.manifest) is None
 
     @property
     def reference(self) -> ObjectReference:
@@ -118,7 +125,7 @@ def into_waves(workloads: Iterable[Workload], waves: Sequence[Sequence[str]] | N
 
     :param workloads: as found.
     :param waves: patterns ``kind/name`` or ``namespace/kind/name`` per wave; what no pattern names is stopped
-        after them. Without waves: what mounts a claim, then the rest.
+        after them. Without waves: what mounts no claim, then the rest: on resume, databases come first.
     :raises QuiesceError: when a pattern names nothing, which is likely a typing error in the plan.
     """
     workloads = list(workloads)
@@ -150,7 +157,7 @@ def _wave_number(workload: Workload, waves: Sequence[Sequence[str]] | None, unus
         return named
     if waves:
         return len(waves) + 1
-    return 1 if mounts_claims(workload.manifest) else 2
+    return 2 if mounts_claims(workload.manifest) else 1
 
 
 def _pattern_name(workload: Workload) -> str:

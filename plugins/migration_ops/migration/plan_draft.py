@@ -80,7 +80,7 @@ movers:
   # limit_upload: 50MiB/s        # of each mover; a window may have a limit of its own
 """
 _CUTOVER = """\
-# DECIDE: the order in which workloads stop; without it whatever mounts a volume, then the rest.
+# DECIDE: the order in which workloads stop; without it whatever mounts no volume, then the rest.
 # quiesce: {waves: [[deployment/web], [statefulset/db]]}
 # DECIDE: what proves that the application works in the target.
 # verify: {probes: [{http: {service: web, path: /healthz}}]}

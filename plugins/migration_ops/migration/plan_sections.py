@@ -270,7 +270,7 @@ class Quiesce(Section):
     waves: list[list[WorkloadPattern]] | None = Field(
         default=None,
         description="Workloads (`deployment/web`, `NAMESPACE/statefulset/db`, globs) in the order in which "
-        "they stop. Without it: everything that mounts a volume, then the rest.",
+        "they stop. Without it: everything that mounts no volume, then the rest.",
     )
     hooks: list[Hook] = []
     disruption_budgets: Literal["override", "respect"] = Field(
@@ -305,6 +305,13 @@ class Restore(Section):
         default=[], description="Which addresses Services keep; the target gives new ones otherwise."
     )
     ready_timeout: Duration = Field(default="15m", validate_default=True, description="Until all is ready.")
+
+    @property
+    def takes_over_claims(self) -> bool:
+        """Whether the data of claims that somebody else made is replaced: only if their kind is named."""
+        named = self.existing if isinstance(self.existing, dict) else {}
+        policy = named.get("/PersistentVolumeClaim", named.get("PersistentVolumeClaim"))
+        return policy in {"update", "recreate"}
 
 
 class HttpProbe(Section):

@@ -100,9 +100,9 @@ def test_everything_stops_and_comes_back_as_it_was(source_cluster: Cluster, shop
     assert pods(source_cluster, shop) == []
     assert [(one.object, one.wave, one.was) for one in record.workloads] == [
         (f"batch/v1beta1/CronJob/{shop}/nightly", 0, {"suspend": False}),
-        (f"apps/v1/StatefulSet/{shop}/db", 1, {"replicas": 1}),
-        (f"apps/v1/DaemonSet/{shop}/agent", 2, {"nodeSelector": NOTE}),
-        (f"apps/v1/Deployment/{shop}/web", 2, {"replicas": 2}),
+        (f"apps/v1/DaemonSet/{shop}/agent", 1, {"nodeSelector": NOTE}),
+        (f"apps/v1/Deployment/{shop}/web", 1, {"replicas": 2}),
+        (f"apps/v1/StatefulSet/{shop}/db", 2, {"replicas": 1}),
     ]
     assert stored[0].workloads == record.workloads, "the record is handed out before the first stop"
     assert QuiesceRecord.from_dict(json.loads(json.dumps(record.as_dict()))) == record
@@ -183,6 +183,35 @@ def test_another_plans_quiesce_is_not_touched(source_cluster: Cluster, shop: str
     assert resume(source_cluster, f"{shop}-a", timeout=60).complete
 
 
+def test_databases_come_back_first_and_what_was_not_ready_is_not_waited_for(
+    source_cluster: Cluster, namespace_in: Callable[[Cluster], str]
+) -> None:
+    space = namespace_in(source_cluster)
+    broken = deployment(space, "broken")
+    broken["spec"]["template"]["spec"]["nodeSelector"] = {"nobody": "has-it"}
+    running = [stateful_set(space, "db"), deployment(space, "web")]
+    create(source_cluster, *running, broken)
+    assert wait_ready(source_cluster, running, 60).ready
+
+    record = quiesce(source_cluster, [space], plan=space, run="1", timeout=60)
+    assert {one.object.rpartition("/")[2]: one.ready for one in record.workloads} == {
+        "broken": False,
+        "db": True,
+        "web": True,
+    }
+
+    started: list[list[str]] = []
+    result = resume(
+        source_cluster,
+        space,
+        timeout=600,  # as long as the test takes if it were waited for
+        on_wave=lambda _, names: started.append(sorted(name.rpartition("/")[2] for name in names)),
+    )
+    assert started == [["db"], ["broken", "web"]]
+    assert result.complete
+    assert read(source_cluster, f"apps/v1/Deployment/{space}/broken")["spec"]["replicas"] == 1
+
+
 def test_half_a_quiesce_is_resumed(source_cluster: Cluster, shop: str) -> None:
     class Killed(Exception):  # noqa: N818
         """Stands for the worker's death."""
@@ -193,11 +222,11 @@ def test_half_a_quiesce_is_resumed(source_cluster: Cluster, shop: str) -> None:
 
     with pytest.raises(Killed):
         quiesce(source_cluster, [shop], plan=shop, run="1", timeout=60, on_wave=die)
-    assert read(source_cluster, f"apps/v1/StatefulSet/{shop}/db")["spec"]["replicas"] == 0
-    assert read(source_cluster, f"apps/v1/Deployment/{shop}/web")["spec"]["replicas"] == 2
+    assert read(source_cluster, f"apps/v1/Deployment/{shop}/web")["spec"]["replicas"] == 0
+    assert read(source_cluster, f"apps/v1/StatefulSet/{shop}/db")["spec"]["replicas"] == 1
 
     assert resume(source_cluster, shop, timeout=60).complete
-    assert read(source_cluster, f"apps/v1/StatefulSet/{shop}/db")["spec"]["replicas"] == 1
+    assert read(source_cluster, f"apps/v1/Deployment/{shop}/web")["spec"]["replicas"] == 2
 
 
 def test_a_lost_note_is_made_good_by_the_record(source_cluster: Cluster, shop: str) -> None:
@@ -247,7 +276,7 @@ def test_a_pod_that_does_not_go_is_named_with_its_reason(
     create(source_cluster, web)
     assert wait_ready(source_cluster, [web], 60).ready
 
-    with pytest.raises(QuiesceTimeout, match=rf"wave 2 on source: .*v1/Pod/{space}/web-.* is shutting down"):
+    with pytest.raises(QuiesceTimeout, match=rf"wave 1 on source: .*v1/Pod/{space}/web-.* is shutting down"):
         quiesce(source_cluster, [space], plan=space, run="1", timeout=3)
 
     assert quiesce(source_cluster, [space], plan=space, run="1", timeout=60).finished, "a second try goes on"

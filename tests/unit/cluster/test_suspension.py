@@ -50,6 +50,7 @@ RUNNING = [
     ),
     made("kustomize.toolkit.fluxcd.io/v1", "Kustomization", {"path": "./", "suspend": False}),
     made("helm.toolkit.fluxcd.io/v2", "HelmRelease", {"suspend": False}),
+    made("helm.toolkit.fluxcd.io/v2", "HelmRelease", {"interval": "1m"}),
     made("argoproj.io/v1alpha1", "Rollout", {"replicas": 2}),
 ]
 IDLE = [
@@ -175,8 +176,8 @@ def waves(found: list[Workload]) -> list[list[str]]:
     return [sorted(one.reference.name for one in found if one.wave == number) for number in numbers]
 
 
-def test_without_waves_what_mounts_volumes_stops_first() -> None:
-    assert waves(into_waves(FOUND, None)) == [["nightly"], ["db", "files"], ["web"]]
+def test_without_waves_what_mounts_volumes_stops_last() -> None:
+    assert waves(into_waves(FOUND, None)) == [["nightly"], ["web"], ["db", "files"]]
 
 
 def test_waves_are_followed_and_the_rest_comes_last() -> None:
