@@ -6,7 +6,8 @@ staged anew, or everything: then only the source is started.
 
 What was stopped is known from the source's objects and from the journal in the vault, so this also works
 in a fresh Airflow that knows nothing but the plan, and after half a stop. A step that fails for good asks
-whether to try again; the whole runbook can be run again as well.
+whether to try again; the whole runbook can be run again as well. If the target is gone, *undo_target* asks
+after two and a half minutes: *Start the source* goes on without it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from airflow.sdk import DAG, chain
 
 from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.cutover import ResumeOperator
-from migration_ops.operators.decision import ROLLBACK_ANSWERS
+from migration_ops.operators.decision import ROLLBACK_ANSWERS, UNDO_ANSWERS
 from migration_ops.operators.gate import ApprovalGate
 from migration_ops.operators.reporting import ReportRunOperator
 from migration_ops.operators.rollback import ChooseRunOperator, UndoTargetOperator
@@ -36,9 +37,11 @@ def rollback(plan: Plan) -> DAG:
             refused="Nothing has been changed.",
             plan=document,
         )
-        step = {"plan": document, "run": choose.output["run"], "answers": ROLLBACK_ANSWERS}
-        undo = UndoTargetOperator(task_id="undo_target", keep="{{ params.keep }}", **step)
-        resume = ResumeOperator(task_id="resume", **step)
+        step = {"plan": document, "run": choose.output["run"]}
+        undo = UndoTargetOperator(
+            task_id="undo_target", keep="{{ params.keep }}", answers=UNDO_ANSWERS, **step
+        )
+        resume = ResumeOperator(task_id="resume", answers=ROLLBACK_ANSWERS, **step)
         report = ReportRunOperator(
             task_id="report", plan=document, kind="rollback", needs=["resumed"], run=choose.output["run"]
         )

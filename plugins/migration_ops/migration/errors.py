@@ -9,6 +9,7 @@
     ├── ApplyError           the target refused objects
     ├── NotReadyError        workloads of the target didn't become ready in time
     ├── DisturbedError       what was stopped in the source runs again
+    ├── TargetGoneError      a rollback can't reach the target
     ├── UnfinishedError      not all of a rollback could be done yet
     └── VerificationError    the target isn't what the restore point says
 
@@ -96,6 +97,10 @@ class ApplyError(MigrationError):
 
 class DisturbedError(MigrationError):
     """What was stopped in the source runs again, or something else mounts its volumes."""
+
+
+class TargetGoneError(MigrationError):
+    """A rollback can't reach the target: people decide at once, as the source stands still meanwhile."""
 
 
 class UnfinishedError(MigrationError):

@@ -26,16 +26,19 @@ if TYPE_CHECKING:
 
     from migration_ops.migration.events import Event
 
-Answer = Literal["Retry", "Roll back", "Leave as it is"]
+Answer = Literal["Retry", "Roll back", "Start the source", "Leave as it is"]
 
 RETRY: Answer = "Retry"
 ROLL_BACK: Answer = "Roll back"
+START_SOURCE: Answer = "Start the source"
 LEAVE: Answer = "Leave as it is"
 
 _MEANING: dict[Answer, str] = {
     RETRY: "the step is done again; it goes on where it was, and the cutover after it",
     ROLL_BACK: "what this cutover made in the target is deleted, what it changed there is put back, and the "
     "source is started again as it was",
+    START_SOURCE: "the source is started again as it was, and the target is left as it is: make sure that "
+    "the application doesn't serve there. `{plan}.rollback` empties it later",
     LEAVE: "nothing more happens: the run ends as failed, the source stays as it is now. Clear the failed "
     "task to go on later, or run `{plan}.rollback`",
 }

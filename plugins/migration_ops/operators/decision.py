@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
-from migration_ops.migration.recovery import LEAVE, RETRY, ROLL_BACK, Answer, question
+from migration_ops.migration.recovery import LEAVE, RETRY, ROLL_BACK, START_SOURCE, Answer, question
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -152,7 +152,7 @@ def ask(step: MigrationOperator, context: Context, reason: str, tries: int) -> N
 
 
 def take_answer(step: MigrationOperator, context: Context, event: dict[str, Any]) -> None:
-    """Note the answer and who gave it, and do what it says.
+    """Note the answer and who gave it, and do what it says; returns if the run is to go on without the step.
 
     :raises AskedToRetryError: Airflow tries again at once.
     :raises AskedToRollBackError: the step has failed, and the run's rollback begins.
@@ -166,6 +166,8 @@ def take_answer(step: MigrationOperator, context: Context, event: dict[str, Any]
     context["ti"].xcom_push(key=DECISION, value=data)
     if (store := context.get("task_state_store")) is not None:
         store.set(_ANSWERED, int(context["ti"].try_number))  # also counts when the task is cleared later
+    if chosen[0] == START_SOURCE:
+        return
     if chosen[0] == RETRY:
         raise AskedToRetryError(f"{who} answered: {RETRY}")
     if chosen[0] == ROLL_BACK:
@@ -194,4 +196,5 @@ def answers_for(*answers: Answer) -> tuple[Answer, ...]:
 
 CUTOVER_ANSWERS = answers_for(RETRY, ROLL_BACK)
 ROLLBACK_ANSWERS = answers_for(RETRY)
+UNDO_ANSWERS = answers_for(RETRY, START_SOURCE)
 BEGIN_ANSWERS = answers_for(ROLL_BACK)

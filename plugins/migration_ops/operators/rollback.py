@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from migration_ops.migration.recovery import LEAVE, ROLL_BACK
 from migration_ops.operators.base import MigrationOperator
-from migration_ops.operators.decision import DECISION, answered_by, ask, asks_when_it_fails, note
+from migration_ops.operators.decision import (
+    DECISION,
+    answered_by,
+    ask,
+    asks_when_it_fails,
+    note,
+    take_answer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,8 +71,10 @@ class UndoTargetOperator(MigrationOperator):
 
         :raises UnfinishedError: if something could not be undone; pods and claims of a node that is away go
             when it comes back.
+        :raises TargetGoneError: if the target doesn't answer; the source need not wait for it.
         """
-        from migration_ops.migration.errors import MigrationError, UnfinishedError
+        from migration_ops.cluster import ClusterUnreachable
+        from migration_ops.migration.errors import MigrationError, TargetGoneError, UnfinishedError
         from migration_ops.migration.events import ROLLED_BACK
         from migration_ops.migration.stopping import undo_run
 
@@ -79,9 +88,17 @@ class UndoTargetOperator(MigrationOperator):
             )
         except MigrationError as error:
             raise UnfinishedError(str(error)) from error
+        except ClusterUnreachable as error:
+            raise TargetGoneError(f"{error}. The source can be started without it") from error
         counts = {"deleted": len(result.deleted), "restored": len(result.restored), "kept": len(result.kept)}
         self.journal.write(run, ROLLED_BACK, began=began, data=counts)
         return {"deleted": list(result.deleted), "restored": list(result.restored)}
+
+    def decided(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Go on with the source if that was answered, whatever is left in the target."""
+        take_answer(self, context, event)
+        self.log.warning("The target is left as it is; %s.rollback empties it later", self.the_plan.name)
+        return {"deleted": [], "restored": []}
 
 
 class RollBackOperator(MigrationOperator):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.sdk import TaskGroup, TriggerRule, chain
 
 from migration_ops.operators.cutover import ResumeOperator
-from migration_ops.operators.decision import BEGIN_ANSWERS, ROLLBACK_ANSWERS
+from migration_ops.operators.decision import BEGIN_ANSWERS, ROLLBACK_ANSWERS, UNDO_ANSWERS
 from migration_ops.operators.mover import BackupVolumeOperator, RestoreVolumeOperator, volume_rows
 from migration_ops.operators.reporting import ReportRunOperator
 from migration_ops.operators.restore import AdaptResourcesOperator
@@ -72,7 +72,7 @@ def roll_back_when_asked(plan: Plan, steps: Sequence[BaseOperator]) -> None:
             answers=BEGIN_ANSWERS,
             trigger_rule=TriggerRule.ONE_FAILED,
         )
-        undo = UndoTargetOperator(task_id="undo_target", plan=document, answers=ROLLBACK_ANSWERS)
+        undo = UndoTargetOperator(task_id="undo_target", plan=document, answers=UNDO_ANSWERS)
         resume = ResumeOperator(task_id="resume", plan=document, answers=ROLLBACK_ANSWERS)
         report = ReportRunOperator(task_id="report", plan=document, kind="rollback", needs=["resumed"])
         chain(list(steps), begin)

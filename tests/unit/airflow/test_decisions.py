@@ -8,7 +8,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
-from migration_ops.cluster import Forbidden, RollbackResult
+from migration_ops.cluster import ClusterUnreachable, Forbidden, RollbackResult
 from migration_ops.hooks.cluster import ClusterHook
 from migration_ops.migration.errors import UnfinishedError
 from migration_ops.migration.events import Event
@@ -17,8 +17,8 @@ from migration_ops.operators.base import MigrationOperator, RetryUnlessHopeless
 from migration_ops.operators.decision import (
     ATTEMPTS,
     CUTOVER_ANSWERS,
-    ROLLBACK_ANSWERS,
     TRIES,
+    UNDO_ANSWERS,
     AskedToRetryError,
     AskedToRollBackError,
     LeftAsItIsError,
@@ -260,12 +260,31 @@ class TestBeginningTheRollback:
         assert "failed without a question" in asked.call_args.kwargs["body"]
 
 
-def test_what_a_node_that_is_away_holds_in_the_target_is_deleted_later_without_a_question(
-    plan, journal, asked
-):
-    undo = UndoTargetOperator(task_id="undo_target", plan=plan, answers=ROLLBACK_ANSWERS)
-    undo.__dict__["journal"] = journal
-    undo.__dict__["target_hook"] = create_autospec(ClusterHook, instance=True)
+@pytest.fixture
+def undo(plan, journal):
+    made = UndoTargetOperator(task_id="undo_target", plan=plan, answers=UNDO_ANSWERS)
+    made.__dict__["journal"] = journal
+    made.__dict__["target_hook"] = create_autospec(ClusterHook, instance=True)
+    return made
+
+
+def test_a_target_that_is_gone_keeps_the_source_no_longer_stopped_than_people_take_to_answer(undo, asked):
+    gone = ClusterUnreachable("discover /api on target: no answer for 151 s")
+    with (
+        patch("migration_ops.migration.stopping.roll_back", autospec=True, side_effect=gone),
+        pytest.raises(TaskAwaitingInput),
+    ):
+        undo.execute(context_of(1))
+    said = asked.call_args.kwargs
+    assert said["options"] == ["Retry", "Start the source", "Leave as it is"]
+    assert "no answer for 151 s" in said["body"]
+    assert "make sure that the application doesn't serve there" in said["body"]
+    assert undo.decided(context_of(1), answer("Start the source")) == {"deleted": [], "restored": []}
+    with pytest.raises(AskedToRetryError):
+        undo.decided(context_of(1), answer("Retry"))
+
+
+def test_what_a_node_that_is_away_holds_in_the_target_is_deleted_later_without_a_question(undo, asked):
     held = RollbackResult((), (), problems=("v1/Namespace//shop-prod is still there: finalizers",))
     with patch("migration_ops.migration.stopping.roll_back", autospec=True, return_value=held):
         for number in range(1, ATTEMPTS):
