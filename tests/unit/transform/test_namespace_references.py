@@ -7,6 +7,8 @@ import gzip
 import json
 from typing import Any
 
+import pytest
+
 from migration_ops.transform import Parameters, TransformResult, load_rule_sets, transform
 
 Manifest = dict[str, Any]
@@ -187,3 +189,230 @@ def test_other_namespaces_stay() -> None:
     other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "other"}}
 
     assert moved(other).changes == []
+
+
+def one(api_version: str, kind: str, spec: dict[str, Any] | None = None, **more: Any) -> Manifest:
+    metadata = {"name": "x", "namespace": "shop"} | more.pop("metadata", {})
+    return (
+        {"apiVersion": api_version, "kind": kind, "metadata": metadata}
+        | ({"spec": spec} if spec else {})
+        | more
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            one(
+                "cert-manager.io/v1",
+                "Certificate",
+                {"dnsNames": ["wh.shop.svc", "wh.shop.svc.cluster.local", "a.b"]},
+            ),
+            {"dnsNames": ["wh.shop-prod.svc", "wh.shop-prod.svc.cluster.local", "a.b"]},
+        ),
+        (
+            one(
+                "networking.istio.io/v1beta1",
+                "VirtualService",
+                {
+                    "hosts": ["api.shop.svc.cluster.local"],
+                    "gateways": ["shop/gate", "mesh"],
+                    "exportTo": ["shop"],
+                },
+            ),
+            {
+                "hosts": ["api.shop-prod.svc.cluster.local"],
+                "gateways": ["shop-prod/gate", "mesh"],
+                "exportTo": ["shop-prod"],
+            },
+        ),
+        (
+            one(
+                "security.istio.io/v1",
+                "AuthorizationPolicy",
+                {
+                    "rules": [
+                        {
+                            "from": [
+                                {
+                                    "source": {
+                                        "principals": ["cluster.local/ns/shop/sa/web"],
+                                        "namespaces": ["shop"],
+                                    }
+                                }
+                            ]
+                        }
+                    ]
+                },
+            ),
+            {
+                "rules": [
+                    {
+                        "from": [
+                            {
+                                "source": {
+                                    "principals": ["cluster.local/ns/shop-prod/sa/web"],
+                                    "namespaces": ["shop-prod"],
+                                }
+                            }
+                        ]
+                    }
+                ]
+            },
+        ),
+        (
+            one(
+                "monitoring.coreos.com/v1",
+                "ServiceMonitor",
+                {"endpoints": [{"tlsConfig": {"serverName": "wh.shop.svc"}}]},
+            ),
+            {"endpoints": [{"tlsConfig": {"serverName": "wh.shop-prod.svc"}}]},
+        ),
+    ],
+    ids=["certificate", "route", "authorization", "monitor"],
+)
+def test_fields_that_hold_addresses_always_follow(before: Manifest, after: dict[str, Any]) -> None:
+    result = moved(before)
+
+    assert result.objects[0]["spec"] == after
+    assert result.findings == []
+
+
+def test_roles_on_a_namespace_by_name_follow() -> None:
+    rules = [
+        {
+            "apiGroups": [""],
+            "resources": ["namespaces"],
+            "resourceNames": ["shop", "other"],
+            "verbs": ["get"],
+        },
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["shop"], "verbs": ["get"]},
+    ]
+    result = moved(
+        one("rbac.authorization.k8s.io/v1", "ClusterRole", metadata={"namespace": ""}, rules=rules)
+    )
+
+    assert [rule["resourceNames"] for rule in result.objects[0]["rules"]] == [
+        ["shop-prod", "other"],
+        ["shop"],
+    ]
+
+
+def operator(*args: str, **env: str) -> Manifest:
+    variables = [{"name": name, "value": value} for name, value in env.items()]
+    container = {"name": "c", "image": "x", "args": list(args), "env": variables}
+    labels = {"app": "x"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    return one("apps/v1", "Deployment", {"selector": {"matchLabels": labels}, "template": template})
+
+
+def test_namespaces_in_flags_and_variables_are_reported_or_rewritten() -> None:
+    service = one("v1", "Service", {"ports": [{"port": 80}]}, metadata={"name": "api"})
+    before = operator(
+        "--watch-namespace=shop",
+        "--namespace",
+        "shop",
+        "--shop=shop",
+        "--target=http://api.shop:80/",
+        "a.shop",
+        WATCH_NAMESPACE="shop,other",
+        POD_NAMESPACE="shop",
+        NAME="shop",
+        DB="api.shop",
+        DB_0="db-0.api.shop:1",
+    )
+
+    reported = moved(before, service)
+    rewritten = moved(before, service, rewrite_service_names=True)
+
+    assert len([one for one in reported.findings if one.severity == "warning"]) == 7
+    assert reported.objects[1]["spec"] == before["spec"]
+    container = rewritten.objects[1]["spec"]["template"]["spec"]["containers"][0]
+    assert container["args"] == [
+        "--watch-namespace=shop-prod",
+        "--namespace",
+        "shop-prod",
+        "--shop=shop",
+        "--target=http://api.shop-prod:80/",
+        "a.shop",
+    ]
+    assert {one["name"]: one["value"] for one in container["env"]} == {
+        "WATCH_NAMESPACE": "shop-prod,other",
+        "POD_NAMESPACE": "shop-prod",
+        "NAME": "shop",
+        "DB": "api.shop-prod",
+        "DB_0": "db-0.api.shop-prod:1",
+    }
+    assert rewritten.findings == []
+
+
+def webhook(**more: Any) -> Manifest:
+    config = {"service": {"name": "wh", "namespace": "shop"}, "caBundle": "Cg=="}
+    hook = {
+        "name": "a.example.com",
+        "clientConfig": config,
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+    return one(
+        "admissionregistration.k8s.io/v1",
+        "ValidatingWebhookConfiguration",
+        metadata={"namespace": ""} | more.pop("metadata", {}),
+        webhooks=[hook | more],
+    )
+
+
+INJECTED = {"annotations": {"cert-manager.io/inject-ca-from": "shop/wh"}}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "told"),
+    [
+        (webhook(), "the API server will ask for wh.shop-prod.svc"),
+        (
+            webhook(metadata=INJECTED, matchConditions=[{"name": "x", "expression": "object.x != 'shop'"}]),
+            "compares with shop, a namespace that becomes shop-prod",
+        ),
+        (
+            one(
+                "networking.k8s.io/v1",
+                "NetworkPolicy",
+                {
+                    "podSelector": {},
+                    "ingress": [{"from": [{"namespaceSelector": {"matchLabels": {"name": "shop"}}}]}],
+                },
+            ),
+            "selects namespaces with the label name: shop, which becomes shop-prod",
+        ),
+        (
+            one("v1", "Secret", type="Opaque", data={"url": "aHR0cDovL2FwaS5zaG9wLnN2Yzo4MA=="}),
+            "its key url names a Service in a namespace that gets another name",
+        ),
+    ],
+    ids=["certificate", "expression", "label", "secret"],
+)
+def test_what_no_rule_can_rewrite_is_reported(manifest: Manifest, told: str) -> None:
+    result = moved(manifest)
+
+    assert [finding.severity for finding in result.findings] == ["warning"]
+    assert told in result.findings[0].message
+
+
+def test_a_webhook_whose_certificate_is_issued_anew_needs_nothing() -> None:
+    result = moved(webhook(metadata=INJECTED))
+
+    assert result.objects[0]["metadata"]["annotations"] == {"cert-manager.io/inject-ca-from": "shop-prod/wh"}
+    assert result.findings == []
+
+
+def test_a_label_that_its_namespace_carries_goes_on_selecting_it() -> None:
+    space = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "shop", "labels": {"name": "shop"}},
+    }
+    rule = {"from": [{"namespaceSelector": {"matchLabels": {"name": "shop"}}}]}
+    policy = one("networking.k8s.io/v1", "NetworkPolicy", {"podSelector": {}, "ingress": [rule]})
+
+    assert moved(space, policy).findings == []

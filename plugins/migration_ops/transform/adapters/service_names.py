@@ -23,20 +23,41 @@ def map_service_names(draft: Draft, base: Parts, context: Context) -> None:
     mapping = context.parameters.namespaces
     if not mapping:
         return
-    expression = service_name_expression(mapping)
     found: list[tuple[Parts, str]] = []
     for parts, text in texts_with_names(draft, base):
-        if expression.search(text):
-            found.append((parts, text))
-    for parts, text in found:
+        renamed = _renamed(text, context)
+        if renamed != text:
+            found.append((parts, renamed))
+    for parts, renamed in found:
         if context.param("rewrite_service_names"):
-            draft.set(parts, expression.sub(lambda match: match[1] + mapping[match[2]] + match[3], text))
+            draft.set(parts, renamed)
         else:
             draft.find(
                 "warning",
                 f"{pointer(parts)} names a Service in a namespace that gets another name",
                 "rewrite it, or set the parameter rewrite_service_names: true",
             )
+
+
+def _renamed(text: str, context: Context) -> str:
+    """Rewrite addresses: those that end in .svc, and short ones of Services that come along."""
+    mapping = context.parameters.namespaces
+
+    def full(match: re.Match[str]) -> str:
+        return match[1] + mapping[match[2]] + match[3]
+
+    def short(match: re.Match[str]) -> str:
+        service = match[1].rstrip(".").rpartition(".")[2]
+        known = ("", "Service", match[2], service) in context.names
+        return match[1] + mapping[match[2]] if known else match[0]
+
+    return _short_name_expression(mapping).sub(short, service_name_expression(mapping).sub(full, text))
+
+
+def _short_name_expression(mapping: Mapping[str, str]) -> re.Pattern[str]:
+    """Make an expression for `service.namespace`, with a port, a path or nothing behind it."""
+    names = "|".join(re.escape(name) for name in sorted(mapping, key=len, reverse=True))
+    return re.compile(rf"(?<![\w.-])((?:[a-z0-9-]+\.){{1,2}})({names})(?=[:/\s\"',;)]|$)")
 
 
 def service_name_expression(mapping: Mapping[str, str]) -> re.Pattern[str]:
