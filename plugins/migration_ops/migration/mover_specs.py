@@ -37,7 +37,8 @@ def restore_spec(plan: Plan, task: RestoreTask, run: str, action: str) -> MoverS
     command = restore_command(
         task.namespace, task.claim, task.snapshot_id, base=task.base, verify=task.verify
     )
-    return _volume_spec(plan, task, run, action=action, command=command, writable=True)
+    writes = {"writable": True, "takes_over": task.takes_over}
+    return _volume_spec(plan, task, run, action=action, command=command, **writes)
 
 
 def _volume_spec(plan: Plan, task: BackupTask | RestoreTask, run: str, **options: Any) -> MoverSpec:

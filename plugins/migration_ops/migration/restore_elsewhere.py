@@ -21,6 +21,7 @@ def restore_plan(
     *,
     conn_id: str = "",
     existing: Existing | None = None,
+    take_over_claims: bool = False,
     rename: Mapping[str, str] | None = None,
 ) -> Plan:
     """The plan as it holds for one restore.
@@ -30,6 +31,7 @@ def restore_plan(
     :param namespaces: of the restore point.
     :param conn_id: connection of the cluster; the plan's target if it is empty.
     :param existing: what happens to objects of others; as the plan says if it is left out.
+    :param take_over_claims: replace also the data of claims that the plan didn't make.
     :param rename: source to target namespace, instead of the plan's.
     :raises RestorePointError: if there is no cluster to restore to, or two namespaces would become one.
     """
@@ -55,8 +57,11 @@ def restore_plan(
     if home:
         changes["transform"] = Transform(rules=["api-versions"])
         changes["source"] = Source(conn_id=plan.source.conn_id, provider=None)
-    if existing:
-        changes["restore"] = plan.restore.model_copy(update={"existing": existing})
+    policies = existing or plan.restore.existing
+    if take_over_claims:
+        rest: dict[str, Existing] = {"*": policies} if isinstance(policies, str) else policies
+        policies = {**rest, "PersistentVolumeClaim": "update"}
+    changes["restore"] = plan.restore.model_copy(update={"existing": policies})
     return plan.model_copy(update=changes)
 
 

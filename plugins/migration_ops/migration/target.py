@@ -156,7 +156,7 @@ def volumes_to_restore(
     claims = read_claims(target, names)
     left = of_others(plan, claims)
     for name in sorted(left):
-        say(f"Claim {'/'.join(name)} was there before and isn't filled (restore.existing: skip)")
+        say(f"Claim {'/'.join(name)} is another's and isn't filled (restore.existing doesn't name claims)")
     refuse_claims_in_use(target, set(claims) - left)
     enlarge_claims(plan, target, adapted.objects, claims, say)
     volumes = [

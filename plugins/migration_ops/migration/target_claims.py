@@ -1,7 +1,7 @@
 """The target's claims before they are filled: whose they are, whether they are large enough, what they hold.
 
-A claim that somebody else made may hold data that nobody has a copy of. It is filled only where the plan says
-that what exists is updated; with `skip` it is left alone like every object of others.
+A claim that somebody else made may hold data that nobody has a copy of, and no rollback brings it back. It is
+filled only where the plan names claims: that what exists is updated says nothing of data.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from migration_ops.cluster import ApiError, Cluster, NotFound, ObjectReference, storage_classes
-from migration_ops.cluster.existing import policy_for
-from migration_ops.cluster.marks import made_by
+from migration_ops.cluster import ApiError, Cluster, NotFound, storage_classes
+from migration_ops.cluster.marks import PLAN_LABEL, is_copy, made_by
 from migration_ops.cluster.podspec import holds_volumes, mounted_claims
 from migration_ops.cluster.reference import annotations_of, labels_of
 from migration_ops.migration.errors import MigrationError
@@ -52,14 +51,17 @@ def read_claims(target: Cluster, names: Iterable[ClaimName]) -> dict[ClaimName, 
 
 
 def of_others(plan: Plan, claims: Mapping[ClaimName, Manifest]) -> set[ClaimName]:
-    """The claims that the plan says to leave alone, since somebody else made them.
+    """The claims that are left alone, since somebody else made them; a copy of one of ours is its maker's.
 
     :param claims: as they are in the target.
     """
-    claim_kind = ObjectReference("", "v1", "PersistentVolumeClaim", "", "")
-    if policy_for(claim_kind, plan.restore.existing) != "skip":
+    if plan.restore.takes_over_claims:
         return set()
-    return {name for name, claim in claims.items() if not made_by(claim["metadata"], plan.name)}
+    return {
+        name
+        for name, claim in claims.items()
+        if not made_by(claim["metadata"], plan.name) or is_copy(claim, PLAN_LABEL)
+    }
 
 
 def refuse_claims_in_use(target: Cluster, names: Iterable[ClaimName]) -> None:

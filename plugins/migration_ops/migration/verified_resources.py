@@ -108,6 +108,8 @@ def unready_workloads(target: Cluster, objects: Sequence[Manifest]) -> dict[str,
 
 def leaves_existing(plan: Plan, item: Manifest) -> bool:
     """Whether the plan says to leave an object of this kind as it is where there is one."""
+    if item["kind"] == "PersistentVolumeClaim":
+        return not plan.restore.takes_over_claims
     return policy_for(ObjectReference.of(item), plan.restore.existing) == "skip"
 
 

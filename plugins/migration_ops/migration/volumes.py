@@ -86,12 +86,14 @@ class RestoreTask(_Task):
     :param base: the snapshot that it holds already.
     :param verify: whether everything is read again afterwards.
     :param bytes: size of the volume's content.
+    :param takes_over: whether the claim may be somebody else's: then the plan says that its content goes.
     """
 
     snapshot_id: str
     base: str | None = None
     verify: bool = True
     bytes: int = 0
+    takes_over: bool = False
 
 
 def backup_tasks(
@@ -168,6 +170,7 @@ def restore_tasks(
                 verify=plan.verify.data == "full"
                 or (plan.verify.data == "sample" and (base is None or point.kind != "final")),
                 bytes=volume.bytes,
+                takes_over=plan.restore.takes_over_claims,
             )
         )
     return tasks

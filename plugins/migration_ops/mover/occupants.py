@@ -39,7 +39,7 @@ def is_anothers(claim: Mapping[str, Any], plan: str) -> bool:
 def _claims(pod: Mapping[str, Any]) -> set[str]:
     name = pod["metadata"]["name"]
     volumes = (pod.get("spec") or {}).get("volumes") or []
-    named = {(one.get("persistentVolumeClaim") or {}).get("claimName") for one in volumes}
+    named = {str((one.get("persistentVolumeClaim") or {}).get("claimName")) for one in volumes}
     return named | {f"{name}-{one['name']}" for one in volumes if "ephemeral" in one}
 
 

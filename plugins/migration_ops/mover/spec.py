@@ -35,6 +35,7 @@ class MoverSpec:
     :param image: the mover image.
     :param claim: the claim that is mounted at `mount_path`; none for a probe.
     :param writable: whether the claim is mounted for writing.
+    :param takes_over: whether it may write to a claim that the plan didn't make, whose content is gone then.
     :param node: the node that must run it, because the claim is mounted there and can't be elsewhere.
     :param block: whether the claim is a block device instead of a file system.
     :param security_level: the namespace's pod security level.
@@ -51,6 +52,7 @@ class MoverSpec:
     image: str
     claim: str | None = None
     writable: bool = False
+    takes_over: bool = False
     node: str | None = None
     block: bool = False
     security_level: SecurityLevel = "privileged"

@@ -24,7 +24,7 @@ from migration_ops.mover.names import (
     SPEC_LABEL,
 )
 from migration_ops.mover.observation import observe
-from migration_ops.mover.occupants import occupants
+from migration_ops.mover.occupants import is_anothers, occupants
 from migration_ops.mover.spec import Credentials, MoverSpec
 from migration_ops.mover.standby import give_order, standing_by
 from migration_ops.mover.surroundings import build_egress_policy, is_shut_in, security_level
@@ -51,7 +51,8 @@ def submit(api_client: client.ApiClient, spec: MoverSpec, credentials: Credentia
     A Job of the same work that runs or succeeded is adopted; one that stands by for it is told to begin; one
     that failed, or does other work than is wanted now, is replaced.
 
-    :raises ClaimHeldError: if it would write to a claim that an application mounts, whoever asks for it.
+    :raises ClaimHeldError: if it would write to a claim that an application mounts, or that
+        isn't the plan's, whoever asks for it.
     :raises MoverConflictError: if a Job of that name isn't ours.
     :raises MoverError: if the API server refuses the objects (quota, admission, permissions), or the
         namespace's rules leave no room for a mover.
@@ -60,6 +61,7 @@ def submit(api_client: client.ApiClient, spec: MoverSpec, credentials: Credentia
     spec = replace(spec, security_level=security_level(_namespace(core, api_client, spec)))
     if spec.writable:
         _refuse_held_claim(core, spec)
+        _refuse_anothers_claim(core, spec)
         _refuse_second_writer(batch, api_client, spec)
     job, adopted = _create_or_adopt(batch, api_client, spec, build_job(spec, credentials))
     uid = str(job["metadata"]["uid"])
@@ -172,10 +174,27 @@ def _refuse_held_claim(core: client.CoreV1Api, spec: MoverSpec) -> None:
         )
 
 
+def _refuse_anothers_claim(core: client.CoreV1Api, spec: MoverSpec) -> None:
+    if spec.takes_over:
+        return
+    try:
+        found = _read_raw(core.read_namespaced_persistent_volume_claim, spec, str(spec.claim), spec.namespace)
+    except ApiException:  # it is gone: the mover's pod waits for one of that name, and says so
+        return
+    if is_anothers(found, spec.plan):
+        raise ClaimHeldError(
+            f"claim {spec.item} wasn't made by plan {spec.plan}, and what it holds would be gone for good. "
+            "Rename or delete it, or have the plan say so for claims (restore.existing: "
+            "{PersistentVolumeClaim: update})"
+        )
+
+
 def _read_raw(function: Any, spec: MoverSpec, *arguments: str) -> dict[str, Any]:
     try:
         answer = _call(function, *arguments, _preload_content=False)
     except ApiException as error:
+        if error.status == 404:
+            raise
         raise _refusal(spec, error) from error
     found: dict[str, Any] = json.loads(answer.data)
     return found

@@ -20,7 +20,7 @@ class ChooseRestoreOperator(MigrationOperator):
     Pushes `point` (its id), `there` (the plan as it holds for this restore), `choice` and `facts` (Markdown).
 
     :param choice: `point`, `only_namespaces`, `kinds`, `claims`, `only_claims`, `cluster` (a connection),
-        `existing`, `rename`; each may be empty.
+        `existing`, `take_over_claims`, `rename`; each may be empty.
     """
 
     template_fields = ("choice",)
@@ -46,6 +46,7 @@ class ChooseRestoreOperator(MigrationOperator):
             namespaces_of(point, captured),
             conn_id=str(wanted.get("cluster") or ""),
             existing=wanted.get("existing") or None,
+            take_over_claims=bool(wanted.get("take_over_claims")),
             rename=wanted.get("rename"),
         )
         choice = choice_of(wanted)
@@ -55,6 +56,8 @@ class ChooseRestoreOperator(MigrationOperator):
             f"{point_text(part, there)}\n\nChosen: {choice}: {len(objects)} objects. "
             f"Into {there.target.conn_id if there.target else ''}: {where}."
         )
+        if there.restore.takes_over_claims and part.volumes:
+            text += "\n\n**Claims of others are filled, too: what they hold is deleted for good.**"
         for line in text.splitlines():
             self.log.info("%s", line)
         return {"point": point.id, "there": there.document(), "choice": wanted, "facts": text}

@@ -133,7 +133,15 @@ CHOICE: dict[str, Param] = {
         type=["null", "string"],
         enum=[None, "skip", "update", "recreate", "fail"],
         title="Objects that exist",
-        description_md="Empty: as the plan says.",
+        description_md="Empty: as the plan says. Claims of others stay as they are all the same.",
+        section="Where",
+    ),
+    "take_over_claims": Param(
+        False,
+        type="boolean",
+        title="Fill claims of others, too",
+        description_md="What claims hold that this plan didn't make is **deleted for good**. Needed to bring "
+        "data back into claims of the source.",
         section="Where",
     ),
 }

@@ -80,6 +80,25 @@ def test_what_exists_may_be_treated_by_kind_and_addresses_kept(make_plan):
     assert Plan.model_validate(plan.document()) == plan
 
 
+@pytest.mark.parametrize(
+    ("existing", "takes_over"),
+    [
+        ("skip", False),
+        ("update", False),
+        ("recreate", False),
+        ({"*": "update", "ConfigMap": "recreate"}, False),
+        ({"*": "update", "PersistentVolumeClaim": "skip"}, False),
+        ({"PersistentVolumeClaim": "update"}, True),
+        ({"/PersistentVolumeClaim": "recreate", "*": "fail"}, True),
+    ],
+)
+def test_data_of_others_is_replaced_only_by_a_plan_that_names_claims(make_plan, existing, takes_over):
+    plan = make_plan(restore={"existing": existing})
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}}
+    assert plan.restore.takes_over_claims is takes_over
+    assert leaves_existing(plan, claim) is not takes_over
+
+
 @pytest.mark.parametrize("existing", ["sometimes", {"ConfigMap": "sometimes"}, 3])
 def test_an_unknown_policy_is_one_mistake(make_plan, existing):
     with pytest.raises(ValidationError) as caught:

@@ -35,6 +35,9 @@ def test_another_cluster_is_asked_for_its_own_version(plan):
     there = restore_plan(plan, ["shop"], conn_id="third", existing="recreate")
     assert (there.target.conn_id, there.target.version) == ("third", None)
     assert there.restore.existing == "recreate"
+    assert not there.restore.takes_over_claims
+    filled = restore_plan(plan, ["shop"], conn_id="third", existing="recreate", take_over_claims=True)
+    assert filled.restore.existing == {"*": "recreate", "PersistentVolumeClaim": "update"}
 
 
 def test_back_in_the_source_nothing_is_adapted(plan):

@@ -94,11 +94,19 @@ def test_what_cannot_grow_is_told_and_the_run_goes_on(classes):
     assert "can't grow" in said
 
 
-def test_claims_of_others_are_left_alone_only_where_the_plan_skips_what_exists():
+@pytest.mark.parametrize("policy", ["skip", "update", "recreate", {"*": "update"}])
+def test_claims_of_others_are_left_alone_unless_the_plan_names_claims(policy):
     claims = {NAME: claim(plan="")}
-    assert of_others(plan_with("skip"), claims) == {NAME}
-    assert of_others(plan_with("update"), claims) == set()
-    assert of_others(plan_with("skip"), {NAME: claim()}) == set()
+    assert of_others(plan_with(policy), claims) == {NAME}
+    assert of_others(plan_with(policy), {NAME: claim()}) == set()
+    assert of_others(plan_with({"PersistentVolumeClaim": "update"}), claims) == set()
+
+
+def test_a_claim_that_somebody_copied_labels_and_all_is_his():
+    copied = claim()
+    written = {"f:metadata": {"f:labels": {"f:migration-ops.io/plan": {}}}}
+    copied["metadata"]["managedFields"] = [{"manager": "kubectl", "fieldsV1": written}]
+    assert of_others(plan_with("update"), {NAME: copied}) == {NAME}
 
 
 def test_a_claim_holds_only_what_the_vault_still_knows():

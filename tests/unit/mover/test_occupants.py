@@ -69,6 +69,26 @@ def test_a_reader_may_look_while_the_application_runs(api):
     submit(api.api_client, replace(WRITER, action="backup", writable=False), CREDENTIALS)
 
 
+def there_is_a_claim(api, plan):
+    labels = {"migration-ops.io/plan": plan} if plan else {}
+    found = {"metadata": {"name": "data", "labels": labels}}
+    api.objects["/api/v1/namespaces/shop/persistentvolumeclaims/data"] = found
+
+
+@pytest.mark.parametrize("maker", ["", "blog"])
+def test_a_claim_that_the_plan_did_not_make_is_written_to_only_if_the_plan_says_so(api, maker):
+    there_is_a_claim(api, maker)
+    with pytest.raises(ClaimHeldError, match=r"shop/data wasn't made by plan shop.*PersistentVolumeClaim"):
+        submit(api.api_client, WRITER, CREDENTIALS)
+    assert api.of_kind("jobs") == []
+    submit(api.api_client, replace(WRITER, takes_over=True), CREDENTIALS)
+
+
+def test_a_claim_of_the_plan_is_written_to(api):
+    there_is_a_claim(api, "shop")
+    submit(api.api_client, WRITER, CREDENTIALS)
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -216,7 +216,9 @@ def _optional_checks(at: Situation) -> dict[str, Check]:
     results, probes, pulls, latest = at.trial, at.probes, at.pulls, at.latest
     if results is not None:
         checks["dry run"] = lambda: trial.check_dry_run(results)
-        checks["existing objects"] = lambda: trial.check_existing(results)
+        checks["existing objects"] = lambda: trial.check_existing(
+            results, takes_over_claims=at.plan.restore.takes_over_claims
+        )
     if latest is not None:
         checks["data sizes"] = lambda: storage.check_usage(latest, at.objects, at.plan)
     if probes is not None:

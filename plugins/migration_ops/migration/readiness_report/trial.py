@@ -19,6 +19,8 @@ _CONTAINERS = frozenset({"Namespace", "ServiceAccount"})
 # The server quotes what it refuses; of a Secret that must not reach a log or an approval.
 _QUOTED = re.compile(r"(Invalid value: ).*?(?=: |$)", re.DOTALL)
 _LONGEST = 600
+_LEFT = "exists in the target and would be left as it is (restore.existing)"
+_TO_CHANGE_IT = "choose update or recreate, rename the target namespace, or remove it there"
 
 
 def dry_run(target: Cluster, objects: Sequence[Manifest], *, plan: Plan, run: str) -> list[ObjectResult]:
@@ -56,10 +58,13 @@ def check_dry_run(results: Sequence[ObjectResult]) -> list[ReadinessFinding]:
     ]
 
 
-def check_existing(results: Sequence[ObjectResult]) -> list[ReadinessFinding]:
+def check_existing(
+    results: Sequence[ObjectResult], *, takes_over_claims: bool = False
+) -> list[ReadinessFinding]:
     """Name the objects that the target has already, with what the plan's policy would do to them.
 
     :param results: of `dry_run`.
+    :param takes_over_claims: whether the plan says that data in claims of others is replaced.
     """
     findings = []
     for one in results:
@@ -71,11 +76,28 @@ def check_existing(results: Sequence[ObjectResult]) -> list[ReadinessFinding]:
             remedy = "a rollback puts its former state back; choose skip or fail to leave it alone"
             findings.append(finding(EXISTING_CHECK, "warning", one.object, reason, remedy))
         elif "staged by this plan" not in one.message and "exists" in one.message:
-            reason = "exists in the target and would be left as it is (restore.existing)"
-            remedy = "choose update or recreate, rename the target namespace, or remove it there"
-            severity: Severity = "decision" if reference.kind == "PersistentVolumeClaim" else "warning"
+            claim = reference.kind == "PersistentVolumeClaim"
+            severity: Severity = "decision" if claim else "warning"
+            reason, remedy = _claim_of_others(takes_over_claims) if claim else (_LEFT, _TO_CHANGE_IT)
             findings.append(finding(EXISTING_CHECK, severity, one.object, reason, remedy))
     return findings
+
+
+def _claim_of_others(takes_over: bool) -> tuple[str, str]:
+    whose = "is somebody else's claim in the target: "
+    if takes_over:
+        reason = (
+            "its content would be deleted and replaced by the source's (restore.existing names "
+            "PersistentVolumeClaim), and no rollback brings it back"
+        )
+        remedy = "save what it holds if anybody needs it, rename the target namespace, or choose skip for it"
+        return whose + reason, remedy
+    reason = "it would be left as it is, and the application would find its content instead of the source's"
+    remedy = (
+        "rename the target namespace, or remove the claim there; restore.existing with "
+        "{PersistentVolumeClaim: update} deletes what it holds for good"
+    )
+    return whose + reason, remedy
 
 
 def _safe(result: ObjectResult) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from migration_ops.cluster import Discovery, LeftOut, ObjectResult
@@ -288,3 +290,14 @@ def test_what_is_there_already_is_said_with_what_the_policy_does():
         ("warning", "b"),
         ("decision", "c"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("takes_over", "said"),
+    [(False, "would be left as it is"), (True, "would be deleted.*no rollback brings it back")],
+)
+def test_what_becomes_of_the_data_in_somebody_elses_claim_is_said_as_it_is(takes_over, said):
+    results = [ObjectResult("v1/PersistentVolumeClaim/shop-prod/c", "skipped", "a claim of that name exists")]
+    (found,) = check_existing(results, takes_over_claims=takes_over)
+    assert found.severity == "decision"
+    assert re.search(said, found.reason)
