@@ -6,6 +6,11 @@ import threading
 import time
 
 import pytest
+from hypothesis import settings
+
+# A busy machine makes single examples slow: that says nothing about the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 pytest_plugins = ("tests.lab.fixtures",)
 SILENCE_SECONDS = 12
