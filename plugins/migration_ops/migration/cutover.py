@@ -43,7 +43,7 @@ _ENTRANCES = frozenset({"Service", "Ingress", "Gateway"})
 class Preparation:
     """What approvers decide by.
 
-    :param latest: the newest restore point.
+    :param latest: the newest restore point of all that the plan selects.
     :param situation: both clusters as they are, and the source's objects as they would be.
     """
 
@@ -103,12 +103,13 @@ def prepare(
         nobody should wait for in an approved cutover.
     """
     points = find_restore_points(repository, plan.name)
-    if not points:
+    whole = [point for point in points if not point.partial]
+    if not whole:
         raise RestorePointError(
-            f"the vault has no restore point of plan {plan.name}: run {plan.name}.backup first, so that only "
-            "what changes from then on moves during the cutover"
+            f"the vault has no restore point of all that plan {plan.name} selects: run {plan.name}.backup "
+            "first, so that only what changes from then on moves during the cutover"
         )
-    latest = points[-1]
+    latest = whole[-1]
     probed = last_probed(journal)
 
     def look() -> tuple[Situation, ReadinessReport]:

@@ -1,7 +1,8 @@
 """Which restore points stay: the plan's policy, and never less than somebody may still need.
 
-A restore point is forgotten as a whole: its volumes, its resources, what was adapted from it. Journals and
-reports stay; they are small, and forecasts are made of them.
+A restore point is forgotten as a whole: its volumes, its resources, what was adapted from it. Points of some
+namespaces only are counted for themselves, so that they push no whole one out; and the newest whole one stays
+whatever the policy says. Journals and reports stay; they are small, and forecasts are made of them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from migration_ops.migration.errors import MigrationError
 from migration_ops.migration.journal import QUIESCE_BEGUN
 from migration_ops.migration.restore_point import tag_values
+from migration_ops.migration.vault_records import PARTIAL
 from migration_ops.vault import Policy, forget, list_snapshots
 from migration_ops.vault.retention import apply_policy
 
@@ -62,8 +64,8 @@ def forget_points(
         tags = tag_values(snapshot.tags)
         if tags.get("content") == "resources" and "point" in tags:
             commits[tags["point"]] = snapshot
-    kept, removed, _ = apply_policy(list(commits.values()), policy_of(plan.retention))
-    gone = {tag_values(snapshot.tags)["point"] for snapshot in removed}
+    kept = _kept(list(commits.values()), policy_of(plan.retention))
+    gone = set(commits) - {tag_values(snapshot.tags)["point"] for snapshot in kept}
     too_old = ((now or datetime.now(UTC)) - LEFTOVER_AGE).timestamp() * 1e9
     leftovers = [
         snapshot
@@ -80,6 +82,17 @@ def forget_points(
         points=sorted(gone),
         leftovers=len(leftovers),
     )
+
+
+def _kept(commits: Sequence[Snapshot], policy: Policy) -> list[Snapshot]:
+    """Those of the commits that stay, newest first."""
+    partial = [one for one in commits if PARTIAL in one.tags]
+    whole = [one for one in commits if PARTIAL not in one.tags]
+    kept = {one.id: one for part in (whole, partial) for one in apply_policy(part, policy)[0]}
+    if whole:
+        newest = max(whole, key=lambda one: one.time)
+        kept[newest.id] = newest
+    return sorted(kept.values(), key=lambda one: one.time, reverse=True)
 
 
 def refuse_during_cutover(plan: Plan, events: Sequence[Event]) -> None:

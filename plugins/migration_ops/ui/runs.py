@@ -145,9 +145,10 @@ def forecast_downtime(plan: Plan, points: Sequence[RestorePoint], events: Sequen
     :param points: the newest restore points, oldest first.
     :param events: of the newest runs.
     """
-    if not points or plan.target is None:
+    whole = [point for point in points if not point.partial]
+    if not whole or plan.target is None:
         return None
-    latest, history = points[-1], read_history(events, points)
+    latest, history = whole[-1], read_history(events, points)
     claims = [(plan.target_namespace(volume.namespace), volume.claim) for volume in latest.volumes]
     volumes = outlook(latest, history, latest.started + FRESHNESS, plan.namespaces, staged=claims)
     lanes = Lanes(plan.movers.parallelism.source, plan.movers.parallelism.target)

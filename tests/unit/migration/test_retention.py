@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from migration_ops.cluster import Capture
-from migration_ops.migration import Plan
+from migration_ops.migration import Plan, retention
 from migration_ops.migration.journal import QUIESCE_BEGUN, Journal
 from migration_ops.migration.plan_sections import Retention
 from migration_ops.migration.restore_point import RestorePoint, SourceCluster, snapshot_tags
@@ -48,11 +48,18 @@ def volume(repository, tmp_path, point, plan_name="shop"):
     return backup(repository, [tmp_path / "data"], tags=tags, hostname="s", as_root=True).snapshot_id
 
 
-def committed(repository, tmp_path, point, plan_name="shop"):
+def committed(repository, tmp_path, point, plan_name="shop", *, partial=False):
     volume(repository, tmp_path, point, plan_name)
     now = datetime.now(UTC)
-    cluster = SourceCluster(name="s", identity="u", version="v1.20.2")
-    record = RestorePoint(id=point, plan=plan_name, kind="full", started=now, finished=now, cluster=cluster)
+    record = RestorePoint(
+        id=point,
+        plan=plan_name,
+        kind="full",
+        started=now,
+        finished=now,
+        cluster=SourceCluster(name="s", identity="u", version="v1.20.2"),
+        partial=partial,
+    )
     commit_restore_point(repository, record, Capture(objects=[], claims=[]))
 
 
@@ -66,6 +73,24 @@ def test_the_policy_decides_over_points_and_takes_their_volumes_along(repository
     left = list_snapshots(repository, tags=["content=volume"])
     assert len(left) == 3
     assert [point.id for point in find_restore_points(repository, "blog")] == ["other"]
+
+
+def test_points_of_some_namespaces_push_no_whole_one_out(repository, tmp_path):
+    for number in range(2):
+        committed(repository, tmp_path, f"whole{number}")
+    for number in range(4):
+        committed(repository, tmp_path, f"part{number}", partial=True)
+    result = forget_points(plan(keep_last=2), repository, [])
+    assert result.kept == ["part3", "part2", "whole1", "whole0"]
+    assert result.points == ["part0", "part1"]
+
+
+def test_the_newest_whole_point_stays_whatever_the_policy_says(repository, tmp_path, monkeypatch):
+    for number in range(2):
+        committed(repository, tmp_path, f"whole{number}")
+    committed(repository, tmp_path, "part", partial=True)
+    monkeypatch.setattr(retention, "apply_policy", lambda snapshots, _policy: ([], snapshots, []))
+    assert forget_points(plan(), repository, []).kept == ["whole1"]
 
 
 def test_nothing_to_forget_is_nothing_done(repository, tmp_path):

@@ -36,11 +36,12 @@ def forecast_cutover(
     :param probes: by side, the summary of the vault probe: gives throughputs that nothing else tells yet.
     """
     points = find_restore_points(repository, plan.name)
-    if not points:
+    whole = [point for point in points if not point.partial]
+    if not whole:
         return None
     now = datetime.now(UTC)
     history = read_history(journal.events(), points)
-    volumes = outlook(points[-1], history, at or now, plan.namespaces, staged=staged)
+    volumes = outlook(whole[-1], history, at or now, plan.namespaces, staged=staged)
     lanes = Lanes(
         source=plan.movers.parallelism.source,
         target=plan.movers.parallelism.target,
