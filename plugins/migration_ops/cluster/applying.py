@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from migration_ops.cluster.apply_one import ApplySettings, ObjectResult, apply_one, reason_never_to_apply
 from migration_ops.cluster.backends import backends_of, wait_for_backends
@@ -29,6 +30,7 @@ def apply(
     existing: Policies = "skip",
     dry_run: bool = False,
     addresses: AddressPolicy = AddressPolicy(),  # noqa: B008 (frozen)
+    keep_finalizers: Sequence[str] = (),
     start_order: Sequence[Sequence[str]] = (),
     patience_seconds: float = 60.0,
     on_result: Callable[[ObjectResult], None] | None = None,
@@ -47,6 +49,7 @@ def apply(
         them anew, ``fail`` applies nothing at all if there is one. May be given per kind.
     :param dry_run: let the API server judge everything, change nothing.
     :param addresses: which of the source's allocated addresses to keep.
+    :param keep_finalizers: globs of finalizers whose controllers run in the target; the others are stripped.
     :param start_order: patterns ``kind/name`` of StatefulSets per group: each group is waited for, as long as
         patience lasts, before the next is made; those that no pattern names come last.
     :param patience_seconds: how long one object is retried while a webhook, operator or definition is not
@@ -56,7 +59,8 @@ def apply(
     :raises ClusterError: when the API server cannot be reached.
     """
     settings = ApplySettings(plan=plan, run=run, dry_run=dry_run, patience_seconds=patience_seconds)
-    application = _Application(cluster, settings, existing, addresses, on_result)
+    strip = partial(strip_for_apply, addresses=addresses, keep_finalizers=keep_finalizers)
+    application = _Application(cluster, settings, existing, strip, on_result)
     return application.run(list(objects), start_order)
 
 
@@ -66,13 +70,13 @@ class _Application:
         cluster: Cluster,
         settings: ApplySettings,
         existing: Policies,
-        addresses: AddressPolicy,
+        strip: Callable[[Manifest], Manifest],
         on_result: Callable[[ObjectResult], None] | None,
     ) -> None:
         self.cluster = cluster
         self.settings = settings
         self.existing = existing
-        self.addresses = addresses
+        self.strip = strip
         self.on_result = on_result
         self.served = discovery(cluster, refresh=True)
         self.index = ExistingIndex(cluster, self.served)
@@ -134,7 +138,7 @@ class _Application:
             reference = ObjectReference.of(manifest)
             found = self.index.get(reference)
             decision, why = decide(reference, found, self.existing, settings.plan, settings.run)
-            clean = strip_for_apply(manifest, self.addresses)
+            clean = self.strip(manifest)
             self.ownership.restore(manifest, clean)
             if judge is not None and (verdict := judge.without_server(clean)) is not None:
                 return verdict

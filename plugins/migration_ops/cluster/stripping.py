@@ -7,8 +7,9 @@ addresses, bindings to volumes, generated selectors.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from migration_ops.cluster.reference import Manifest, ObjectReference, copy_of
@@ -72,20 +73,29 @@ class AddressPolicy:
     load_balancer_ips: bool = False
 
 
-def strip_for_apply(manifest: Manifest, addresses: AddressPolicy = AddressPolicy()) -> Manifest:
+def strip_for_apply(
+    manifest: Manifest,
+    addresses: AddressPolicy = AddressPolicy(),
+    keep_finalizers: Sequence[str] = (),
+) -> Manifest:
     """Return a copy of an object that another API server can take.
 
-    Finalizers stay, but for those that API servers set themselves: which controllers the target has is
-    known to the rules, which take the others away.
+    Finalizers go, whatever rules a plan has: one whose controller is absent would keep the object and its
+    namespace from ever being deleted, and a controller that is there sets its own again.
 
     :param manifest: the object; stays as it is.
     :param addresses: which allocated addresses to keep.
+    :param keep_finalizers: globs of finalizers to keep, since their controllers run in the target.
     """
     clean = copy_of(manifest)
     metadata = clean.get("metadata") or {}
     for key in _SERVER_METADATA:
         metadata.pop(key, None)
-    finalizers = [one for one in metadata.pop("finalizers", None) or [] if one not in _SERVER_FINALIZERS]
+    finalizers = [
+        one
+        for one in metadata.pop("finalizers", None) or []
+        if one not in _SERVER_FINALIZERS and any(fnmatchcase(one, pattern) for pattern in keep_finalizers)
+    ]
     if finalizers:
         metadata["finalizers"] = finalizers
     for field in ("labels", "annotations"):

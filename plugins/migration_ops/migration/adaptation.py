@@ -52,6 +52,12 @@ def kept_addresses(plan: Plan) -> AddressPolicy:
     return AddressPolicy(**dict.fromkeys(plan.restore.keep_addresses, True))
 
 
+def kept_finalizers(plan: Plan) -> list[str]:
+    """Globs of the finalizers whose controllers run in the target, as the plan tells the rules, too."""
+    listed = plan.transform.params.get("keep_finalizers") or []
+    return [str(one) for one in listed] if isinstance(listed, list) else []
+
+
 def provider_of(source: Cluster) -> str:
     """Whose cluster it is, as its nodes and StorageClasses tell; empty if they don't, or may not be read."""
     from migration_ops.cluster import Forbidden, discovery
@@ -93,6 +99,7 @@ def rule_parameters(
         target_version=(wanted or target_version or "").removeprefix("v") or None,
         target_apis=target_apis,
         source_provider=plan.source.provider or source_provider or None,
+        named_namespaces=frozenset(selection(plan).named_namespaces()),
     )
 
 

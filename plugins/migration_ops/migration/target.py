@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from migration_ops.cluster import NotFound, ObjectReference, apply, discovery
 from migration_ops.cluster.reference import annotations_of
-from migration_ops.migration.adaptation import adapt, kept_addresses
+from migration_ops.migration.adaptation import adapt, kept_addresses, kept_finalizers
 from migration_ops.migration.errors import ApplyError
 from migration_ops.migration.findings import count_by_severity, finding_line, raise_for_blockers
 from migration_ops.migration.staging import mark_staged, staged_snapshots
@@ -255,6 +255,7 @@ def apply_part(
         run=run,
         existing=plan.restore.existing,
         addresses=kept_addresses(plan),
+        keep_finalizers=kept_finalizers(plan),
         start_order=start_order(plan),
     )
     return ApplyOutcome(results)

@@ -27,6 +27,8 @@ class Parameters:
     :param target_version: the target's Kubernetes version, such as `1.32`.
     :param target_apis: what the target serves, as `group/version` or `group/version/Kind` (core: `v1`,
         `v1/Pod`); decides over `target_version`.
+    :param named_namespaces: namespaces that the plan names one by one: the application's, whatever they look
+        like.
     :param source_provider: `eks`, `gke`, `aks`, `tke`, `cce`, `ack` or `onprem`; recognised from the objects
         when not given.
     :raises ParameterError: when a mapping's result would be mapped again, so that a second run would
@@ -40,6 +42,7 @@ class Parameters:
     target_version: str | None = None
     target_apis: Collection[str] | None = None
     source_provider: str | None = None
+    named_namespaces: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Check what can be checked without rule sets."""

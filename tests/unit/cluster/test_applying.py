@@ -52,9 +52,10 @@ def test_nothing_remains_that_only_the_source_could_say() -> None:
     assert manifest == before, "the original is left alone"
 
 
-def test_finalizers_that_the_rules_left_stay() -> None:
+def test_finalizers_go_but_for_those_whose_controllers_run_in_the_target() -> None:
     kept = made("ConfigMap", metadata={"finalizers": ["example.com/mine"]})
-    assert strip_for_apply(kept) == kept
+    assert strip_for_apply(kept, keep_finalizers=["example.com/*"]) == kept
+    assert strip_for_apply(kept) == made("ConfigMap", metadata={})
 
 
 @pytest.mark.parametrize(

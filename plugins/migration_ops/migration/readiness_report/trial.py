@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from migration_ops.cluster import Cluster, Manifest, ObjectReference, ObjectResult, apply
-from migration_ops.migration.adaptation import kept_addresses
+from migration_ops.migration.adaptation import kept_addresses, kept_finalizers
 from migration_ops.migration.plan import Plan
 from migration_ops.migration.readiness_report.finding import ReadinessFinding, Severity, finding
 
@@ -35,6 +35,7 @@ def dry_run(target: Cluster, objects: Sequence[Manifest], *, plan: Plan, run: st
         run=run,
         existing=plan.restore.existing,
         addresses=kept_addresses(plan),
+        keep_finalizers=kept_finalizers(plan),
         dry_run=True,
         patience_seconds=0.0,
     )

@@ -33,6 +33,21 @@ def strip_finalizers(draft: Draft, _base: Parts, context: Context) -> None:
         draft.remove(place)
 
 
+@adapter("drop-platform-object")
+def drop_platform_object(draft: Draft, _base: Parts, context: Context) -> None:
+    """Leave out an object of a platform's namespace, unless the plan names that namespace.
+
+    :param draft: the object, or the namespace itself.
+    :param _base: unused.
+    :param context: knows what the plan names.
+    """
+    metadata = draft.manifest["metadata"]
+    is_namespace = draft.manifest["kind"] == "Namespace"
+    namespace = metadata["name"] if is_namespace else metadata.get("namespace")
+    if namespace not in context.parameters.named_namespaces:
+        draft.drop("it belongs to the source's platform")
+
+
 @adapter("strip-account-token-volumes")
 def strip_account_token_volumes(draft: Draft, base: Parts, _context: Context) -> None:
     """Remove the token volume that the source injected into a pod.
