@@ -39,7 +39,7 @@ from migration_ops.cluster.permissions import (
     target_permissions,
 )
 from migration_ops.cluster.quiesce_record import QuiescedWorkload, QuiesceRecord
-from migration_ops.cluster.quiescing import quiesce
+from migration_ops.cluster.quiescing import foresee_quiesce, quiesce
 from migration_ops.cluster.reference import Manifest, ObjectReference, reference_of
 from migration_ops.cluster.resuming import ResumeResult, resume
 from migration_ops.cluster.rollback import RollbackResult, roll_back
@@ -94,6 +94,7 @@ __all__ = [
     "discovery",
     "disturbances",
     "find_quiesced",
+    "foresee_quiesce",
     "is_default_class",
     "label_value",
     "quiesce",

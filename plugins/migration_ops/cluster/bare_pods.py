@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import zlib
 from collections.abc import Iterable, Sequence
 
@@ -11,7 +12,7 @@ import orjson
 from migration_ops.cluster.connection import APPLY_PATCH, Cluster
 from migration_ops.cluster.errors import AlreadyExists, ApiError, NotFound
 from migration_ops.cluster.exclusions import OWN_LABEL
-from migration_ops.cluster.kinds import Discovery
+from migration_ops.cluster.kinds import ApiResource, Discovery
 from migration_ops.cluster.listing import list_objects
 from migration_ops.cluster.marks import FIELD_MANAGER, label_value
 from migration_ops.cluster.reference import Manifest, labels_of, reference_of
@@ -69,6 +70,15 @@ def remove_bare_pods(
             continue
 
 
+def remembered_pod(pod: Manifest) -> Manifest:
+    """Return of a pod what it takes to make it again, for the journal.
+
+    :param pod: as listed.
+    """
+    metadata = {key: value for key, value in pod["metadata"].items() if key != "managedFields"}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod["spec"]}
+
+
 def packed_pod(secret: Manifest) -> Manifest | None:
     """Return the pod that a Secret of ours holds; ``None`` for any other Secret.
 
@@ -103,12 +113,15 @@ def written_down(
     return found
 
 
-def bring_back(cluster: Cluster, served: Discovery, plan: str) -> tuple[list[str], list[str]]:
+def bring_back(
+    cluster: Cluster, served: Discovery, plan: str, remembered: Sequence[Manifest] = ()
+) -> tuple[list[str], list[str]]:
     """Make the pods again that a plan's quiesce deleted.
 
     :param cluster: the source.
     :param served: what it serves.
     :param plan: our plan's name.
+    :param remembered: pods of the journal, should their Secrets be lost.
     :return: references of the pods that were made; what was refused, with the reason. Their notes stay.
     """
     resource, secrets = served.find("", "Pod"), served.find("", "Secret")
@@ -116,27 +129,52 @@ def bring_back(cluster: Cluster, served: Discovery, plan: str) -> tuple[list[str
     refused: list[str] = []
     if resource is None or secrets is None:
         return made, refused
-    for secret, pod in written_down(cluster, served, plan=plan):
-        namespace = pod["metadata"]["namespace"]
-        clean = strip_for_apply(pod)
-        if owners := pod["metadata"].get("ownerReferences"):
-            clean["metadata"]["ownerReferences"] = owners  # it never left its cluster: they still hold
+    noted: list[tuple[Manifest | None, Manifest]] = []
+    try:
+        noted += written_down(cluster, served, plan=plan)
+    except ApiError as error:
+        refused.append(str(error))
+    known = {pod["metadata"].get("uid") for _, pod in noted}
+    noted += [(None, pod) for pod in remembered if pod["metadata"].get("uid") not in known]
+    for secret, pod in noted:
         try:
-            cluster.request(
-                "POST", resource.path(namespace), body=clean, what=f"make {reference_of(pod)} again"
-            )
-            made.append(reference_of(clean))
-        except AlreadyExists:  # an earlier resume came this far, or what quiesce deleted is still there
-            if _is_going(cluster, resource.path(namespace, pod["metadata"]["name"])):
-                refused.append(f"{reference_of(pod)} is still shutting down, and is made again after that")
-                continue
+            if _make_again(cluster, resource, pod):
+                made.append(reference_of(pod))
+            if secret is not None:
+                path = secrets.path(pod["metadata"]["namespace"], secret["metadata"]["name"])
+                _forget(cluster, path)
+        except _StillGoing:
+            refused.append(f"{reference_of(pod)} is still shutting down, and is made again after that")
         except ApiError as error:
             refused.append(str(error))
-            continue
-        cluster.request(
-            "DELETE", secrets.path(namespace, secret["metadata"]["name"]), what="delete the note of a pod"
-        )
     return made, refused
+
+
+class _StillGoing(Exception):  # noqa: N818 (no error: it is to be tried again)
+    """What quiesce deleted is still there."""
+
+
+def _make_again(cluster: Cluster, resource: ApiResource, pod: Manifest) -> bool:
+    """Make a pod; tell whether it was not there.
+
+    :raises _StillGoing: while the one that was deleted shuts down: none of that name can be made.
+    """
+    namespace = pod["metadata"]["namespace"]
+    clean = strip_for_apply(pod)
+    if owners := pod["metadata"].get("ownerReferences"):
+        clean["metadata"]["ownerReferences"] = owners  # it never left its cluster: they still hold
+    try:
+        cluster.request("POST", resource.path(namespace), body=clean, what=f"make {reference_of(pod)} again")
+    except AlreadyExists:  # an earlier resume came this far, or what quiesce deleted is still there
+        if _is_going(cluster, resource.path(namespace, pod["metadata"]["name"])):
+            raise _StillGoing from None
+        return False
+    return True
+
+
+def _forget(cluster: Cluster, path: str) -> None:
+    with contextlib.suppress(NotFound):
+        cluster.request("DELETE", path, what="delete the note of a pod")
 
 
 def _is_going(cluster: Cluster, path: str) -> bool:

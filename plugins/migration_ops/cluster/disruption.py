@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from migration_ops.cluster.connection import Cluster
+from migration_ops.cluster.errors import QuiesceError
 from migration_ops.cluster.kinds import Discovery
 from migration_ops.cluster.labels import LabelSelector
 from migration_ops.cluster.listing import list_objects
@@ -34,6 +35,23 @@ def forbidding_budgets(cluster: Cluster, served: Discovery, workloads: Sequence[
             if covered and not _allows_all(budget):
                 found.append(f"{reference_of(budget)} covers {', '.join(covered)}")
     return found
+
+
+def respect_budgets(cluster: Cluster, served: Discovery, workloads: Sequence[Workload]) -> None:
+    """Refuse to stop workloads against a budget.
+
+    :param cluster: the cluster.
+    :param served: what it serves.
+    :param workloads: what is to be stopped.
+    :raises QuiesceError: when a budget stands against it.
+    """
+    forbidding = forbidding_budgets(cluster, served, workloads)
+    if forbidding:
+        message = (
+            f"PodDisruptionBudgets on {cluster.name} forbid to stop: {'; '.join(forbidding)}; "
+            "set quiesce.disruption_budgets to override, or relax them"
+        )
+        raise QuiesceError(message)
 
 
 def _covers(budget: Manifest, workload: Manifest) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from migration_ops.cluster.reference import Manifest, ObjectReference
+
 
 @dataclass(frozen=True, slots=True)
 class QuiescedWorkload:
@@ -44,7 +46,8 @@ class QuiesceRecord:
     :param finished: when no pod held the volumes any more; empty while it goes on.
     :param workloads: what was stopped.
     :param bare_pods: references of pods without controller; their manifests lie in a Secret beside them.
-    :param warnings: what may start again by itself.
+    :param warnings: what may start again by itself, and what is stopped although it is not chosen.
+    :param pods: what the pods without controller were, should their Secrets be lost.
     """
 
     plan: str
@@ -55,6 +58,7 @@ class QuiesceRecord:
     workloads: tuple[QuiescedWorkload, ...] = ()
     bare_pods: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    pods: tuple[Manifest, ...] = field(default=(), repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as JSON-compatible data."""
@@ -71,3 +75,23 @@ class QuiesceRecord:
             key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
         }
         return cls(**(plain | {"workloads": workloads}))
+
+    def extended(self, later: QuiesceRecord) -> QuiesceRecord:
+        """Return the record of two tries: of what both stopped, the first one knows what it was.
+
+        :param later: what a later try would stop, or stopped.
+        """
+        known = {ObjectReference.parse(one.object).identity for one in self.workloads}
+        kept = {pod["metadata"]["uid"] for pod in self.pods}
+        return dataclasses.replace(
+            self,
+            namespaces=tuple(sorted({*self.namespaces, *later.namespaces})),
+            finished=later.finished or self.finished,
+            workloads=self.workloads
+            + tuple(
+                one for one in later.workloads if ObjectReference.parse(one.object).identity not in known
+            ),
+            bare_pods=tuple(dict.fromkeys((*self.bare_pods, *later.bare_pods))),
+            warnings=tuple(dict.fromkeys((*self.warnings, *later.warnings))),
+            pods=self.pods + tuple(pod for pod in later.pods if pod["metadata"]["uid"] not in kept),
+        )

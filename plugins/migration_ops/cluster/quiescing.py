@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import Literal
 
-import tenacity
-
 from migration_ops.cluster.attachments import attachments_of
-from migration_ops.cluster.bare_pods import remove_bare_pods
+from migration_ops.cluster.bare_pods import remembered_pod, remove_bare_pods
 from migration_ops.cluster.claims import Claim
 from migration_ops.cluster.connection import Cluster
-from migration_ops.cluster.disruption import forbidding_budgets
-from migration_ops.cluster.errors import Conflict, NotFound, QuiesceError
+from migration_ops.cluster.disruption import respect_budgets
+from migration_ops.cluster.errors import QuiesceError
 from migration_ops.cluster.kinds import Discovery, discovery
-from migration_ops.cluster.listing import list_objects
 from migration_ops.cluster.pods import list_pods, pods_holding, wait_until_gone, why_still_there
 from migration_ops.cluster.podspec import holds_volumes
 from migration_ops.cluster.quiesce_record import QuiescedWorkload, QuiesceRecord
-from migration_ops.cluster.reference import Manifest
 from migration_ops.cluster.selection import Selection
-from migration_ops.cluster.suspension import noted_state, stop_patch, suspension_of
-from migration_ops.cluster.workloads import Running, Workload, find_running, into_waves, pods_of
+from migration_ops.cluster.stop_list import ClaimName, claims_in, find_to_stop
+from migration_ops.cluster.stop_one import now, state_of, stop_one
+from migration_ops.cluster.suspension import noted_state
+from migration_ops.cluster.workloads import TRIGGERS_WAVE, Running, Workload, into_waves, pods_of
+
+LATE_SECONDS = 2.0
+"""How often it is looked for what began to run after the list was made, while a pod holds a volume."""
 
 
 def quiesce(
@@ -51,62 +52,102 @@ def quiesce(
     :param run: this run's name.
     :param claims: volumes that must be free at the end; all claims of the namespaces when not given.
     :param waves: see `migration_ops.cluster.workloads.into_waves`.
-    :param selection: leaves alone what its labels and names do not choose, unless that mounts a volume.
+    :param selection: leaves alone what its labels and names do not choose, unless that mounts one of the
+        volumes.
     :param timeout: seconds for everything together.
     :param wait_detached: wait also until no node has the volumes attached any more.
     :param disruption_budgets: stopping does not ask PodDisruptionBudgets; with ``respect`` nothing is stopped
         while one stands against it.
-    :param on_record: called with the full record before the first stop: store it.
+    :param on_record: called with the full record before the first stop: store it. Called again with a longer
+        one before anything else is stopped that began to run meanwhile, such as the Job of a CronJob.
     :param on_wave: called with a wave's number and objects after its pods are gone.
     :return: the record, finished.
     :raises QuiesceError: when something stands against it; nothing was stopped then.
     :raises QuiesceTimeout: when pods are still there; call again, or `resume`.
     """
-    return _Quiesce(cluster, tuple(namespaces), plan, run, timeout).run_all(
-        claims=claims,
+    work = _Quiesce(cluster, tuple(namespaces), plan, run, selection, _names(claims), on_record)
+    return work.run_all(
         waves=waves,
-        selection=selection,
+        deadline=time.monotonic() + timeout,
         wait_detached=wait_detached,
         disruption_budgets=disruption_budgets,
-        on_record=on_record,
         on_wave=on_wave,
     )
 
 
+def foresee_quiesce(
+    cluster: Cluster,
+    namespaces: Sequence[str],
+    *,
+    plan: str,
+    run: str,
+    claims: Sequence[Claim] | None = None,
+    waves: Sequence[Sequence[str]] | None = None,
+    selection: Selection | None = None,
+) -> QuiesceRecord:
+    """Return the record that `quiesce` would write if it began now; nothing is stopped.
+
+    :param cluster: the source.
+    :param namespaces: as for `quiesce`.
+    :param plan: as for `quiesce`.
+    :param run: as for `quiesce`.
+    :param claims: as for `quiesce`.
+    :param waves: as for `quiesce`.
+    :param selection: as for `quiesce`.
+    :raises QuiesceError: when something stands against it.
+    """
+    work = _Quiesce(cluster, tuple(namespaces), plan, run, selection, _names(claims))
+    running = work.find()
+    return work.record_of(into_waves(running.workloads, waves), running)
+
+
+def _names(claims: Sequence[Claim] | None) -> tuple[ClaimName, ...] | None:
+    return None if claims is None else tuple((one.namespace, one.name) for one in claims)
+
+
+@dataclass
 class _Quiesce:
-    def __init__(
-        self, cluster: Cluster, namespaces: tuple[str, ...], plan: str, run: str, timeout: float
-    ) -> None:
-        self.cluster = cluster
-        self.served: Discovery = discovery(cluster)
-        self.namespaces = namespaces
-        self.plan = plan
-        self.run = run
-        self.deadline = time.monotonic() + timeout
+    cluster: Cluster
+    namespaces: tuple[str, ...]
+    plan: str
+    run: str
+    selection: Selection | None = None
+    claims: Sequence[ClaimName] | None = None
+    on_record: Callable[[QuiesceRecord], None] | None = None
+
+    def __post_init__(self) -> None:
+        self.served: Discovery = discovery(self.cluster)
+        self.volumes = (
+            claims_in(self.cluster, self.served, self.namespaces) if self.claims is None else self.claims
+        )
+        self.deadline = 0.0
         self.is_first = True
+        self.removed: set[str] = set()
+
+    def find(self) -> Running:
+        """Find what has to stop."""
+        return find_to_stop(self.cluster, self.served, self.namespaces, self.selection, self.volumes)
 
     def run_all(
         self,
         *,
-        claims: Sequence[Claim] | None,
         waves: Sequence[Sequence[str]] | None,
-        selection: Selection | None,
+        deadline: float,
         wait_detached: bool,
         disruption_budgets: str,
-        on_record: Callable[[QuiesceRecord], None] | None,
         on_wave: Callable[[int, list[str]], None] | None,
     ) -> QuiesceRecord:
         """See `quiesce`."""
-        chosen = _chooser(selection)
-        running = find_running(self.cluster, self.served, self.namespaces, chosen)
+        self.deadline = deadline
+        running = self.find()
         workloads = into_waves(running.workloads, waves)
         self.is_first = not any(noted_state(one.manifest) for one in workloads)
         if disruption_budgets == "respect":
-            self._respect_budgets(workloads)
-        record = self._record(workloads, running)
-        if on_record:
-            on_record(record)
-        remove = [one for one in workloads if noted_state(one.manifest) or self._state(one.manifest)]
+            respect_budgets(self.cluster, self.served, [one for one in workloads if state_of(one.manifest)])
+        self.record = self.record_of(workloads, running)
+        if self.on_record:
+            self.on_record(self.record)
+        remove = [one for one in workloads if noted_state(one.manifest) or state_of(one.manifest)]
         for number in sorted({one.wave for one in remove}):
             wave = [one for one in remove if one.wave == number]
             for _ in self.cluster.each(self._stop, wave):
@@ -115,19 +156,20 @@ class _Quiesce:
             if on_wave:
                 on_wave(number, [str(one.reference) for one in wave])
         self._remove_bare_pods(running)
-        self._wait_for_volumes(claims, wait_detached=wait_detached)
-        finished = record.as_dict() | {"finished": _now()}
-        return QuiesceRecord.from_dict(finished)
-
-    def _state(self, manifest: Manifest) -> dict[str, object] | None:
-        suspension = suspension_of(manifest)
-        return suspension.remember(manifest) if suspension else None
+        self._wait_for_volumes(wait_detached=wait_detached)
+        return replace(self.record, finished=now())
 
     def _was_ready(self, workload: Workload) -> bool:
         """What isn't ready in a later try may lack what an earlier one stopped."""
         return workload.is_ready or not self.is_first
 
-    def _record(self, workloads: Sequence[Workload], running: Running) -> QuiesceRecord:
+    def record_of(self, workloads: Sequence[Workload], running: Running) -> QuiesceRecord:
+        """Say what is stopped, and what it is now.
+
+        :param workloads: in their waves.
+        :param running: what was found.
+        :raises QuiesceError: when another plan stopped one of them.
+        """
         entries = []
         for workload in workloads:
             note = noted_state(workload.manifest)
@@ -140,46 +182,23 @@ class _Quiesce:
             name = str(workload.reference)
             if note is not None:
                 entries.append(QuiescedWorkload.of_note(name, note))
-            elif (was := self._state(workload.manifest)) is not None:
+            elif (was := state_of(workload.manifest)) is not None:
                 entries.append(QuiescedWorkload(name, workload.wave, was, self._was_ready(workload)))
         return QuiesceRecord(
             plan=self.plan,
             run=self.run,
             namespaces=self.namespaces,
-            started=_now(),
+            started=now(),
             workloads=tuple(entries),
             bare_pods=tuple(
                 f"v1/Pod/{p['metadata']['namespace']}/{p['metadata']['name']}" for p in running.bare_pods
             ),
             warnings=tuple(running.warnings),
+            pods=tuple(remembered_pod(pod) for pod in running.bare_pods),
         )
 
-    @tenacity.retry(
-        retry=tenacity.retry_if_exception_type(Conflict),
-        wait=tenacity.wait_random(0, 0.5),
-        stop=tenacity.stop_after_attempt(20),
-        reraise=True,
-    )
     def _stop(self, workload: Workload) -> None:
-        """Stop one workload as it is now, which may be another state than when it was listed."""
-        reference = workload.reference
-        path = workload.resource.path(reference.namespace, reference.name)
-        try:
-            current: Manifest = self.cluster.get(path, what=f"read {reference}")
-        except NotFound:
-            return
-        note = noted_state(current)
-        if note is None:
-            was = self._state(current)
-            if was is None:
-                return
-            note = {"plan": self.plan, "run": self.run, "wave": workload.wave, "at": _now(), "was": was}
-            if not self._was_ready(workload):
-                note["ready"] = False
-        try:
-            self.cluster.patch(path, stop_patch(current, note), what=f"stop {reference}")
-        except NotFound:
-            return
+        stop_one(self.cluster, workload, plan=self.plan, run=self.run, ready=self._was_ready(workload))
 
     def _wait_for_pods(self, wave: Sequence[Workload]) -> None:
         def look() -> list[str]:
@@ -193,6 +212,7 @@ class _Quiesce:
             return
         remove_bare_pods(self.cluster, self.served, running.bare_pods, self.plan, self.run)
         names = {(pod["metadata"]["uid"]) for pod in running.bare_pods}
+        self.removed |= names
 
         def look() -> list[str]:
             pods = list_pods(self.cluster, self.served, self.namespaces)
@@ -200,14 +220,21 @@ class _Quiesce:
 
         wait_until_gone(look, self.deadline, f"pods without controller on {self.cluster.name}")
 
-    def _wait_for_volumes(self, claims: Sequence[Claim] | None, *, wait_detached: bool) -> None:
-        wanted = self._claims() if claims is None else [(one.namespace, one.name) for one in claims]
+    def _wait_for_volumes(self, *, wait_detached: bool) -> None:
+        wanted = self.volumes
         if not wanted:
             return
+        looked = float("-inf")
 
         def pods() -> list[str]:
+            nonlocal looked
             found = list_pods(self.cluster, self.served, {namespace for namespace, _ in wanted})
-            return [why_still_there(pod) for pod in pods_holding(found, wanted)]
+            holding = pods_holding(found, wanted)
+            alive = any("deletionTimestamp" not in pod["metadata"] for pod in holding)
+            if alive and time.monotonic() - looked >= LATE_SECONDS:
+                looked = time.monotonic()
+                self._stop_what_came_late()
+            return [why_still_there(pod) for pod in holding]
 
         wait_until_gone(pods, self.deadline, f"pods that hold volumes on {self.cluster.name}")
         if wait_detached:
@@ -217,37 +244,19 @@ class _Quiesce:
                 f"attached volumes on {self.cluster.name}",
             )
 
-    def _claims(self) -> list[tuple[str, str]]:
-        resource = self.served.find("", "PersistentVolumeClaim")
-        if resource is None:
-            return []
-        return [
-            (namespace, one["metadata"]["name"])
-            for namespace in self.namespaces
-            for one in list_objects(self.cluster, resource, namespace, metadata_only=True)
-        ]
-
-    def _respect_budgets(self, workloads: Sequence[Workload]) -> None:
-        running = [one for one in workloads if self._state(one.manifest)]
-        forbidding = forbidding_budgets(self.cluster, self.served, running)
-        if forbidding:
-            message = (
-                f"PodDisruptionBudgets on {self.cluster.name} forbid to stop: {'; '.join(forbidding)}; "
-                "set quiesce.disruption_budgets to override, or relax them"
-            )
-            raise QuiesceError(message)
-
-
-def _chooser(selection: Selection | None) -> Callable[[Manifest], bool]:
-    if selection is None:
-        return lambda _: True
-
-    def chosen(manifest: Manifest) -> bool:
-        metadata = manifest["metadata"]
-        return selection.takes_labels(metadata.get("labels") or {}) and selection.takes_name(metadata["name"])
-
-    return chosen
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    def _stop_what_came_late(self) -> None:
+        """Stop what was made, or started again, after the list was made."""
+        running = self.find()
+        late = [replace(one, wave=TRIGGERS_WAVE) for one in running.workloads if state_of(one.manifest)]
+        pods = [pod for pod in running.bare_pods if pod["metadata"]["uid"] not in self.removed]
+        if not late and not pods:
+            return
+        longer = self.record.extended(self.record_of(late, replace(running, bare_pods=pods)))
+        if longer != self.record:
+            self.record = longer
+            if self.on_record:
+                self.on_record(longer)
+        for _ in self.cluster.each(self._stop, late):
+            pass
+        remove_bare_pods(self.cluster, self.served, pods, self.plan, self.run)
+        self.removed |= {pod["metadata"]["uid"] for pod in pods}

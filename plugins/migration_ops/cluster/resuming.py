@@ -102,14 +102,15 @@ class _Resume:
             problem, gone = _from_record(self.cluster, self.served, lost, entries)
             self.problems += problem
             self.gone += gone
-        pods, refused = bring_back(self.cluster, self.served, self.plan)
+        remembered = record.pods if record else ()
+        pods, refused = bring_back(self.cluster, self.served, self.plan, remembered)
         self._start_waves(entries)
         if unlisted or refused:  # their webhook may be among what was started a moment ago
             patience = time.monotonic() + PATIENCE_SECONDS
             while (unlisted or refused) and time.monotonic() < patience:
                 late, unlisted = list_stopped(self.cluster, list(unlisted), self.plan)
                 self._start_waves(late)
-                more, refused = bring_back(self.cluster, self.served, self.plan)
+                more, refused = bring_back(self.cluster, self.served, self.plan, remembered)
                 pods += more
                 if unlisted or refused:
                     time.sleep(POLL_SECONDS)

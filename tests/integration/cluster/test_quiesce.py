@@ -20,6 +20,7 @@ from migration_ops.cluster import (
     resume,
     wait_ready,
 )
+from tests.lab.readiness import wait_until
 
 from .conftest import (
     MOVER,
@@ -239,6 +240,36 @@ def test_a_lost_note_is_made_good_by_the_record(source_cluster: Cluster, shop: s
     assert source_cluster.get(path)["spec"]["replicas"] == 2
 
 
+def test_the_record_alone_brings_everything_back(
+    source_cluster: Cluster, namespace_in: Callable[[Cluster], str]
+) -> None:
+    """Notes and Secrets lost, as when somebody applies his own manifests over ours."""
+    space = namespace_in(source_cluster)
+    spec = {"selector": {"matchLabels": {"app": "agent"}}, "template": pod_template({"app": "agent"})}
+    daemon = obj("DaemonSet", space, "agent", "apps/v1", spec=spec)
+    tool = obj("Pod", space, "tool", spec=pod_template({})["spec"], metadata={"labels": {"a": "b"}})
+    running = [daemon, deployment(space, "web", replicas=2), tool]
+    create(source_cluster, *running)
+    assert wait_ready(source_cluster, running, 60).ready
+    written = quiesce(source_cluster, [space], plan=space, run="1", timeout=60).as_dict()
+    lost = {"metadata": {"annotations": {NOTE: None}, "labels": {"migration-ops.io/quiesced-by": None}}}
+    for path in ("daemonsets/agent", "deployments/web"):
+        source_cluster.patch(f"/apis/apps/v1/namespaces/{space}/{path}", lost)
+    secrets = f"/api/v1/namespaces/{space}/secrets"
+    for one in source_cluster.get(secrets)["items"]:
+        if one["metadata"]["name"].startswith("migration-ops"):
+            source_cluster.request("DELETE", f"{secrets}/{one['metadata']['name']}")
+    assert resume(source_cluster, space).resumed == ()
+
+    record = QuiesceRecord.from_dict(json.loads(json.dumps(written)))
+    result = resume(source_cluster, space, record=record, timeout=60)
+
+    assert result.complete, result
+    assert read(source_cluster, reference_of(daemon))["spec"]["template"]["spec"].get("nodeSelector") is None
+    assert read(source_cluster, reference_of(running[1]))["spec"]["replicas"] == 2
+    assert read(source_cluster, reference_of(tool))["metadata"]["labels"] == {"a": "b"}
+
+
 def test_bare_pods_and_running_jobs_stop_and_come_back(
     source_cluster: Cluster, namespace_in: Callable[[Cluster], str]
 ) -> None:
@@ -292,6 +323,56 @@ def test_only_chosen_workloads_stop(source_cluster: Cluster, namespace_in: Calla
     assert read(source_cluster, f"apps/v1/Deployment/{space}/web")["spec"]["replicas"] == 0
     assert read(source_cluster, f"apps/v1/Deployment/{space}/other")["spec"]["replicas"] == 1
     assert exists(source_cluster, f"apps/v1/Deployment/{space}/other")
+
+
+def test_whatever_mounts_a_chosen_volume_stops_chosen_or_not_early_or_late(
+    source_cluster: Cluster, namespace_in: Callable[[Cluster], str]
+) -> None:
+    space = namespace_in(source_cluster)
+    mounting = pod_template({"app": "beside"}, ["data"])
+    workloads = [
+        deployment(space, "web", template=pod_template({"app": "web"}, ["data"])),
+        deployment(space, "beside", template=mounting),
+        deployment(space, "apart"),
+    ]
+    create(source_cluster, claim(space, "data"), *workloads)
+    assert wait_ready(source_cluster, workloads, 60).ready
+    selection = Selection(namespaces_include=(space,), label_selectors=("app=web",))
+    volumes = [one for one in capture(source_cluster, Selection((space,))).claims if one.name == "data"]
+    late = obj(
+        "Job", space, "late", "batch/v1", spec={"template": pod_template({}, ["data"], restartPolicy="Never")}
+    )
+    records: list[QuiesceRecord] = []
+
+    def begin_late(number: int, _: list[str]) -> None:
+        if number == 2:
+            create(source_cluster, late)
+            wait_until(
+                lambda: any(name.startswith("late-") for name in pods(source_cluster, space)), "a pod", 60
+            )
+
+    record = quiesce(
+        source_cluster,
+        [space],
+        plan=space,
+        run="1",
+        selection=selection,
+        claims=volumes,
+        timeout=120,
+        on_record=records.append,
+        on_wave=begin_late,
+    )
+
+    def names(found: QuiesceRecord) -> list[str]:
+        return [one.object.rpartition("/")[2] for one in found.workloads]
+
+    assert names(records[0]) == ["beside", "web"]
+    assert f"Deployment/{space}/beside is not chosen, but mounts {space}/data" in records[0].warnings[0]
+    assert read(source_cluster, f"apps/v1/Deployment/{space}/apart")["spec"]["replicas"] == 1
+    assert record.workloads == records[-1].workloads, "what is stopped is stored before"
+    assert record.finished
+    assert names(record) == ["beside", "web", "late"]
+    assert resume(source_cluster, space, timeout=60).complete
 
 
 def test_budgets_are_respected_when_asked(
