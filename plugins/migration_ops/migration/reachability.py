@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 Manifest = dict[str, Any]
 
-_RUNS_PODS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
+_RUNS_PODS = frozenset(
+    {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Pod"}
+)
 
 
 def look_at_services(target: Cluster, objects: Sequence[Manifest]) -> tuple[dict[str, str], list[str]]:
@@ -72,6 +74,7 @@ def _live(target: Cluster, service: Manifest) -> Manifest | None:
 
 
 def _pod_labels(workload: Manifest) -> dict[str, str]:
-    template = (workload.get("spec") or {}).get("template") or {}
+    spec = workload.get("spec") or {}
+    template = workload if workload["kind"] == "Pod" else spec.get("template") or {}
     labels: dict[str, str] = (template.get("metadata") or {}).get("labels") or {}
     return labels

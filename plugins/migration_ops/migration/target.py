@@ -48,7 +48,12 @@ Part = Literal["claims", "resources"]
 Shape = Callable[[list[Manifest], dict[str, Any]], tuple[list[Manifest], dict[str, Any]]]
 
 _OBJECTS_FILE, _REPORT_FILE = "objects.json", "report.json"
-_WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "Service", "Ingress"})
+_WORKLOADS = frozenset(
+    {
+        "Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet", "ReplicationController", "Pod",
+        "Service", "Ingress",
+    }
+)  # fmt: skip
 _WITH_CLAIMS = frozenset(
     {"Namespace", "PersistentVolumeClaim", "LimitRange", "ResourceQuota", "StorageClass"}
 )

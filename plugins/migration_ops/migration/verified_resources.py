@@ -11,7 +11,7 @@ from migration_ops.cluster.apply_one import reason_never_to_apply
 from migration_ops.cluster.backends import backends_of
 from migration_ops.cluster.existing import policy_for
 from migration_ops.cluster.readiness_rules import RULES
-from migration_ops.migration.comparison import differences
+from migration_ops.migration.comparison import additions, differences
 from migration_ops.migration.target import readiness_subjects
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Manifest = dict[str, Any]
 _PLAN_LABEL = "migration-ops.io/plan"
+_GUARDED = frozenset({"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "NetworkPolicy"})
+"""Kinds in which more is a danger. Elsewhere operators and the application itself may add what they need."""
+
 _SIZE = "/spec/resources/requests/storage"
 
 
@@ -73,20 +76,31 @@ def verify_resources(plan: Plan, target: Cluster, objects: Sequence[Manifest], r
             continue
         if late_line := _late(item, live, autoscaled=_identity(item) in scaled):
             found.unsettled[name] = late_line
-        labels = (live.get("metadata") or {}).get("labels") or {}
-        if labels.get(_PLAN_LABEL) != plan.name and leaves_existing(plan, item):
-            found.explained.append(f"{name} was there before and the plan says to leave such objects")
-            continue
-        paths = differences(strip_for_apply(item), live)
-        if _identity(item) in scaled and "/spec/replicas" in paths:
-            paths.remove("/spec/replicas")
-            found.explained.append(f"{name} is scaled by its autoscaler")
-        if item["kind"] == "PersistentVolumeClaim" and _SIZE in paths:
-            paths.remove(_SIZE)
-            found.explained.append(f"{name} was staged with another size")
-        if paths:
-            found.different.append(f"{name} differs at {', '.join(paths)}")
+        _compare(plan, item, live, found, autoscaled=_identity(item) in scaled)
     return found
+
+
+def _compare(plan: Plan, item: Manifest, live: Manifest, found: ResourcesFound, *, autoscaled: bool) -> None:
+    """Compare one object with what was applied, and put into words what differs."""
+    name = str(ObjectReference.of(item))
+    labels = (live.get("metadata") or {}).get("labels") or {}
+    if labels.get(_PLAN_LABEL) != plan.name and leaves_existing(plan, item):
+        found.explained.append(f"{name} was there before and the plan says to leave such objects")
+        return
+    paths = differences(strip_for_apply(item), live)
+    if autoscaled and "/spec/replicas" in paths:
+        paths.remove("/spec/replicas")
+        found.explained.append(f"{name} is scaled by its autoscaler")
+    if item["kind"] == "PersistentVolumeClaim" and _SIZE in paths:
+        paths.remove(_SIZE)
+        found.explained.append(f"{name} was staged with another size")
+    if added := additions(item, live):
+        if item["kind"] in _GUARDED:
+            paths += added
+        else:
+            found.explained.append(f"{name} has got more from others: {', '.join(added)}")
+    if paths:
+        found.different.append(f"{name} differs at {', '.join(paths)}")
 
 
 def unready_workloads(target: Cluster, objects: Sequence[Manifest]) -> dict[str, str]:

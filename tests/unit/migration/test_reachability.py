@@ -64,3 +64,9 @@ def test_a_load_balancer_without_address_is_named_and_no_difference():
     assert waiting == "v1/Service/shop/public still waits for the address of its load balancer"
     given = {"loadBalancer": {"ingress": [{"ip": "47.1.2.3"}]}}
     assert look_at_services(Target(status=given), objects) == ({}, [])
+
+
+def test_a_service_of_a_bare_pod_needs_it():
+    labels = {"app": "web"}
+    pod = {"kind": "Pod", "metadata": {"name": "p", "namespace": "shop", "labels": labels}, "spec": {}}
+    assert look_at_services(Target(), [service("web", labels), pod])[0]

@@ -68,6 +68,11 @@ def test_what_is_waited_for_is_named_and_no_more():
     assert "secret" not in json.dumps(subjects)
 
 
+@pytest.mark.parametrize("kind", ["Pod", "ReplicaSet", "ReplicationController", "Job", "DaemonSet"])
+def test_whatever_runs_is_waited_for(kind):
+    assert readiness_subjects([thing(kind, "web", "shop-prod")]) == [thing(kind, "web", "shop-prod")]
+
+
 def test_refused_objects_stop_the_run_with_the_servers_words():
     outcome = ApplyOutcome(
         [

@@ -15,6 +15,7 @@ from migration_ops.cluster import Cluster, ClusterUnreachable, NotFound
 from migration_ops.migration import Plan
 from migration_ops.migration.errors import VerificationError
 from migration_ops.migration.verification import Verification, verify_target
+from migration_ops.migration.verified_resources import verify_resources
 
 PROBE = {"http": {"service": "web", "path": "/", "timeout": "5s"}}
 OTHER = {"http": {"service": "web", "path": "/orders", "timeout": "5s"}}
@@ -249,6 +250,41 @@ def test_content_that_differs_is_judged_at_once_with_everything_else_that_is_wro
         assert found.different
         with pytest.raises(VerificationError):
             found.raise_for_differences()
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "lasts"), [("NetworkPolicy", "ingress", True), ("Gateway", "selector", False)]
+)
+def test_what_others_added_fails_where_it_is_a_danger_and_is_told_elsewhere(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, kind: str, field: str, lasts: bool
+) -> None:
+    target = Target(clock)
+    live: dict[str, Any] = {
+        "managedFields": [{"manager": "kubectl", "time": "2", "fieldsV1": {"f:spec": {f"f:{field}": {}}}}]
+    }
+    added: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": kind,
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {},
+    }
+    path = "/api/v1/namespaces/shop/services/web"
+    answer = target._answer
+
+    def answered(asked: str, now: float) -> Any:
+        if asked == "/api/v1":
+            entry = {"name": "services", "kind": kind, "namespaced": True, "verbs": ["get", "list"]}
+            return {"groupVersion": "v1", "resources": [entry]}
+        if asked == path:
+            labels = {"labels": {"migration-ops.io/plan": "shop"}}
+            return added | {"metadata": added["metadata"] | live | labels, "spec": {field: [{"a": "b"}]}}
+        return answer(asked, now)
+
+    monkeypatch.setattr(target, "_answer", answered)
+    found = verify_resources(plan(), target, [added], "r")
+    assert bool(found.different) is lasts
+    assert bool(found.explained) is not lasts
+    assert f"/spec/{field}" in (found.different + found.explained)[0]
 
 
 def test_no_probe_passes_by_luck(clock: Clock) -> None:
