@@ -50,6 +50,15 @@ class Context:
             for item in self.objects
         )
 
+    @cached_property
+    def workloads(self) -> dict[str, Manifest]:
+        """Objects that make pods, by `Kind/namespace/name`."""
+        return {
+            f"{item['kind']}/{item['metadata'].get('namespace', '')}/{item['metadata']['name']}": item
+            for item in self.objects
+            if item["kind"] == "Pod" or mapping_at(item, "spec", "template") or item["kind"] == "CronJob"
+        }
+
     def param(self, dotted: str) -> Any:
         """Give a parameter's value; None when there is none.
 
