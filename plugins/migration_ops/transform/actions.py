@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -25,7 +26,10 @@ from migration_ops.transform.rules import (
     Translation,
     TranslationTable,
 )
+from migration_ops.transform.secret_texts import WITHHELD, may_hold_secrets
 from migration_ops.transform.templates import render, render_all
+
+_SECRET_KEY = re.compile(r"pass(word|wd)|token|credential|client-?secret", re.IGNORECASE)
 
 Step = Callable[[Draft, Parts, Context], None]
 
@@ -48,6 +52,8 @@ def tell(draft: Draft, spec: FindingSpec, context: Context, value: Any = None, k
     :param value: the value that it is about.
     :param key: the annotation or label that it is about.
     """
+    if isinstance(value, str) and (may_hold_secrets(value) or _SECRET_KEY.search(key)):
+        value = WITHHELD
     variables = context.variables(draft.manifest, value, key)
     draft.find(
         spec.severity,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from migration_ops.cli_checks import writable
 from migration_ops.transform.errors import ParameterError, TransformError
 from migration_ops.transform.manifests import STREAM, check_location, read_manifests, write_manifests
 from migration_ops.transform.parameters import Parameters, check_apis
+from migration_ops.transform.private_files import write_private
 from migration_ops.transform.results import TransformResult, by_severity
 from migration_ops.transform.yamlio import dump, load_all
 
@@ -123,11 +123,10 @@ def transform(
         result = _adapted(source, names, parameters, architectures)
         write_manifests(result.objects, target)
         if report_file is not None:
-            with open(report_file, "wb", opener=_for_its_owner) as file:
-                file.write(orjson.dumps(result.report(), option=orjson.OPT_INDENT_2))
+            write_private(report_file, orjson.dumps(result.report(), option=orjson.OPT_INDENT_2))
         if copy_list is not None:
             images = {image.source: image.target for image in result.image_copies}
-            copy_list.write_text(dump(images), encoding="utf-8")
+            write_private(copy_list, dump(images).encode())
     except TransformError as error:
         for line in error.lines():
             click.echo(f"error: {line}", err=True)
@@ -152,10 +151,6 @@ def _adapted(
 
     checked = check_architectures(result.image_copies, architectures)
     return replace(result, findings=by_severity([*checked, *result.findings]))
-
-
-def _for_its_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _say(result: TransformResult) -> None:

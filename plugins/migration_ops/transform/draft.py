@@ -10,6 +10,7 @@ import orjson
 from migration_ops.transform.errors import RuleExecutionError
 from migration_ops.transform.objects import Manifest, Parts, pointer, reference, value_at
 from migration_ops.transform.results import Change, Dropped, Finding, Severity
+from migration_ops.transform.secret_texts import without_credentials
 from migration_ops.transform.withheld import looks_secret
 
 ABSENT = object()
@@ -139,14 +140,15 @@ class Draft:
     def find(
         self, severity: Severity, message: str, suggestion: str = "", choices: tuple[str, ...] = ()
     ) -> None:
-        """Record a finding of the running rule; the same one is recorded once.
+        """Record a finding of the running rule, without credentials; the same one is recorded once.
 
         :param severity: how bad it is.
         :param message: what was found.
         :param suggestion: what to do.
         :param choices: for decisions.
         """
-        finding = Finding(self.reference, severity, self.rule, message, suggestion, choices)
+        texts = without_credentials(message), without_credentials(suggestion)
+        finding = Finding(self.reference, severity, self.rule, *texts, choices)
         if finding not in self.findings:
             self.findings.append(finding)
 

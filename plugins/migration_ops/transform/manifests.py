@@ -19,6 +19,7 @@ from migration_ops.bad_input import yaml_problem
 from migration_ops.transform.errors import ManifestError
 from migration_ops.transform.objects import Manifest, check_identity
 from migration_ops.transform.order import wave
+from migration_ops.transform.private_files import make_private, write_private
 from migration_ops.transform.yamlio import dump, load_all
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -130,6 +131,7 @@ def write_manifests(manifests: Sequence[Manifest], location: str) -> None:
     A folder gets one file an object, in folders whose names sort in apply order. Files of a former run that
     are not written again are removed; nothing else is. Owner references hold the source's uids, for which a
     target's garbage collector would delete the objects: they are left out.
+    Only their owner may read the files.
 
     :param manifests: what to write.
     :param location: a path, or `-`.
@@ -139,9 +141,9 @@ def write_manifests(manifests: Sequence[Manifest], location: str) -> None:
         sys.stdout.write(_yaml(manifests))
     elif location.endswith(".json"):
         content = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
-        Path(location).write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+        write_private(Path(location), orjson.dumps(content, option=orjson.OPT_INDENT_2))
     elif location.endswith((".yaml", ".yml")):
-        Path(location).write_text(_yaml(manifests), encoding="utf-8")
+        write_private(Path(location), _yaml(manifests).encode())
     else:
         _write_folder(manifests, Path(location))
 
@@ -185,7 +187,7 @@ def _yaml(manifests: Sequence[Manifest]) -> str:
 
 
 def _write_folder(manifests: Sequence[Manifest], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
     index = folder / INDEX
     former = set(orjson.loads(index.read_bytes())["files"]) if index.is_file() else set()
     written: set[str] = set()
@@ -196,16 +198,16 @@ def _write_folder(manifests: Sequence[Manifest], folder: Path) -> None:
             name = file_name(manifest, written)
             path = folder / name
             if path.parent not in made:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_private(path.parent)
                 made.add(path.parent)
-            writing.append(pool.submit(path.write_bytes, dump(manifest).encode()))
+            writing.append(pool.submit(write_private, path, dump(manifest).encode()))
             written.add(name)
         for one in writing:
             one.result()
     for name in sorted(former - written):
         if not Path(name).is_absolute() and ".." not in Path(name).parts:
             (folder / name).unlink(missing_ok=True)
-    index.write_bytes(orjson.dumps({"files": sorted(written)}, option=orjson.OPT_INDENT_2))
+    write_private(index, orjson.dumps({"files": sorted(written)}, option=orjson.OPT_INDENT_2))
 
 
 def file_name(manifest: Manifest, taken: set[str]) -> str:

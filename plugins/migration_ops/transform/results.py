@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from migration_ops.transform.objects import Manifest
-from migration_ops.transform.withheld import withheld
+from migration_ops.transform.withheld import shown_change
 
 Severity = Literal["blocker", "decision", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("blocker", "decision", "warning", "info")
@@ -35,12 +35,13 @@ class Change:
     def as_dict(self) -> dict[str, Any]:
         """Write the change as the report does: contents of Secrets and passwords are withheld."""
         kind = self.object.split("/")[-3] if self.object.count("/") > 2 else ""  # the group may hold a slash
+        before, after = shown_change(kind, self.path, self.before, self.after, secret=self.secret)
         return {
             "object": self.object,
             "path": self.path,
             "rule": self.rule,
-            "from": withheld(kind, self.path, self.before, secret=self.secret),
-            "to": withheld(kind, self.path, self.after, secret=self.secret),
+            "from": before,
+            "to": after,
         }
 
 

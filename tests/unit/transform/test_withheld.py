@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from migration_ops.transform import Parameters, load_rule_sets, transform
+from migration_ops.transform import Parameters, load_rule_sets, transform, write_manifests
 from migration_ops.transform.cli import transform as command
 from migration_ops.transform.results import Change
 from migration_ops.transform.rules import RuleSet
+from migration_ops.transform.secret_texts import without_credentials
 from migration_ops.transform.withheld import LAST_APPLIED
+
+EKS = load_rule_sets(["eks-to-ack"])
 
 SECRET: dict[str, Any] = {
     "apiVersion": "v1",
@@ -94,6 +97,113 @@ def test_other_values_are_shown(value: Any) -> None:
     assert written.as_dict()["from"] == value
 
 
+DSN = "Server=db.{};User ID=sa;Password=hunter22;"
+CONFIG = "db:\n  url: postgres://app:hunter22@db.{}.svc:5432/x\n  password: hunter22\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DSN,
+        CONFIG,
+        "jdbc:mysql://db.{}.svc/x?user=a&password=hunter22",
+        '{{"host":"db.{}.svc","password":"hunter22"}}',
+        "mysql -h db.{}.svc -uroot -phunter22",
+        "curl -u admin:hunter22 http://api.{}.svc.cluster.local/",
+        "db.{}.svc hunter22",
+        "amqp://u:hunter22@mq.{}.svc",
+        "aws_secret_access_key: hunter22\nhost: db.{}.svc",
+    ],
+)
+def test_of_a_text_only_the_words_are_shown_that_changed(text: str) -> None:
+    change = Change("v1/ConfigMap/shop/c", "/data/x", "r/r", text.format("shop"), text.format("store"))
+    written = change.as_dict()
+
+    assert "hunter22" not in json.dumps(written)
+    assert ("shop" in written["from"], "store" in written["to"]) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("password=hunter22 x", "password=hunter33 x"),
+        ("postgres://app:hunter22@db/x", "postgres://app:hunter33@db/x"),
+        ("a: hunter22\nb: c", "a: hunter22\nb: c\nd: e"),
+        ("u:hunter22@reg.example.com/x", "u:hunter22@mirror/reg.example.com/x"),
+        ("Bearer hunter22", None),
+        ("x" * 200 + "hunter22", None),
+        ({"clientSecret": "hunter22"}, None),
+        ([{"name": "Authorization", "value": "hunter22"}], None),
+    ],
+)
+def test_a_text_whose_secret_may_have_changed_is_withheld(before: Any, after: Any) -> None:
+    change = Change("apps/v1/Deployment/shop/web", "/spec/x", "own/rule", before, after)
+
+    assert "hunter" not in json.dumps(change.as_dict())
+
+
+def test_an_annotation_whose_name_looks_secret_is_withheld() -> None:
+    place = "/metadata/annotations/vault.example.com~1token"
+
+    assert "hunter22" not in json.dumps(Change("v1/Service/a/b", place, "r/r", "hunter22", None).as_dict())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '{"issuer":"x","clientSecret":"hunter22"}',
+        'proxy_set_header Authorization "Basic hunter22=";',
+        "token=hunter22",
+        "https://a:hunter22@example.com",
+        "mysql -pHunter22 hunter22",
+    ],
+)
+@pytest.mark.parametrize("key", ["alb.ingress.kubernetes.io/odd", "alb.ingress.kubernetes.io/actions.x"])
+def test_a_finding_says_nothing_secret(key: str, value: str) -> None:
+    ingress = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "web", "namespace": "shop", "annotations": {key: value}},
+        "spec": {
+            "ingressClassName": "alb",
+            "defaultBackend": {"service": {"name": "x", "port": {"name": "use-annotation"}}},
+        },
+    }
+    result = transform([ingress], EKS, Parameters())
+
+    assert any(key in finding.message for finding in result.findings)
+    assert "hunter22" not in json.dumps(result.report())
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'actions.x: {"clientSecret":"hunter22"} can\'t be translated',
+        "the image u:hunter22@reg.example.com/x stays",
+        "listeners are token=hunter22",
+        "it calls mysql -h db -uroot -phunter22",
+        "it calls curl -u admin:hunter22 http://api",
+        "it sends Bearer hunter22",
+        "Server=db;User ID=sa;Password=hunter22;",
+    ],
+)
+def test_a_message_loses_its_credentials(message: str) -> None:
+    assert "hunter22" not in without_credentials(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "only 10.0.0.0/8, 192.168.0.0/16 may reach this Service",
+        "copy docker.io/library/nginx:1@sha256:aaaa and map docker.io/ in image_registries",
+        "the claim data-db-0 asks for 5Gi; it gets 20Gi",
+        "the Secret shop/tls only names a certificate of the source's platform",
+    ],
+)
+def test_other_messages_stay_as_they_are(message: str) -> None:
+    assert without_credentials(message) == message
+
+
 def test_two_values_have_two_fingerprints() -> None:
     written = Change("v1/Secret/shop/db", "/data/a", "own/rule", "one", "two").as_dict()
 
@@ -114,3 +224,16 @@ def test_the_report_is_its_owners(tmp_path: Path) -> None:
 
     assert CliRunner().invoke(command, arguments).exit_code == 0
     assert report.stat().st_mode & 0o777 == 0o600
+    made = [tmp_path / "o", *(tmp_path / "o").rglob("*")]
+    assert {path.stat().st_mode & 0o777 for path in made if path.is_file()} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in made if path.is_dir()} == {0o700}
+
+
+@pytest.mark.parametrize("name", ["out.yaml", "out.json"])
+def test_a_file_that_was_everybodys_becomes_its_owners(tmp_path: Path, name: str) -> None:
+    target = tmp_path / name
+    target.touch(0o644)
+
+    write_manifests([SECRET], str(target))
+
+    assert target.stat().st_mode & 0o777 == 0o600
