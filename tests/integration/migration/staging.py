@@ -43,7 +43,7 @@ class Staging:
 
     def save(self, run: str) -> str:
         """Back all volumes up; return the restore point's id."""
-        return self.moves.save(run, "incremental")[0]
+        return self.moves.back_up(run, "incremental")[0].point.id
 
     def stage(self, run: str, point: str, shape: Shape | None = None) -> dict[str, dict[str, Any]]:
         """Bring the target's claims up to a restore point; return what was done to those that went well."""
