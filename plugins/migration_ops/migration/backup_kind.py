@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from migration_ops.migration.aftermath import finished_by
 from migration_ops.migration.off_peak import Calendar
 from migration_ops.migration.restore_point import PointKind
 from migration_ops.migration.retention import open_cutover
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from migration_ops.migration.journal import Event
     from migration_ops.migration.plan_schedule import Schedule
     from migration_ops.vault import Repository
-
-_TAKEN_BACK = frozenset({"rolled-back", "resumed"})
 
 
 def kind_due(
@@ -49,11 +48,8 @@ def reason_to_skip(events: Sequence[Event]) -> str | None:
     """
     if run := open_cutover(events):
         return f"cutover {run} has stopped the source"
-    finished = [event for event in events if event.name == "finished"]
-    if finished and not any(
-        event.name in _TAKEN_BACK and event.ended > finished[-1].ended for event in events
-    ):
-        return f"the migration was finished by {finished[-1].run}: the source is stopped; pause this DAG"
+    if run := finished_by(events):
+        return f"the migration was finished by {run}: the source is stopped; pause this DAG"
     return None
 
 

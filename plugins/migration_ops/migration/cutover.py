@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from migration_ops.cluster import Cluster, NotFound, ObjectReference, discovery
+from migration_ops.migration.aftermath import refuse_when_finished
 from migration_ops.migration.errors import RestorePointError
 from migration_ops.migration.forecast import Forecast, Lanes, make_forecast, outlook, read_history
 from migration_ops.migration.readiness_report import (
@@ -19,6 +20,7 @@ from migration_ops.migration.readiness_report import (
 )
 from migration_ops.migration.report_page import Facts, RunReport, build_report
 from migration_ops.migration.restore_point import RestorePoint
+from migration_ops.migration.retention import STOPS_AND_ENDS
 from migration_ops.migration.switchover import address_changes
 from migration_ops.migration.target import adapted_report, load_adapted
 from migration_ops.migration.vault_records import captured_objects, find_restore_points, get_restore_point
@@ -36,6 +38,7 @@ PREPARED = "prepared"
 
 # Just before the stop, one more increment is made and staged: so much time passes between the two at least.
 _FRESHNESS = timedelta(minutes=2)
+_MOVE_AGAIN = "Take it back first (rollback), or give the plan another name"
 _ENTRANCES = frozenset({"Service", "Ingress", "Gateway"})
 
 
@@ -99,9 +102,11 @@ def prepare(
     Blockers that may pass by themselves are looked at again for a minute.
 
     :param run: the run as a label value.
+    :raises FinishedError: if the migration is finished: the target's claims are the application's by now.
     :raises RestorePointError: if the vault has no restore point: the first copy of all data takes time that
         nobody should wait for in an approved cutover.
     """
+    refuse_when_finished(plan, journal.events(names=STOPS_AND_ENDS), remedy=_MOVE_AGAIN)
     points = find_restore_points(repository, plan.name)
     whole = [point for point in points if not point.partial]
     if not whole:

@@ -6,6 +6,7 @@ words, and so that the record of what was stopped exists before anything is stop
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +56,13 @@ class Journal:
         save_documents(self._repository, {_FILE: event.model_dump(mode="json")}, tags, self._host)
         return event
 
-    def events(self, run: str | None = None, name: str | None = None) -> list[Event]:
+    def events(
+        self, run: str | None = None, name: str | None = None, *, names: Collection[str] = ()
+    ) -> list[Event]:
         """The events in the order in which they ended, of one run or of all.
 
         :param name: only events of that name.
+        :param names: only events of these names, if there are any: each that is read takes a moment.
         """
         tags = [f"plan={self._plan}", "content=journal"]
         if run:
@@ -68,7 +72,7 @@ class Journal:
         snapshots = [
             snapshot
             for snapshot in list_snapshots(self._repository, tags=tags)
-            if "event" in tag_values(snapshot.tags)
+            if (event := tag_values(snapshot.tags).get("event")) is not None and (not names or event in names)
         ]
         found = read_documents(self._repository, snapshots, _FILE)
         return sorted(map(Event.model_validate, found), key=lambda event: event.ended)

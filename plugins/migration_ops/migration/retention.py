@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from migration_ops.migration.errors import MigrationError
-from migration_ops.migration.journal import QUIESCE_BEGUN
+from migration_ops.migration.events import FINISHED, QUIESCE_BEGUN, RESUMED, ROLLED_BACK
 from migration_ops.migration.restore_point import tag_values
 from migration_ops.migration.vault_records import PARTIAL
 from migration_ops.vault import Policy, forget, list_snapshots
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 LEFTOVER_AGE = timedelta(days=2)
 """Volumes of a point that was never committed are kept so long: its run may still be retried."""
 
-_CLOSING = frozenset({"finished", "rolled-back", "resumed"})
+_CLOSING = frozenset({FINISHED, ROLLED_BACK, RESUMED})
+STOPS_AND_ENDS = frozenset({QUIESCE_BEGUN, *_CLOSING})
+"""Names of the events that tell whether a cutover has stopped the source, or how it ended."""
 
 
 class CutoverUnderWayError(MigrationError):

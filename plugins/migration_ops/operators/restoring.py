@@ -11,6 +11,7 @@ from migration_ops.operators.elsewhere import StepElsewhere
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from migration_ops.migration import Plan
     from migration_ops.migration.restore_choice import Choice
 
 
@@ -58,9 +59,22 @@ class ChooseRestoreOperator(MigrationOperator):
         )
         if there.restore.takes_over_claims and part.volumes:
             text += "\n\n**Claims of others are filled, too: what they hold is deleted for good.**"
+        if part.volumes and self._fills_what_a_cutover_moved(there):
+            text += (
+                "\n\n**The migration is finished: claims of the target that no pod mounts just now lose what "
+                "the application has written there since.**"
+            )
         for line in text.splitlines():
             self.log.info("%s", line)
         return {"point": point.id, "there": there.document(), "choice": wanted, "facts": text}
+
+    def _fills_what_a_cutover_moved(self, there: Plan) -> bool:
+        from migration_ops.migration.aftermath import finished_by
+        from migration_ops.migration.retention import STOPS_AND_ENDS
+
+        plan = self.the_plan
+        same = plan.target and there.target and plan.target.conn_id == there.target.conn_id
+        return bool(same and finished_by(self.journal.events(names=STOPS_AND_ENDS)))
 
 
 def choice_of(wanted: dict[str, Any]) -> Choice:

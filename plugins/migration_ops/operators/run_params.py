@@ -49,6 +49,13 @@ STAGING_WINDOW = Param(
     title="Off-peak windows",
     description_md="Whether movers work only in the windows of the plan's `schedule`.",
 )
+AFTER_FINISH = Param(
+    False,
+    type="boolean",
+    title="Also after the migration is finished",
+    description_md="**Overwrites what the application has written in the target** into claims that no pod "
+    "mounts just now.",
+)
 NAMESPACES = Param(
     [],
     type="array",
@@ -168,7 +175,12 @@ _KEEP = Param(
 
 _OF_VERB: dict[str, dict[str, Param]] = {
     "backup": {"kind": KIND, "window": WINDOW, "namespaces": NAMESPACES},
-    "stage": {"window": STAGING_WINDOW, "verification": VERIFICATION, "rule_params": RULE_PARAMS},
+    "stage": {
+        "window": STAGING_WINDOW,
+        "verification": VERIFICATION,
+        "after_finish": AFTER_FINISH,
+        "rule_params": RULE_PARAMS,
+    },
     "restore": {**CHOICE, "verification": VERIFICATION, "rule_params": RULE_PARAMS},
     "rollback": {"run": _RUN, "keep": _KEEP},
     "rehearse": {

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from migration_ops.migration import Plan
     from migration_ops.mover import MoverSpec
 
+_AFTER_FINISH = (
+    "To overwrite it all the same, start this runbook with `after_finish`; to migrate anew, give the plan "
+    "another name"
+)
+
 
 class StagingOperator(WindowedOperator):
     """A step that may have to wait for a window.
@@ -41,18 +46,23 @@ class StagingOperator(WindowedOperator):
         return _began_by_itself(context) and self.the_plan.schedule.staging == "in-windows"
 
     def skip_after_a_cutover(self, context: Context) -> None:
-        """Stage nothing any more once a cutover fills the claims.
+        """Stage nothing any more once a cutover fills the claims, nor over what was written after its end.
 
         :raises AirflowSkipException: if a cutover has stopped the source; in runs that a restore point has
             started also if the migration is finished.
+        :raises FinishedError: if it is finished, in a run that was started by hand and doesn't say
+            `after_finish`.
         """
+        from migration_ops.migration.aftermath import refuse_when_finished
         from migration_ops.migration.backup_kind import reason_to_skip
-        from migration_ops.migration.retention import open_cutover
+        from migration_ops.migration.retention import STOPS_AND_ENDS, open_cutover
 
-        events = self.journal.events()
+        events = self.journal.events(names=STOPS_AND_ENDS)
         reason = reason_to_skip(events)
         if reason and (_began_by_itself(context) or open_cutover(events)):
             raise AirflowSkipException(f"nothing is staged: {reason}")
+        if not context["params"].get("after_finish"):
+            refuse_when_finished(self.the_plan, events, remedy=_AFTER_FINISH)
 
 
 class AdaptInWindowsOperator(StagingOperator, AdaptResourcesOperator):
@@ -81,9 +91,9 @@ class StageVolumeOperator(StagingOperator, WindowedMoverOperator, RestoreVolumeO
         """With the window's end.
 
         :raises AirflowSkipException: if a cutover has stopped the source meanwhile.
+        :raises FinishedError: if one was finished meanwhile: the row may have been cleared long after.
         """
-        if self.keeps_to_windows(context):  # a wait may have lain between
-            self.skip_after_a_cutover(context)
+        self.skip_after_a_cutover(context)
         return self.until_window_ends(super().spec(context))
 
 

@@ -7,6 +7,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
 from migration_ops.migration import Plan
+from migration_ops.migration.aftermath import FinishedError
 from migration_ops.migration.journal import Event
 from migration_ops.operators import restore, windows
 from migration_ops.operators.mover import MoverOperator
@@ -42,7 +43,9 @@ def world(monkeypatch):
         world.events.append(event(name, run, data=data))
 
     journal = SimpleNamespace(
-        events=lambda run=None, name=None: [one for one in world.events if name in {None, one.name}],
+        events=lambda run=None, name=None, names=(): [
+            one for one in world.events if name in {None, one.name} and (not names or one.name in names)
+        ],
         write=write,
     )
     claim = {"metadata": {"annotations": {"migration-ops.io/staged-snapshot": VOLUME["base"]}}}
@@ -194,6 +197,32 @@ def test_nothing_is_staged_over_what_a_cutover_fills(plan, store, world, at, run
     for step in (adapt, volume_step(plan, window="keep")):
         with pytest.raises(AirflowSkipException, match=reason):
             step.execute(context)
+    assert world.done == []
+
+
+@pytest.mark.parametrize("window", ["auto", "keep"])
+def test_after_a_finished_migration_staging_by_hand_needs_to_say_so(plan, store, world, at, window):
+    at(NIGHT)
+    world.events = [event("quiesce-begun"), event("finished")]
+    world.events[-1] = world.events[-1].model_copy(update={"ended": NIGHT + timedelta(minutes=5)})
+    adapt = AdaptInWindowsOperator(task_id="adapt", plan=plan | {"schedule": SCHEDULE}, window=window)
+    row = volume_step(plan, window=window)  # somebody may clear it long after its run
+    context = run_of("manual", store)
+    for step in (adapt, row):
+        with pytest.raises(FinishedError, match=r"finished by c1.*`after_finish`.*another name"):
+            step.execute(context)
+    assert world.done == []
+    context["params"]["after_finish"] = True
+    adapt.execute(context)
+    row.execute(context)
+    assert world.done == ["adapted", "mover"]
+
+
+def test_a_row_that_is_cleared_while_the_source_stands_still_stages_nothing(plan, store, world, at):
+    at(DAY)
+    world.events = [event("quiesce-begun")]
+    with pytest.raises(AirflowSkipException):
+        volume_step(plan).execute(run_of("manual", store))
     assert world.done == []
 
 

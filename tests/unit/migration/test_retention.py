@@ -10,6 +10,7 @@ from migration_ops.migration.journal import QUIESCE_BEGUN, Journal
 from migration_ops.migration.plan_sections import Retention
 from migration_ops.migration.restore_point import RestorePoint, SourceCluster, snapshot_tags
 from migration_ops.migration.retention import (
+    STOPS_AND_ENDS,
     CutoverUnderWayError,
     forget_points,
     open_cutover,
@@ -125,6 +126,13 @@ def test_a_cutover_is_over_by_whatever_ended_it(journal, end):
     assert open_cutover(journal.events()) == "run-1"
     journal.write("another-run", end)
     assert open_cutover(journal.events()) is None
+
+
+def test_only_events_of_the_names_that_matter_are_read(journal):
+    for name in ("prepared", QUIESCE_BEGUN, "restored", "finished"):
+        journal.write("run-1", name)
+    assert [one.name for one in journal.events(names=STOPS_AND_ENDS)] == [QUIESCE_BEGUN, "finished"]
+    assert len(journal.events()) == 4
 
 
 def test_journals_outlive_their_points(repository, journal, tmp_path):

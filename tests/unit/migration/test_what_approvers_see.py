@@ -6,7 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from migration_ops.migration import Plan, cutover
+from migration_ops.migration.aftermath import FinishedError
 from migration_ops.migration.errors import RestorePointError
+from migration_ops.migration.events import Event
 from migration_ops.migration.forecast import from_vault
 from migration_ops.migration.restore_point import RestorePoint, SourceCluster, VolumeRecord
 from migration_ops.ui.runs import forecast_downtime
@@ -52,7 +54,7 @@ def point(number, *claims, partial=False):
 
 
 WHOLE, PART = point(1, "data", "queue"), point(2, "data", partial=True)
-JOURNAL = SimpleNamespace(events=list)
+JOURNAL = SimpleNamespace(events=lambda **_: [])
 
 
 @pytest.fixture
@@ -88,6 +90,17 @@ def test_a_later_point_of_some_namespaces_changes_nothing(world):
     assert volumes_of(found.forecast) == {"data", "queue"}
     assert volumes_of(from_vault.forecast_cutover(PLAN, None, JOURNAL)) == {"data", "queue"}
     assert volumes_of(forecast_downtime(PLAN, world.points, [])) == {"data", "queue"}
+
+
+def test_a_finished_migration_is_not_cut_over_once_more(world, monkeypatch):
+    done = Event(plan="shop", run="c1", name="finished", began=THEN)
+    monkeypatch.setattr(JOURNAL, "events", lambda **_: [done])
+    with pytest.raises(FinishedError, match=r"finished by c1.*Take it back first"):
+        prepare()
+    assert world.gathered == []
+    back = Event(plan="shop", run="c1", name="rolled-back", began=THEN)
+    monkeypatch.setattr(JOURNAL, "events", lambda **_: [done, back])
+    assert prepare().latest == WHOLE
 
 
 def test_points_of_some_namespaces_alone_are_not_enough(world):
