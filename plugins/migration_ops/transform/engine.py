@@ -113,7 +113,8 @@ def _one_object_a_name(drafts: Sequence[Draft]) -> list[Finding]:
         if len(sharing) == 1:
             continue
         first, *others = sorted(sharing, key=lambda draft: draft.reference != name)
-        if len({_place(draft) for draft in sharing}) == 1:
+        at_one_place = len({_place(draft) for draft in sharing}) == 1
+        if at_one_place and all(_is_same(first, draft) for draft in others):
             for draft in others:
                 draft.rule = ONE_OBJECT_A_NAME
                 draft.drop(f"it is the same object as {first.reference}")
@@ -124,11 +125,22 @@ def _one_object_a_name(drafts: Sequence[Draft]) -> list[Finding]:
                 first.reference,
                 "blocker",
                 ONE_OBJECT_A_NAME,
-                f"{references} all become {name}",
-                "map their namespaces to different ones, or leave all but one out",
+                f"{name} is there {len(sharing)} times, with different contents ({references})"
+                if at_one_place
+                else f"{references} all become {name}",
+                "leave all but one out"
+                if at_one_place
+                else "map their namespaces to different ones, or leave all but one out",
             )
         )
     return findings
+
+
+def _is_same(one: Draft, other: Draft) -> bool:
+    """Whether two captures are of one object: a server shows it in several versions, with one uid."""
+    if one.uid and one.reference != other.reference:
+        return True
+    return one.manifest == other.manifest
 
 
 def _place(draft: Draft) -> tuple[str, str]:

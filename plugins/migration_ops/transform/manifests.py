@@ -17,7 +17,7 @@ import yaml
 
 from migration_ops.bad_input import yaml_problem
 from migration_ops.transform.errors import ManifestError
-from migration_ops.transform.objects import Manifest, check_identity
+from migration_ops.transform.objects import Manifest, check_identity, reference
 from migration_ops.transform.order import wave
 from migration_ops.transform.private_files import make_private, write_private
 from migration_ops.transform.yamlio import dump, load_all
@@ -32,10 +32,15 @@ def read_manifests(location: str) -> list[Manifest]:
     """Read all manifests of a folder (and its folders), a file, or standard input; lists are taken apart.
 
     :param location: a path, or `-`.
-    :raises ManifestError: naming file and document.
+    :raises ManifestError: naming file and document; also when one object is there with different contents.
     """
+    return list(_each_once(_located(location)))
+
+
+def _located(location: str) -> Iterable[tuple[str, Manifest]]:
+    """Give the objects at a location, each with the file and document that it stands in."""
     if location == STREAM:
-        return list(_objects(sys.stdin.buffer.read(), "standard input", is_json=False))
+        return _objects(sys.stdin.buffer.read(), "standard input", is_json=False)
     path = Path(location)
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES and file.name != INDEX)
@@ -46,27 +51,43 @@ def read_manifests(location: str) -> list[Manifest]:
             ]
     if not path.is_file():
         raise ManifestError(f"{location}: there is no such file or folder")
-    return list(_parsed(path, path.read_bytes()))
+    return _parsed(path, path.read_bytes())
+
+
+def _each_once(located: Iterable[tuple[str, Manifest]]) -> Iterator[Manifest]:
+    """Give each object once; refuse one that is there twice with different contents."""
+    seen: dict[str, tuple[str, Manifest]] = {}
+    for place, item in located:
+        name = reference(item)
+        if name not in seen:
+            seen[name] = (place, item)
+            yield item
+        elif seen[name][1] != item:
+            raise ManifestError(
+                f"{name} is there twice with different contents: in {seen[name][0]} and in {place}; "
+                "take one of them out"
+            )
 
 
 def _content(path: Path) -> bytes:
     return path.read_bytes() if path.is_file() else b""
 
 
-def _parsed(path: Path, content: bytes) -> Iterator[Manifest]:
+def _parsed(path: Path, content: bytes) -> Iterator[tuple[str, Manifest]]:
     return _objects(content, str(path), is_json=path.suffix == ".json")
 
 
-def _objects(content: bytes, source: str, *, is_json: bool) -> Iterator[Manifest]:
+def _objects(content: bytes, source: str, *, is_json: bool) -> Iterator[tuple[str, Manifest]]:
     for number, document in enumerate(_documents(content, source, is_json=is_json), start=1):
         if document is None:
             continue
         for item in _unlisted(document):
+            place = f"{source}, document {number}"
             try:
                 check_identity(item)
             except ManifestError as error:
-                raise ManifestError(f"{source}, document {number}: {error}") from error
-            yield item
+                raise ManifestError(f"{place}: {error}") from error
+            yield place, item
 
 
 def _documents(content: bytes, source: str, *, is_json: bool) -> Iterable[Any]:

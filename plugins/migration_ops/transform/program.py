@@ -72,6 +72,8 @@ class CompiledRule:
                         step(draft, base, context)
         except RuleExecutionError as error:
             draft.find("blocker", str(error), "correct the rule, or leave the object out")
+        except MemoryError:
+            raise  # of the process, not of this object
         except (TypeError, ValueError, LookupError, AttributeError):
             # A text where the API has a list, and the like: no server would have taken such an object.
             draft.rule = self.name
@@ -80,6 +82,14 @@ class CompiledRule:
                 f"it isn't shaped like {manifest['kind']} of {manifest['apiVersion']}: a field or "
                 "parameter that the rule looks at has another type",
                 "correct the manifest (`kubectl apply --dry-run=server` names the field), or the parameter",
+            )
+        except Exception as error:  # noqa: BLE001 (one damaged object must not keep the others back)
+            draft.rule = self.name
+            name = f"{type(error).__module__}.{type(error).__qualname__}"
+            draft.find(
+                "blocker",
+                f"something in it can't be read: {name}: {error}",
+                "correct the object in the source, or leave it out",
             )
 
 

@@ -178,11 +178,11 @@ def fit_size(draft: Draft, place: Parts, name: Any, context: Context) -> None:
     from kubernetes.utils.quantity import parse_quantity
 
     try:
-        size = parse_quantity(str(requested))
-    except ValueError:
+        is_enough = parse_quantity(str(requested)) >= minimum * GIBIBYTE
+    except (ValueError, ArithmeticError):  # NaN has no order
         draft.find("blocker", f"the requested size {requested!r} is no quantity", "correct the claim")
         return
-    if size >= minimum * GIBIBYTE:
+    if is_enough:
         return
     draft.set(place, f"{minimum}Gi")
     message = f"{name} has no volumes below {minimum}Gi, so {requested} was requested as {minimum}Gi"
