@@ -35,7 +35,12 @@ def restore_spec(plan: Plan, task: RestoreTask, run: str, action: str) -> MoverS
     :param action: what the mover is called: `stage` before the stop, `restore` after it.
     """
     command = restore_command(
-        task.namespace, task.claim, task.snapshot_id, base=task.base, verify=task.verify
+        task.namespace,
+        task.claim,
+        task.snapshot_id,
+        base=task.base,
+        verify=task.verify,
+        verify_percent=task.verify_percent,
     )
     writes = {"writable": True, "takes_over": task.takes_over}
     return _volume_spec(plan, task, run, action=action, command=command, **writes)

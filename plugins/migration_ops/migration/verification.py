@@ -6,6 +6,7 @@ until all of it is right in one look: see `settling`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -41,11 +42,13 @@ class Verification(BaseModel):
     :param different: a line each: missing or changed objects, volumes with differences, what didn't settle.
     :param explained: objects that aren't as adapted for a reason that the plan gives.
     :param settled: what was wrong only for a while, with how long.
+    :param readings: how many volumes were read again, and how.
     """
 
     objects: int
     volumes: int
     bytes: int
+    readings: list[str] = []
     different: list[str] = []
     explained: list[str] = []
     settled: list[str] = []
@@ -53,11 +56,9 @@ class Verification(BaseModel):
 
     def lines(self) -> list[str]:
         """What was found, a line each."""
-        head = (
-            f"{self.objects} objects compared, {self.volumes} volumes read again, {len(self.probes)} probes"
-        )
+        volumes = self.readings or [f"{self.volumes} volumes"]
         return [
-            head,
+            f"{self.objects} objects compared, {len(self.probes)} probes; {'; '.join(volumes)}",
             *(f"Explained: {line}" for line in self.explained),
             *(f"Settled: {line}" for line in self.settled),
             *(f"{'Passed' if p.passed else 'FAILED'}: {p.probe} ({p.detail})" for p in self.probes),
@@ -171,11 +172,31 @@ def verify_target(
         objects=len(objects),
         volumes=len(volumes),
         bytes=sum(int(volume.get("bytes") or 0) for volume in volumes),
+        readings=readings_of(volumes),
         different=[*last.resources.different, *differs, *last.wrong.values()],
         explained=[*last.resources.explained, *last.waiting],
         settled=settled,
         probes=list(last.asked.values()),
     )
+
+
+def readings_of(volumes: Sequence[dict[str, Any]]) -> list[str]:
+    """How many volumes were read again, and how: a part of the list for each way.
+
+    :param volumes: what restoring each volume returned.
+    """
+    counted: Counter[str] = Counter()
+    for volume in volumes:
+        percent = int(volume.get("verify_percent", 100))
+        if (volume.get("summary") or {}).get("differences") is None:
+            counted["not read again"] += 1
+        elif percent >= 100:
+            counted["read again, all content and metadata"] += 1
+        elif percent:
+            counted[f"read again, metadata and {percent} % of the content"] += 1
+        else:
+            counted["compared by metadata alone"] += 1
+    return [f"{count} volume{'s' if count > 1 else ''} {way}" for way, count in counted.items()]
 
 
 def verify_volumes(volumes: Sequence[dict[str, Any]]) -> list[str]:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 STAGED_SNAPSHOT = "migration-ops.io/staged-snapshot"
 FINAL_ACTION = "final"
+
+SAMPLE_PERCENT = 5
+"""How much of a staged claim's content is read again with `verify.data: sample` during the downtime."""
+
 _SHARED_MODES = frozenset({"ReadWriteMany", "ReadOnlyMany"})
 
 
@@ -84,7 +88,8 @@ class RestoreTask(_Task):
     """One claim of the target that is to hold a snapshot.
 
     :param base: the snapshot that it holds already.
-    :param verify: whether everything is read again afterwards.
+    :param verify: whether everything is compared afterwards.
+    :param verify_percent: how much of the content that reads, chosen at random.
     :param bytes: size of the volume's content.
     :param takes_over: whether the claim may be somebody else's: then the plan says that its content goes.
     """
@@ -92,6 +97,7 @@ class RestoreTask(_Task):
     snapshot_id: str
     base: str | None = None
     verify: bool = True
+    verify_percent: int = 100
     bytes: int = 0
     takes_over: bool = False
 
@@ -135,9 +141,8 @@ def restore_tasks(
 ) -> list[RestoreTask]:
     """What has to be restored in the target.
 
-    Before the stop all that is restored is read again, if the plan wants that. While the application is down,
-    a staged claim is read again only for `verify.data: full`: for `sample` the proof of its base and what was
-    read before must do.
+    Metadata is compared afterwards in any case. While the application is down, all of a staged claim's content
+    is read again only for `verify.data: full`: for `sample`, which reads all before the stop, a part must do.
 
     :param objects: the adapted objects; each volume must have its claim among them.
     :param staged: by namespace and name, what the target's claims hold already.
@@ -167,13 +172,18 @@ def restore_tasks(
                 capacity=volume.capacity,
                 snapshot_id=volume.snapshot_id,
                 base=(base := staged.get((namespace, volume.claim))),
-                verify=plan.verify.data == "full"
-                or (plan.verify.data == "sample" and (base is None or point.kind != "final")),
+                verify_percent=_verified_percent(plan, is_staged=base is not None and point.kind == "final"),
                 bytes=volume.bytes,
                 takes_over=plan.restore.takes_over_claims,
             )
         )
     return tasks
+
+
+def _verified_percent(plan: Plan, *, is_staged: bool) -> int:
+    if plan.verify.data == "metadata":
+        return 0
+    return SAMPLE_PERCENT if plan.verify.data == "sample" and is_staged else 100
 
 
 def outcome(finish: Mapping[str, Any], summary: dict[str, Any]) -> dict[str, Any]:

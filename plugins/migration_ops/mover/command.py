@@ -33,12 +33,19 @@ def backup_command(
 
 
 def restore_command(
-    namespace: str, claim: str, snapshot: str, *, base: str | None = None, verify: bool = False
+    namespace: str,
+    claim: str,
+    snapshot: str,
+    *,
+    base: str | None = None,
+    verify: bool = False,
+    verify_percent: int = 100,
 ) -> tuple[str, ...]:
     """Make one volume equal to a snapshot.
 
     :param base: snapshot that the volume holds already; then only the difference is moved.
-    :param verify: read everything again afterwards and compare.
+    :param verify: compare everything afterwards.
+    :param verify_percent: how much of the content that reads.
     """
     # What is reported as restored must survive the node's power failing.
     command = ["restore", snapshot, "--target", mount_path(namespace, claim), "--delete", "--sync"]
@@ -46,6 +53,8 @@ def restore_command(
         command += ["--base", base]
     if verify:
         command.append("--verify")
+        if verify_percent < 100:
+            command += ["--verify-content", str(verify_percent)]
     return tuple(command)
 
 

@@ -138,6 +138,13 @@ def backup_command(  # noqa: PLR0917 - click passes options by name
 )
 @click.option("--delete", is_flag=True, help="remove what the snapshot does not have")
 @click.option("--verify", "verify_after", is_flag=True, help="compare everything afterwards")
+@click.option(
+    "--verify-content",
+    type=click.IntRange(0, 100),
+    default=100,
+    metavar="PERCENT",
+    help="of the content, chosen at random, that --verify reads; metadata it compares in any case",
+)
 @click.option("--dry-run", is_flag=True, help="count, write nothing")
 @click.option(
     "--include", "-i", "includes", multiple=True, metavar="PATTERN", help="restore only what matches"
@@ -157,6 +164,7 @@ def restore_command(  # noqa: PLR0917 - click passes options by name
     includes: tuple[str, ...],
     excludes: tuple[str, ...],
     stop_at: str | None,
+    verify_content: int,
     *,
     delete: bool,
     verify_after: bool,
@@ -173,7 +181,8 @@ def restore_command(  # noqa: PLR0917 - click passes options by name
 
     with stop_on_signals(stop):
         summary = restore(
-            opened(), snapshot, target, base=base, delete=delete, verify=verify_after, dry_run=dry_run,
+            opened(), snapshot, target, base=base, delete=delete, verify=verify_after,
+            verify_content=verify_content / 100, dry_run=dry_run,
             includes=includes, excludes=excludes, sync=sync, helpers=os.cpu_count() or 1, stop=stop,
             progress=session.progress,
         )  # fmt: skip
@@ -200,15 +209,24 @@ def restore_command(  # noqa: PLR0917 - click passes options by name
 @click.command("verify")
 @click.argument("snapshot")
 @click.option("--target", "-t", required=True, type=GivenPath(), help="folder, or block device")
+@click.option(
+    "--content",
+    type=click.IntRange(0, 100),
+    default=100,
+    metavar="PERCENT",
+    help="of the content that is read, chosen at random; metadata is compared in any case",
+)
 @shared_options
 @click.pass_obj
-def verify_command(session: Session, snapshot: str, target: Path) -> None:
+def verify_command(session: Session, snapshot: str, target: Path, content: int) -> None:
     """Read the folder again and compare content and metadata with SNAPSHOT."""
     from migration_ops.vault.verifier import verify
 
     stop = StopRequest()
     with stop_on_signals(stop):
-        summary = verify(session.open(), snapshot, target, stop=stop, progress=session.progress)
+        summary = verify(
+            session.open(), snapshot, target, content=content / 100, stop=stop, progress=session.progress
+        )
     session.finish(
         summary.as_document(),
         f"compared {summary.total_files} files, {bytes_text(summary.total_bytes)}:"

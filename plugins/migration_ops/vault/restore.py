@@ -35,6 +35,7 @@ def restore(
     base: str | None = None,
     delete: bool = False,
     verify: bool = False,
+    verify_content: float = 1.0,
     dry_run: bool = False,
     includes: Sequence[str] = (),
     excludes: Sequence[str] = (),
@@ -51,6 +52,7 @@ def restore(
         the target turns out not to hold it, that is reported and content is compared instead.
     :param delete: remove what the snapshot does not have.
     :param verify: compare everything afterwards; the summary counts the differences.
+    :param verify_content: which part of the content that reads, see `migration_ops.vault.verifier.verify`.
     :param dry_run: count only.
     :param includes: patterns of what to restore.
     :param excludes: patterns of what not to restore.
@@ -120,7 +122,9 @@ def restore(
         if verify and not dry_run:
             from migration_ops.vault.verifier import verify_tree
 
-            differences = verify_tree(repo, snapshot, folder, report=report, stop=stop).differences
+            differences = verify_tree(
+                repo, snapshot, folder, report=report, content=verify_content, stop=stop
+            ).differences
     return RestoreSummary(
         snapshot_id=snapshot.id,
         total_files=counts.total_files,

@@ -168,18 +168,18 @@ def test_a_staged_claim_gets_the_difference_alone():
 @pytest.mark.parametrize(
     ("depth", "kind", "staged", "verified"),
     [
-        ("full", "final", True, True),
-        ("sample", "final", True, False),
-        ("sample", "final", False, True),
-        ("sample", "incremental", True, True),
-        ("metadata", "incremental", False, False),
+        ("full", "final", True, 100),
+        ("sample", "final", True, 5),
+        ("sample", "final", False, 100),
+        ("sample", "incremental", True, 100),
+        ("metadata", "incremental", False, 0),
     ],
 )
 def test_the_plan_says_what_is_read_again_and_when(depth, kind, staged, verified):
     holds = {("shop", "data"): "before"} if staged else {}
     chosen = plan(verify={"data": depth})
     (task,) = restore_tasks(chosen, point("data", kind=kind), [pvc("shop", "data")], holds)
-    assert task.verify is verified
+    assert (task.verify, task.verify_percent) == (True, verified)
 
 
 def test_the_movers_before_and_after_the_stop_have_names_of_their_own():

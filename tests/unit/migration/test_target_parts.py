@@ -20,7 +20,7 @@ from migration_ops.migration.target import (
     start_order,
     with_namespaces,
 )
-from migration_ops.migration.verification import Verification, verify_volumes
+from migration_ops.migration.verification import Verification, readings_of, verify_volumes
 from migration_ops.transform import Finding
 
 T0 = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -100,6 +100,17 @@ def test_a_volume_whose_second_reading_differs_is_named():
         {"namespace": "ns", "claim": "b", "summary": {"differences": 0}},
     ]
     assert verify_volumes(volumes) == ["volume ns/a has 2 differences"]
+
+
+def test_the_report_says_how_each_volume_was_read():
+    read = {"summary": {"differences": 0}}
+    volumes = [read, read, read | {"verify_percent": 5}, read | {"verify_percent": 0}, {"summary": {}}]
+    assert readings_of(volumes) == [
+        "2 volumes read again, all content and metadata",
+        "1 volume read again, metadata and 5 % of the content",
+        "1 volume compared by metadata alone",
+        "1 volume not read again",
+    ]
 
 
 def test_any_difference_fails_the_verification():

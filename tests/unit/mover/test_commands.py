@@ -14,6 +14,8 @@ def test_an_increment_names_its_parent_and_a_full_backup_forces_a_reading():
 
 
 def test_a_restore_leaves_nothing_else_in_the_volume():
+    partly = restore_command("shop-prod", "data", "abc", verify=True, verify_percent=5)
+    assert partly[-3:] == ("--verify", "--verify-content", "5")
     command = restore_command("shop-prod", "data", "abc", base="before", verify=True)
     assert command == (
         "restore", "abc", "--target", "/volumes/shop-prod/data", "--delete", "--sync",

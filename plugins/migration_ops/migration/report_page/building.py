@@ -274,6 +274,7 @@ def _verification(last: Mapping[str, Event]) -> VerificationPart | None:
         different=[str(one) for one in data.get("different") or []],
         explained=[str(one) for one in data.get("explained") or []],
         settled=[str(one) for one in data.get("settled") or []],
+        readings=[str(one) for one in data.get("readings") or []],
         probes=[
             ProbeLine(
                 probe=str(one["probe"]), passed=bool(one["passed"]), detail=str(one.get("detail") or "")

@@ -92,6 +92,7 @@ class VerificationPart(_Record):
     different: list[str] = []
     explained: list[str] = []
     settled: list[str] = []
+    readings: list[str] = []
     probes: list[ProbeLine] = []
 
     @property

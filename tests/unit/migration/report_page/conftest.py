@@ -121,6 +121,7 @@ def facts(points: list[RestorePoint]) -> Facts:
             "volumes": 2,
             "bytes": points[-1].total_bytes,
             "explained": ["apps/v1/Deployment/shop-prod/web is scaled by its autoscaler"],
+            "readings": ["2 volumes read again, metadata and 5 % of the content"],
             "settled": [f"http web:80/: 'Teapots' isn't in the answer {MARKER} (for 23 s)"],
             "probes": probes,
         },

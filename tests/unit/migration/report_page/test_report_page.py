@@ -84,6 +84,7 @@ def test_the_page_suits_dark_and_narrow_screens(report):
         "none yet",
         "is scaled by its autoscaler",
         "(for 23 s)",
+        "metadata and 5 % of the content",
         "exec statefulset/db: pg_isready",
         "suspend it where it runs before the cutover",
         "belongs to EKS",
