@@ -141,8 +141,9 @@ def restore_tasks(
 ) -> list[RestoreTask]:
     """What has to be restored in the target.
 
-    Metadata is compared afterwards in any case. While the application is down, all of a staged claim's content
-    is read again only for `verify.data: full`: for `sample`, which reads all before the stop, a part must do.
+    Metadata is compared afterwards in any case. While the application is down, all content of
+    a staged claim is read again only for `verify.data: full`: for `sample`, which reads all before the stop,
+    a part must do.
 
     :param objects: the adapted objects; each volume must have its claim among them.
     :param staged: by namespace and name, what the target's claims hold already.
