@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-QUIESCE_BEGUN, QUIESCED = "quiesce-begun", "quiesced"
+HOOKS_BEGUN, QUIESCE_BEGUN, QUIESCED = "hooks-begun", "quiesce-begun", "quiesced"
+STOPPED_MORE = "stopped-more"
 FINAL_DELTA, ADAPTED, RESTORED, APPLIED = "final-delta", "adapted", "restored", "applied"
 READY, VERIFIED, FINISHED = "ready", "verified", "finished"
 FAILED, ANSWERED, ROLLED_BACK, RESUMED = "failed", "answered", "rolled-back", "resumed"

@@ -13,6 +13,7 @@ from migration_ops.migration.events import (
     APPLIED,
     FINAL_DELTA,
     FINISHED,
+    HOOKS_BEGUN,
     QUIESCE_BEGUN,
     QUIESCED,
     RESTORED,
@@ -59,6 +60,9 @@ def source_state(events: Iterable[Event]) -> str:
     if QUIESCE_BEGUN in last:
         since = f"{last[QUIESCE_BEGUN].began:%H:%M:%S}"
         return f"**being stopped** since {since} UTC: some workloads may still run, all are remembered"
+    if HOOKS_BEGUN in last:
+        since = f"{last[HOOKS_BEGUN].began:%H:%M:%S}"
+        return f"nothing was stopped yet, but the plan's **hooks before quiesce** began at {since} UTC"
     return "runs: nothing was stopped"
 
 

@@ -2,6 +2,7 @@
 
 What they were is written on the objects themselves; a copy lies in the vault's journal. With the vault's
 settings what objects have lost is filled in from there, and the journal is told that the source runs again.
+After that it isn't believed any more (`--again` does): what stands still then was stopped by somebody else.
 """
 
 from __future__ import annotations
@@ -50,6 +51,17 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="How long to wait for an API server that is away.",
 )
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Start what the journal says was stopped, although it was resumed since. Undoes what people stopped "
+    "on purpose meanwhile.",
+)
+@click.option(
+    "--only-note",
+    is_flag=True,
+    help="Start nothing, only tell the journal that the source runs: after a resume without the vault.",
+)
 def resume(
     *,
     plan_path: Path,
@@ -58,6 +70,8 @@ def resume(
     repo: str | None,
     password_file: Path | None,
     wait_seconds: float,
+    again: bool,
+    only_note: bool,
 ) -> None:
     """Bring quiesced workloads of the source back, from what is recorded on them and in the vault."""
     from kubernetes import config
@@ -70,11 +84,14 @@ def resume(
     try:
         plan = load_plan(plan_path)
         journal = _journal(plan, repo, password_file) if repo else None
+        if only_note:
+            _tell_the_journal(plan, journal, (), began)
+            return
         source = Cluster.from_kubeconfig(
             kubeconfig, context, retry_seconds=wait_seconds, on_wait=tell_waits("resume")
         )
         client = config.new_client_from_config(str(kubeconfig), context, persist_config=False)
-        result = resume_source(plan, source, client, journal=journal, say=click.echo)
+        result = resume_source(plan, source, client, journal=journal, again=again, say=click.echo)
     except PlanError as error:
         for line in error.lines():
             click.echo(line, err=True)
@@ -95,7 +112,7 @@ def _tell_the_journal(plan: Plan, journal: Journal | None, resumed: Sequence[str
 
     again = (
         f"scheduled backups of {plan.name} stay skipped until the journal knows that the source runs: run "
-        "this command again with -r and the vault's password when the vault can be reached"
+        "this command again with --only-note, -r and the vault's password when the vault can be reached"
     )
     if journal is None:
         click.echo(f"The vault wasn't named, so nothing was written into its journal; {again}", err=True)

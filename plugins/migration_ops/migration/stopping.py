@@ -6,12 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration_ops.cluster import QuiesceRecord, RollbackResult, capture, quiesce, resume, roll_back
+from migration_ops.cluster import (
+    QuiesceRecord,
+    RollbackResult,
+    capture,
+    foresee_quiesce,
+    quiesce,
+    resume,
+    roll_back,
+)
 from migration_ops.migration.adaptation import selection
 from migration_ops.migration.errors import MigrationError
-from migration_ops.migration.events import RESUMED
+from migration_ops.migration.events import HOOKS_BEGUN, RESUMED
 from migration_ops.migration.journal import QUIESCE_BEGUN
 from migration_ops.migration.plan_hooks import run_hooks
+from migration_ops.migration.stop_record import last_stop
 from migration_ops.migration.volumes import FINAL_ACTION
 
 if TYPE_CHECKING:
@@ -19,7 +28,7 @@ if TYPE_CHECKING:
 
     from kubernetes.client import ApiClient
 
-    from migration_ops.cluster import Claim, Cluster, ResumeResult
+    from migration_ops.cluster import Capture, Claim, Cluster, ResumeResult
     from migration_ops.migration.journal import Journal
     from migration_ops.migration.plan import Plan
 
@@ -32,23 +41,32 @@ def stop_source(
     *,
     on_record: Callable[[QuiesceRecord], None],
     say: Callable[[str], None],
+    on_hooks: Callable[[], None] | None = None,
+    begun: bool = False,
 ) -> tuple[QuiesceRecord, list[Claim]]:
     """Stop the workloads of the plan's namespaces, wave by wave, with the plan's hooks around it.
 
-    Returns, with the claims that they mounted, when no pod holds a volume of theirs any more.
+    What comes along from other namespaces, such as the Service of a webhook, is left running there. Returns,
+    with the claims that they mounted, when no pod holds a volume of theirs any more.
 
     :param api_client: a client of the same cluster, for hooks.
     :param on_record: called with what will be stopped and what it is, before the first stop: store it.
     :param say: told of each hook and wave.
+    :param on_hooks: called before the first hook, if there is any: the application may be down from then on.
+    :param begun: an earlier try came as far as `on_record`: the hooks before the stop aren't run again, as
+        what they ask may be stopped.
     :raises MigrationError: if a hook fails.
     :raises ClusterError: if something can't be stopped in time; what was stopped can be resumed.
     """
     chosen = selection(plan)
     found = capture(source, chosen)
-    namespaces = sorted(
-        {str(one.manifest["metadata"].get("namespace") or "") for one in found.objects} - {""}
-    )
-    run_hooks(plan, source, api_client, place="before", step="quiesce", namespaces=namespaces, say=say)
+    namespaces = namespaces_to_stop(plan, found)
+    if begun:
+        say("hooks before quiesce: run by an earlier try")
+    else:
+        if on_hooks and any(hook.before == "quiesce" for hook in plan.quiesce.hooks):
+            on_hooks()
+        run_hooks(plan, source, api_client, place="before", step="quiesce", namespaces=namespaces, say=say)
     record = quiesce(
         source,
         namespaces,
@@ -66,26 +84,61 @@ def stop_source(
     return record, found.claims
 
 
+def namespaces_to_stop(plan: Plan, found: Capture) -> list[str]:
+    """The namespaces of which the plan moves something, without those from which only something comes along.
+
+    :param found: what the source holds of the plan.
+    """
+    chosen = selection(plan)
+    held = {str(one.manifest["metadata"].get("namespace") or "") for one in found.objects} - {""}
+    return sorted(name for name in held if chosen.takes_namespace(name))
+
+
+def foresee_stop(plan: Plan, source: Cluster, found: Capture, run: str) -> QuiesceRecord:
+    """What `stop_source` would stop if it began now.
+
+    :param found: what the source holds of the plan.
+    :raises ClusterError: if something stands against it.
+    """
+    return foresee_quiesce(
+        source,
+        namespaces_to_stop(plan, found),
+        plan=plan.name,
+        run=run,
+        claims=found.claims,
+        waves=plan.quiesce.waves,
+        selection=selection(plan),
+    )
+
+
 def resume_source(
     plan: Plan,
     source: Cluster,
     api_client: ApiClient,
     *,
     journal: Journal | None = None,
+    again: bool = False,
     say: Callable[[str], None],
 ) -> ResumeResult:
     """Bring quiesced workloads back to what they were, and wait until they are ready.
 
     :param api_client: a client of the same cluster, for hooks.
-    :param journal: gives back what objects were that lost their annotations.
+    :param journal: gives back what objects were that lost their annotations, unless it says that the source
+        was resumed since: what stands still then was stopped by somebody else.
+    :param again: believe the journal all the same.
     :param say: told of each hook and wave.
     :raises MigrationError: if something could not be brought back; names it with what is known of it.
     """
     from migration_ops.mover.submission import dismiss
 
-    event = journal.last(QUIESCE_BEGUN) if journal else None
-    record = QuiesceRecord.from_dict(event.data) if event and event.data else None
-    namespaces = list(record.namespaces) if record else selection(plan).literal_namespaces() or []
+    stop = last_stop(journal) if journal else None
+    record = stop.record if stop and (again or not stop.resumed) else None
+    if stop and stop.resumed and not again:
+        say(
+            f"what run {stop.run} stopped was resumed at {stop.resumed:%Y-%m-%d %H:%M:%S} UTC: only what "
+            "carries a note of its own is started"
+        )
+    namespaces = list(stop.record.namespaces) if stop else selection(plan).literal_namespaces() or []
     run_hooks(plan, source, api_client, place="before", step="resume", namespaces=namespaces, say=say)
     # What still holds the volumes may keep a workload off another node.
     for mover in dismiss(api_client, plan.name, FINAL_ACTION):
@@ -97,6 +150,8 @@ def resume_source(
         timeout=plan.restore.ready_timeout.total_seconds(),
         on_wave=lambda number, objects: say(f"wave {number} is started: {', '.join(objects)}"),
     )
+    for reference in result.gone:
+        say(f"{reference} was deleted since it was stopped")
     if not result.complete:
         raise MigrationError(
             f"resumed {len(result.resumed)} objects of {source.name}, but not all is as it was:\n"
@@ -164,15 +219,15 @@ class ChosenRun:
 
 
 def choose_run(plan: Plan, journal: Journal, run: str | None) -> ChosenRun:
-    """The cutover of that run, or the last one that began to stop the source.
+    """The cutover of that run, or the last one that began to stop the source, if only by a hook.
 
     :raises MigrationError: if there is none.
     """
-    begun = [event for event in journal.events(name=QUIESCE_BEGUN) if run in {None, event.run}]
+    begun = [event for name in (HOOKS_BEGUN, QUIESCE_BEGUN) for event in journal.events(run, name)]
     if not begun:
         which = f"run {run}" if run else "no run"
         raise MigrationError(
             f"by the journal of plan {plan.name} {which} stopped the source: there is nothing to roll back"
         )
-    chosen = begun[-1].run
+    chosen = max(begun, key=lambda event: event.ended).run
     return ChosenRun(plan.name, chosen, [event.name for event in journal.events(chosen)])

@@ -15,8 +15,6 @@ from migration_ops.operators.restore_point import RestorePointOperator, commit
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from migration_ops.cluster import QuiesceRecord
-
 
 class PrepareCutoverOperator(MigrationOperator):
     """Finds out what would go wrong and how long it would take, and writes the text that approvers decide by.
@@ -64,24 +62,25 @@ class QuiesceOperator(RestorePointOperator):
     @asks_when_it_fails
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Stop them wave by wave, until no pod mounts a volume."""
-        from migration_ops.migration.events import QUIESCE_BEGUN, QUIESCED
+        from migration_ops.migration.events import QUIESCED
+        from migration_ops.migration.stop_record import StopJournal
         from migration_ops.migration.stopping import stop_source
         from migration_ops.migration.vault_records import latest_restore_point
 
         run = self.run_key(context)
         parent = latest_restore_point(self.repository, self.the_plan.name)  # not after the stop
-        earlier = self.journal.last(QUIESCE_BEGUN, run)
-        began = earlier.began if earlier else datetime.now(UTC)  # downtime begins with the first try
-
-        def note(record: QuiesceRecord) -> None:
-            nonlocal began
-            if earlier is None:
-                began = self.journal.write(run, QUIESCE_BEGUN, data=record.as_dict()).began
-
+        stop = StopJournal(self.journal, run)  # downtime begins with the first try
         record, claims = stop_source(
-            self.the_plan, self.source, self.source_hook.api_client, run, on_record=note, say=self.log.info
+            self.the_plan,
+            self.source,
+            self.source_hook.api_client,
+            run,
+            on_record=stop.note,
+            say=self.log.info,
+            on_hooks=stop.note_hooks,
+            begun=stop.earlier is not None,
         )
-        event = self.journal.write(run, QUIESCED, began=began, data=record.as_dict())
+        event = self.journal.write(run, QUIESCED, began=stop.began, data=record.as_dict())
         for warning in record.warnings:
             self.log.warning("%s", warning)
         workloads = [one.object for one in record.workloads]

@@ -121,7 +121,7 @@ class RollBackOperator(MigrationOperator):
         """
         from airflow.sdk.exceptions import AirflowSkipException
 
-        from migration_ops.migration.events import QUIESCE_BEGUN
+        from migration_ops.migration.events import HOOKS_BEGUN, QUIESCE_BEGUN
 
         answers = [one for one in context["ti"].xcom_pull(task_ids=self.steps, key=DECISION) or [] if one]
         if answers:
@@ -129,7 +129,7 @@ class RollBackOperator(MigrationOperator):
                 raise AirflowSkipException(f"{answers[-1]['by']} answered: {answers[-1]['answer']}")
             return str(answers[-1]["by"])
         run = self.cutover_run(context)
-        if self.journal.last(QUIESCE_BEGUN, run) is None:
+        if not any(self.journal.last(name, run) for name in (QUIESCE_BEGUN, HOOKS_BEGUN)):
             raise AirflowSkipException("nothing was stopped: there is nothing to roll back")
         reason = f"one of {', '.join(self.steps)} failed without a question of its own; see its log"
         ask(self, context, reason, 1)

@@ -82,6 +82,20 @@ def test_without_the_vault_the_source_is_started_and_what_is_missing_is_said(tmp
     assert "scheduled backups of shop stay skipped" in done.stderr
 
 
+def test_the_journal_can_be_told_later_and_nothing_is_started_for_it(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = create_autospec(stopping.resume_source)
+    monkeypatch.setattr(stopping, "resume_source", started)
+    journal.write("first", QUIESCE_BEGUN)
+
+    done = resume(tmp_path, "-r", str(tmp_path / "vault"), "--only-note")
+
+    assert done.exit_code == 0, done.output
+    started.assert_not_called()
+    assert [event.run for event in journal.events(name="resumed")] == ["first"]
+
+
 @pytest.mark.usefixtures("source")
 def test_a_vault_that_knows_of_no_stop_is_left_as_it_is(tmp_path: Path, journal: Journal) -> None:
     assert resume(tmp_path, "-r", str(tmp_path / "vault")).exit_code == 0
