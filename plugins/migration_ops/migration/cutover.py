@@ -23,6 +23,7 @@ from migration_ops.migration.restore_point import RestorePoint
 from migration_ops.migration.retention import STOPS_AND_ENDS
 from migration_ops.migration.switchover import address_changes
 from migration_ops.migration.target import adapted_report, load_adapted
+from migration_ops.migration.upkeep import PREPARED
 from migration_ops.migration.vault_records import captured_objects, find_restore_points, get_restore_point
 from migration_ops.mover import size_text
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from migration_ops.migration.plan import Plan
     from migration_ops.migration.readiness_report import Situation
     from migration_ops.vault import Repository
-
-PREPARED = "prepared"
 
 # Just before the stop, one more increment is made and staged: so much time passes between the two at least.
 _FRESHNESS = timedelta(minutes=2)

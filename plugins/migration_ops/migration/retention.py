@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from migration_ops.migration.errors import MigrationError
 from migration_ops.migration.events import FINISHED, QUIESCE_BEGUN, RESUMED, ROLLED_BACK
 from migration_ops.migration.restore_point import tag_values
+from migration_ops.migration.upkeep import cutover_on_its_way
 from migration_ops.migration.vault_records import PARTIAL
 from migration_ops.vault import Policy, forget, list_snapshots
 from migration_ops.vault.retention import apply_policy
@@ -34,7 +35,7 @@ STOPS_AND_ENDS = frozenset({QUIESCE_BEGUN, *_CLOSING})
 
 
 class CutoverUnderWayError(MigrationError):
-    """A cutover has stopped the source and isn't finished: nothing is forgotten meanwhile."""
+    """A cutover has stopped the source, or is about to: nothing is forgotten meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def forget_points(
     :param events: the plan's journal, of all runs.
     :raises CutoverUnderWayError: while a cutover may still need any of them.
     """
-    refuse_during_cutover(plan, events)
+    refuse_during_cutover(plan, events, now)
     snapshots = list_snapshots(repository, tags=[f"plan={plan.name}"])
     commits: dict[str, Snapshot] = {}
     for snapshot in snapshots:  # oldest first: of a point that was committed twice the newest counts
@@ -97,16 +98,25 @@ def _kept(commits: Sequence[Snapshot], policy: Policy) -> list[Snapshot]:
     return sorted(kept.values(), key=lambda one: one.time, reverse=True)
 
 
-def refuse_during_cutover(plan: Plan, events: Sequence[Event]) -> None:
-    """Leave the vault to a cutover that has stopped the source: upkeep would take what it needs, or its time.
+def refuse_during_cutover(plan: Plan, events: Sequence[Event], now: datetime | None = None) -> None:
+    """Leave the vault to a cutover that has stopped the source, or may at any moment.
+
+    Upkeep would take what it needs, or its time.
 
     :param events: the plan's journal, of all runs.
-    :raises CutoverUnderWayError: while it isn't finished.
+    :raises CutoverUnderWayError: while it isn't finished, and while it is prepared or approved.
     """
     if run := open_cutover(events):
         raise CutoverUnderWayError(
             f"cutover {run} of plan {plan.name} has stopped the source: nothing is forgotten, and the vault "
             "isn't locked for upkeep, until it is finished or rolled back"
+        )
+    if coming := cutover_on_its_way(events, plan.approvals.timeout, now):
+        run, until = coming
+        raise CutoverUnderWayError(
+            f"cutover {run} of plan {plan.name} is prepared and may stop the source at any moment: upkeep "
+            "would make it wait for the vault while the application is down. Run this again when the cutover "
+            f"has ended or was refused, or after {until:%Y-%m-%d %H:%M} UTC"
         )
 
 

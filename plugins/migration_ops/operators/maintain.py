@@ -54,7 +54,8 @@ class VaultWorkOperator(MoverOperator):
     def execute(self, context: Context) -> None:
         """Start the mover or find it; while it works nobody else may write to the vault.
 
-        :raises CutoverUnderWayError: while a cutover has the source stopped, which would wait for it.
+        :raises CutoverUnderWayError: while a cutover has the source stopped, or is about to stop it, and
+            would wait for the vault.
         """
         from migration_ops.migration.retention import refuse_during_cutover
 
