@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from migration_ops.transform.draft import Draft
-from migration_ops.transform.parameters import replace_longest_prefix
+from migration_ops.transform.parameters import lies_below, replace_longest_prefix
 from migration_ops.transform.results import ImageCopy
 
 DEFAULT_REGISTRY = "docker.io"
+OTHER_NAMES = ("index.docker.io", "registry-1.docker.io")
+_NO_IMAGE = re.compile(r"[\s{}$]")
+"""A template's text isn't an image yet."""
 
 
 def full_name(image: str) -> str:
@@ -22,9 +26,7 @@ def full_name(image: str) -> str:
     """
     first, slash, _ = image.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost"):
-        return (
-            DEFAULT_REGISTRY + image.removeprefix("index.docker.io") if first == "index.docker.io" else image
-        )
+        return DEFAULT_REGISTRY + image[len(first) :] if first in OTHER_NAMES else image
     return f"{DEFAULT_REGISTRY}/{image}" if slash else f"{DEFAULT_REGISTRY}/library/{image}"
 
 
@@ -35,7 +37,9 @@ def map_image(image: str, registries: Mapping[str, str]) -> str | None:
     :param registries: prefixes of full names to what replaces them.
     """
     name = full_name(image)
-    if any(replacement and name.startswith(replacement) for replacement in registries.values()):
+    if _NO_IMAGE.search(image) or any(
+        lies_below(name, replacement.rstrip("/")) for replacement in registries.values()
+    ):
         return None
     mapped = replace_longest_prefix(name, registries)
     return None if mapped == name else mapped

@@ -13,6 +13,7 @@ from migration_ops.transform.errors import ParameterError
 PROVIDERS = ("eks", "gke", "aks", "tke", "cce", "ack", "onprem")
 VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,3})\+?(?:\.\d+)?(?:[-+.][A-Za-z0-9.+-]*)?")
 NEWEST_MINOR = 99
+IMAGE_PREFIX = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9._-]+)*")
 API = re.compile(r"(?:[a-z0-9][a-z0-9.-]*/)?[a-z][a-z0-9-]*(?:/[A-Z][A-Za-z0-9]*)?")
 
 
@@ -53,6 +54,7 @@ class Parameters:
                     raise ParameterError(f"{name}: {key!r}: {value!r} must map text to text")
         for name in ("storage_classes", "namespaces"):
             refuse_chains(name, getattr(self, name))
+        refuse_registries(self.image_registries)
         if self.target_version is not None:
             target_version(self.target_version)
         if self.source_provider is not None and self.source_provider not in PROVIDERS:
@@ -140,15 +142,64 @@ def look_up(
     return None
 
 
-def replace_longest_prefix(text: str, mapping: Mapping[str, str]) -> str | None:
-    """Replace the longest prefix that the mapping has.
+def refuse_registries(mapping: Mapping[str, str]) -> None:
+    """Refuse mappings of images that can't be meant, or that no image would ever meet.
 
-    :param text: the full text.
-    :param mapping: prefix to replacement.
+    :param mapping: prefix of images to what replaces it.
+    :raises ParameterError: naming the entry.
     """
-    for prefix in sorted(mapping, key=len, reverse=True):
-        if text.startswith(prefix):
-            return mapping[prefix] + text[len(prefix) :]
+    prefixes: dict[str, str] = {}
+    for key, value in mapping.items():
+        prefix = key.rstrip("/")
+        where = f"image_registries: {key!r}: {value!r}"
+        if not IMAGE_PREFIX.fullmatch(value.rstrip("/")):
+            raise ParameterError(
+                f"{where}: {value!r} is no registry or prefix; write registry.example.com/team"
+            )
+        first = prefix.partition("/")[0]
+        if "." not in first and ":" not in first and first != "localhost":
+            raise ParameterError(
+                f"{where}: {key!r} doesn't begin with a registry, as images' full names do; write "
+                + (f"docker.io/{prefix}" if prefix else "docker.io")
+            )
+        if prefix in prefixes and mapping[prefixes[prefix]].rstrip("/") != value.rstrip("/"):
+            raise ParameterError(
+                f"image_registries: {prefixes[prefix]!r} and {key!r} are one prefix; keep one"
+            )
+        prefixes[prefix] = key
+    for prefix, key in prefixes.items():
+        for other, value in mapping.items():
+            target = value.rstrip("/")
+            if lies_below(prefix, target) and mapping[key].rstrip("/") != prefix:
+                raise ParameterError(
+                    f"image_registries: no image would ever meet {key!r}: what begins with {target} is in "
+                    f"the target already by {other!r}: {value!r}; use another name on one side"
+                )
+
+
+def lies_below(name: str, prefix: str) -> bool:
+    """Whether an image's name begins with a prefix, up to a boundary: `/`, `:`, `@` or its end.
+
+    After a registry alone a colon begins a port, which is another registry.
+
+    :param name: the full name.
+    :param prefix: registry or path, without a slash at its end.
+    """
+    if not name.startswith(prefix):
+        return False
+    return name[len(prefix) : len(prefix) + 1] in (("", "/", ":", "@") if "/" in prefix else ("", "/"))
+
+
+def replace_longest_prefix(text: str, mapping: Mapping[str, str]) -> str | None:
+    """Replace the longest prefix that the mapping has; prefixes end at a boundary of the name.
+
+    :param text: an image's full name.
+    :param mapping: prefix to replacement; a slash at the end of either means nothing.
+    """
+    for key in sorted(mapping, key=lambda key: len(key.rstrip("/")), reverse=True):
+        prefix = key.rstrip("/")
+        if lies_below(text, prefix):
+            return mapping[key].rstrip("/") + text[len(prefix) :]
     return None
 
 
