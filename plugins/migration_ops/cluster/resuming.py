@@ -98,10 +98,9 @@ class _Resume:
         """See `resume`."""
         kinds = suspended_kinds(self.served)
         entries, unlisted = list_stopped(self.cluster, kinds, self.plan)
-        for lost in _lost_notes(record, entries):
-            problem, gone = _from_record(self.cluster, self.served, lost, entries)
-            self.problems += problem
-            self.gone += gone
+        away = {(kind.group, kind.kind) for kind in unlisted}  # of these the notes may yet be found
+        lost = _lost_notes(record, entries)
+        self._believe([one for one in lost if _kind_of(one) not in away], entries)
         remembered = record.pods if record else ()
         pods, refused = bring_back(self.cluster, self.served, self.plan, remembered)
         self._start_waves(entries)
@@ -114,11 +113,32 @@ class _Resume:
                 pods += more
                 if unlisted or refused:
                     time.sleep(POLL_SECONDS)
+        if away:
+            found: dict[str, QuiescedWorkload] = {}
+            still = {(kind.group, kind.kind) for kind in unlisted}
+            done = {ObjectReference.parse(name).identity for name in self.resumed}
+            self._believe(
+                [
+                    one
+                    for one in lost
+                    if _kind_of(one) in away - still
+                    and ObjectReference.parse(one.object).identity not in done
+                ],
+                found,
+            )
+            self._start_waves(found)
         self.problems += [*unlisted.values(), *refused]
         not_ready = [] if self.deadline is None else _wait(self.cluster, self.started, self.deadline)
         return ResumeResult(
             tuple(self.resumed + pods), tuple(self.problems), tuple(not_ready), tuple(self.gone)
         )
+
+    def _believe(self, lost: Sequence[QuiescedWorkload], entries: dict[str, QuiescedWorkload]) -> None:
+        """Add what the record alone knows to what is to be started."""
+        for one in lost:
+            problem, gone = _from_record(self.cluster, self.served, one, entries)
+            self.problems += problem
+            self.gone += gone
 
     def _start_waves(self, entries: dict[str, QuiescedWorkload]) -> None:
         for wave in sorted({entry.wave for entry in entries.values()}, reverse=True):
@@ -140,6 +160,10 @@ class _Resume:
                 self.on_wave(wave, names)
             if self.deadline is not None:
                 _wait(self.cluster, manifests, min(self.deadline, time.monotonic() + WAVE_SECONDS))
+
+
+def _kind_of(entry: QuiescedWorkload) -> tuple[str, str]:
+    return ObjectReference.parse(entry.object).group_kind
 
 
 def _lost_notes(

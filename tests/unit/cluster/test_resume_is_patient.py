@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from migration_ops.cluster import Cluster, resume, resuming
+from migration_ops.cluster import Cluster, QuiescedWorkload, QuiesceRecord, resume, resuming
 from migration_ops.cluster.bare_pods import COMPONENT
 from migration_ops.cluster.exclusions import OWN_LABEL
 from migration_ops.cluster.suspension import QUIESCED_BY, noted_state, stop_patch
@@ -121,6 +121,31 @@ def test_a_kind_that_cannot_be_listed_keeps_no_other_one_stopped(
     result = resume(cluster, "p")
     assert len(result.resumed) == 2
     assert len(result.problems) == 1
+
+
+def test_a_kind_that_is_away_for_a_moment_is_started_though_the_record_names_it_too(
+    source: FakeServer, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resuming, "POLL_SECONDS", 0.01)
+    for name in ("a", "b"):
+        on_patch(source, name, Reply(stopped(name)))
+    serve_cron_jobs(source)
+    job: dict[str, Any] = {"metadata": {"name": "n", "namespace": "shop", "resourceVersion": "1"}}
+    note = {"plan": "p", "run": "r", "wave": 0, "at": "", "was": {"suspend": False}}
+    patch = stop_patch({"apiVersion": "batch/v1", "kind": "CronJob", **job}, note)
+    job["metadata"]["annotations"] = patch["metadata"]["annotations"]
+    listed = Reply({"kind": "CronJobList", "metadata": {}, "items": [job | {"spec": {"suspend": True}}]})
+    source.on("/apis/batch/v1/cronjobs", DEAD, DEAD, listed)
+    path = "/apis/batch/v1/namespaces/shop/cronjobs/n"
+    lists = "/apis/batch/v1/cronjobs"
+    source.on(path, lambda _: Reply(job) if [one.path for one in source.asked].count(lists) > 2 else DEAD)
+    entry = QuiescedWorkload("batch/v1/CronJob/shop/n", 0, {"suspend": False})
+    record = QuiesceRecord("p", "r", ("shop",), "", workloads=(entry,))
+
+    result = resume(cluster, "p", record=record)
+
+    assert result.problems == ()
+    assert result.resumed[-1] == "batch/v1/CronJob/shop/n"
 
 
 def serve_cron_jobs(source: FakeServer) -> None:
