@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import tenacity
 
+from migration_ops.cluster.answers import JSON
+from migration_ops.cluster.broken_trials import judged
 from migration_ops.cluster.connection import APPLY_PATCH, Cluster
 from migration_ops.cluster.errors import ApiError, ClusterError, ClusterUnreachable, NotFound
 from migration_ops.cluster.existing import Decision
@@ -22,6 +24,7 @@ from migration_ops.cluster.marks import (
     UPDATED_BY,
     UPDATED_LABEL,
     applied_at,
+    former_state,
     is_copy,
     keep_maker,
     made_by,
@@ -31,8 +34,9 @@ from migration_ops.cluster.marks import (
     remember,
     updated_by,
 )
+from migration_ops.cluster.merging import what_stays
 from migration_ops.cluster.recreating import TOO_LARGE, Recreation, try_out
-from migration_ops.cluster.reference import Manifest, ObjectReference, annotations_of
+from migration_ops.cluster.reference import Manifest, ObjectReference, annotations_of, copy_of
 from migration_ops.cluster.refusals import explain, worth_waiting
 
 Action = Literal["created", "updated", "unchanged", "skipped", "failed"]
@@ -47,6 +51,9 @@ NEVER_APPLIED: dict[tuple[str, str], str] = {
 
 METADATA_ANSWER = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 """What was sent need not come back: metadata tells whether anything changed."""
+
+TRIAL_SECONDS = 10.0
+"""For so long a dry run's request is repeated before it is asked whether the server is away at all."""
 
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 
@@ -71,7 +78,7 @@ class ObjectResult:
 
     :param object: its reference.
     :param action: what was done (in a dry run: what would be done).
-    :param message: why skipped, or the server's refusal.
+    :param message: why skipped, the server's refusal, or what an update left of the object that was there.
     :param uid: the object's UID in the target, when it is there.
     :param former: what an updated or recreated object was before; for the journal, so that rollback can put
         it back.
@@ -204,19 +211,25 @@ class _Step:
     def _update(self, manifest: Manifest, current: Manifest) -> ObjectResult:
         plan, run = self.settings.plan, self.settings.run
         keep_maker(manifest, current)
+        hint = ""
         if updated_by(current, plan, run):
             notes = current["metadata"]["annotations"]
             mark_updated(manifest, plan, run, notes.get(FORMER))
             former = None
         else:
+            merged = self._send(copy_of(manifest), dry_run=True, accept=JSON)
+            if former_state(merged) == former_state(current):
+                return self._result("unchanged", current)  # nor is it marked: there is nothing to undo
             former, packed = remember(current)
             ours = made_by(current["metadata"], plan) and not is_copy(current, PLAN_LABEL)
+            hint = "" if ours else what_stays(manifest, merged)
             if packed is None and not ours:
                 return ObjectResult(str(self.reference), "failed", TOO_LARGE)
             mark_updated(manifest, plan, run, packed)
         applied = self._send(manifest)
         before = current["metadata"] | {"appliedAt": applied_at(current["metadata"])}
-        return self._result("unchanged" if _same(before, applied) else "updated", applied, former)
+        result = self._result("unchanged" if _same(before, applied) else "updated", applied, former)
+        return dataclasses.replace(result, message=hint)
 
     def _recreate(self, manifest: Manifest, current: Manifest) -> ObjectResult:
         former, packed = remember(current)
@@ -247,21 +260,28 @@ class _Step:
             return None
         return current
 
-    def _send(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
+    def _send(self, manifest: Manifest, *, dry_run: bool = False, accept: str = METADATA_ANSWER) -> Manifest:
         query: dict[str, str | int | bool] = {"fieldManager": FIELD_MANAGER, "force": True}
-        if dry_run or self.settings.dry_run:
+        trial = dry_run or self.settings.dry_run
+        if trial:
             query["dryRun"] = "All"
-        answer: Manifest = self.cluster.patch(
-            self.resource.path(
-                self.reference.namespace, manifest["metadata"].get("name") or self.reference.name
-            ),
-            manifest,
-            content_type=APPLY_PATCH,
-            query=query,
-            accept=METADATA_ANSWER,
-            what=f"apply {self.reference}",
+        path = self.resource.path(
+            self.reference.namespace, manifest["metadata"].get("name") or self.reference.name
         )
-        return answer
+
+        def send() -> Manifest:
+            answer: Manifest = self.cluster.patch(
+                path,
+                manifest,
+                content_type=APPLY_PATCH,
+                query=query,
+                accept=accept,
+                what=f"apply {self.reference}",
+                retry_seconds=TRIAL_SECONDS if trial else None,
+            )
+            return answer
+
+        return judged(self.cluster, self.reference, send) if trial else send()
 
     def _result(self, action: Action, applied: Manifest, former: Manifest | None = None) -> ObjectResult:
         return ObjectResult(str(self.reference), action, "", applied["metadata"].get("uid", ""), former)

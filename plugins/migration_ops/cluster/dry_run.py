@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from migration_ops.cluster.apply_one import ObjectResult
+from migration_ops.cluster.closure import needs_of
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.definitions import CUSTOM_RESOURCE_DEFINITION
-from migration_ops.cluster.errors import ApiError
+from migration_ops.cluster.errors import ApiError, NotFound
 from migration_ops.cluster.kinds import Discovery
 from migration_ops.cluster.listing import list_objects
 from migration_ops.cluster.marks import remember
@@ -51,6 +52,7 @@ class DryRun:
     """
 
     def __init__(self, cluster: Cluster, served: Discovery, objects: Sequence[Manifest]) -> None:
+        self._cluster = cluster
         self._served = served
         namespaces = served.find("", "Namespace")
         found = list_objects(cluster, namespaces, metadata_only=True) if namespaces else []
@@ -74,6 +76,8 @@ class DryRun:
         """
         reference = ObjectReference.of(manifest)
         name = str(reference)
+        if lost := self._lost_conversion(manifest):
+            return ObjectResult(name, "failed", lost)
         missing = reference.namespace and reference.namespace not in self._namespaces | self._made
         if missing:
             message = f"namespace {reference.namespace} neither exists nor is in the set"
@@ -87,6 +91,25 @@ class DryRun:
         if problems:
             return ObjectResult(name, "failed", "; ".join(problems[:5]))
         return ObjectResult(name, "created", "checked against its definition in the set")
+
+    def _lost_conversion(self, manifest: Manifest) -> str | None:
+        """A definition is taken without its webhook, and no object in another version can be read then."""
+        if ObjectReference.of(manifest).group_kind != CUSTOM_RESOURCE_DEFINITION:
+            return None
+        for need in needs_of(manifest):
+            services = self._served.find(need.group, need.kind)
+            if (need.group, need.kind, need.namespace, need.name) in self._set or services is None:
+                continue
+            try:
+                self._cluster.get(services.path(need.namespace, need.name), what=f"read the {need.reason}")
+            except NotFound:
+                return (
+                    f"the Service {need.namespace}/{need.name} of its conversion webhook is neither in the "
+                    "set nor in the target; take its namespace along, or install its operator there first"
+                )
+            except ApiError:
+                continue  # nothing is known: the server's own answer counts
+        return None
 
     def stand_in(self, manifest: Manifest, *, anew: bool = False) -> Manifest:
         """Return what to send in place of an object whose namespace is still missing.

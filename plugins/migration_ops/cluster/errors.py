@@ -147,5 +147,7 @@ def error_from_response(what: str, status: int, body: dict[str, Any] | str) -> A
     if status == 409 and reason == "AlreadyExists":
         kind = AlreadyExists
     remedy = _REMEDIES.get(status)
+    if status == 403 and said and " cannot " not in said:
+        remedy = None  # refused by admission or a quota: no right would help
     message = f"{what}: {said or f'HTTP status {status}'}" + (f"; {remedy}" if remedy else "")
     return kind(message, status=status, reason=reason, details=details)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from migration_ops.cluster.errors import (
     ApiError,
     ClusterUnreachable,
@@ -25,6 +27,9 @@ _NOT_READY_YET = (
 )
 
 
+_MISSING_ACCOUNT = re.compile(r'error looking up service account .*serviceaccount "([^"]+)" not found')
+
+
 def worth_waiting(error: BaseException) -> bool:
     """Tell whether the target may accept later what it refuses now.
 
@@ -46,6 +51,11 @@ def explain(error: ApiError | ClusterUnreachable, decision: str) -> str:
     :param decision: what was to be done with the object.
     """
     message = str(error)
+    if account := _MISSING_ACCOUNT.search(message):
+        return (
+            f"its ServiceAccount {account[1]} is neither in the target nor in the set; take it along, or "
+            f"make it in the target ({message})"
+        )
     causes = error.details.get("causes") or [] if isinstance(error, ApiError) else []
     immutable = [one.get("field", "") for one in causes if "immutable" in one.get("message", "")]
     if immutable or ("updates to statefulset spec" in message and "are forbidden" in message):

@@ -17,17 +17,17 @@ from migration_ops.cluster.kinds import ApiResource, Discovery, discovery
 from migration_ops.cluster.listing import list_objects
 from migration_ops.cluster.marks import (
     RUN_LABEL,
+    UPDATED_BY,
     UPDATED_LABEL,
     former_of,
     former_state,
     is_copy,
-    label_value,
     made_by,
     run_selector,
     updated_by,
 )
 from migration_ops.cluster.recreating import make, make_patiently, try_out
-from migration_ops.cluster.reference import Manifest, ObjectReference
+from migration_ops.cluster.reference import Manifest, ObjectReference, annotations_of
 from migration_ops.cluster.remains import foreign_content
 from migration_ops.cluster.settling import settle
 from migration_ops.cluster.versions import reading_versions
@@ -101,11 +101,14 @@ class _Rollback:
     def run_all(self) -> RollbackResult:
         self.notes.load()
         made = self._originals(self._list(run_selector(self.plan, self.run)), RUN_LABEL)
-        changed = self._list(f"{UPDATED_LABEL}={label_value(self.run)}")
-        changed = self._originals(
-            [one for one in changed if updated_by(one, self.plan, self.run)], UPDATED_LABEL
+        marked = self._originals(
+            [one for one in self._list(UPDATED_LABEL) if self._has_changed(one)], UPDATED_LABEL
         )
+        changed = [one for one in marked if updated_by(one, self.plan, self.run)]
         mine = {ObjectReference.of(one).identity for one in made}
+        for manifest in marked:
+            if ObjectReference.of(manifest).identity not in mine and manifest not in changed:
+                self._keep_as_updated_later(manifest)
         waves = sorted({wave_of(ObjectReference.of(one)) for one in made}, reverse=True)
         for number in waves:
             wave = [one for one in made if wave_of(ObjectReference.of(one)) == number]
@@ -124,6 +127,18 @@ class _Rollback:
             tuple(self.problems),
             tuple(sorted(set(self.copies))),
         )
+
+    def _has_changed(self, manifest: Manifest) -> bool:
+        return former_of(manifest, self.plan, self.run) is not None or updated_by(
+            manifest, self.plan, self.run
+        )
+
+    def _keep_as_updated_later(self, manifest: Manifest) -> None:
+        """What another run put on top must go first: it remembers this run's state."""
+        later = annotations_of(manifest).get(UPDATED_BY, "")
+        plan, _, run = later.partition("/")
+        reason = f"was updated again by run {run} of plan {plan}; roll that back first, then this once more"
+        self.kept.append((str(ObjectReference.of(manifest)), reason))
 
     def _originals(self, found: list[Manifest], label: str) -> list[Manifest]:
         """Leave out what others copied from objects of ours, labels and all."""

@@ -197,6 +197,13 @@ def _strip_secret(manifest: Manifest) -> None:
     (manifest["metadata"].get("annotations") or {}).pop("kubernetes.io/service-account.uid", None)
 
 
+def _strip_api_service(manifest: Manifest) -> None:
+    """Write the port's default: some servers break off the connection when a dry run lacks it."""
+    service = (manifest.get("spec") or {}).get("service")
+    if service:
+        service.setdefault("port", 443)
+
+
 def _strip_custom_resource_definition(manifest: Manifest) -> None:
     conversion = (manifest.get("spec") or {}).get("conversion")
     if conversion and conversion.get("strategy") == "None":
@@ -211,5 +218,6 @@ _RULES: dict[tuple[str, str], Callable[[Manifest], None]] = {
     ("", "Pod"): _strip_pod,
     ("", "Secret"): _strip_secret,
     ("batch", "Job"): _strip_job,
+    ("apiregistration.k8s.io", "APIService"): _strip_api_service,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): _strip_custom_resource_definition,
 }

@@ -77,13 +77,17 @@ class FakeTarget:
         return kept
 
     def _list(self, asked: Asked) -> Reply:
-        wanted = [one.split("=") for one in asked.query.get("labelSelector", "").split(",") if one]
+        wanted = [one.partition("=") for one in asked.query.get("labelSelector", "").split(",") if one]
 
         def chosen(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
             return [
                 one
                 for one in items
-                if all((one["metadata"].get("labels") or {}).get(key) == value for key, value in wanted)
+                if all(
+                    labels.get(key) == value if sign else key in labels
+                    for labels in [one["metadata"].get("labels") or {}]
+                    for key, sign, value in wanted
+                )
             ]
 
         kind = KINDS[asked.path.rpartition("/")[2]]

@@ -155,3 +155,31 @@ def test_what_follows_one_of_our_objects_is_undone_with_it(server: FakeServer, c
 
     assert roll_back(cluster, plan="p", run="r1").copies == ()
     assert target.there == {}
+
+
+def test_a_run_that_is_undone_before_a_later_one_keeps_the_object_and_says_why(
+    server: FakeServer, cluster: Cluster
+) -> None:
+    target = FakeTarget(server)
+    target.put(config_map("theirs"), manager="kubectl")
+    run(cluster, target, "r1", "1", "update")
+    run(cluster, target, "r2", "2", "update")
+
+    early = roll_back(cluster, plan="p", run="r1")
+
+    assert (early.restored, early.problems) == ((), ())
+    assert early.kept == (
+        (NAME, "was updated again by run r2 of plan p; roll that back first, then this once more"),
+    )
+    assert target.there[NAME]["data"] == {"a": "2"}
+    assert roll_back(cluster, plan="p", run="r2").restored == (NAME,)
+    assert roll_back(cluster, plan="p", run="r1").restored == (NAME,)
+    assert target.there[NAME]["data"] == {"a": "theirs"}
+
+
+def test_an_update_that_changes_nothing_leaves_no_mark(server: FakeServer, cluster: Cluster) -> None:
+    target = FakeTarget(server)
+    before = copy.deepcopy(target.put(config_map("same"), manager="kubectl"))
+
+    assert run(cluster, target, "r1", "same", "update").action == "unchanged"
+    assert target.there[NAME] == before
