@@ -1,9 +1,9 @@
 """Keep the vault small and sound: forget old restore points, prune, check.
 
-`forget` keeps what the plan's `retention` says, and everything while a cutover is under way or prepared. `prune` deletes
-data that no restore point needs, `check` looks at the vault's structure and reads a part of the data again;
-both are movers in the source. It begins by itself as `schedule.maintain` says, within the plan's windows:
-while it prunes, backups wait.
+`forget` keeps what the plan's `retention` says, and everything while a cutover is prepared or under way.
+`prune` deletes data that no restore point needs, `check` looks at the vault's structure and reads a part of
+the data again; both are movers in the source. It begins by itself as `schedule.maintain` says, within the
+plan's windows: while it prunes, backups wait.
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ class PrepareCutoverOperator(MigrationOperator):
         :raises RestorePointError: if the vault holds no restore point yet.
         """
         from migration_ops.metrics import measure_forecast
-        from migration_ops.migration.cutover import PREPARED, prepare
+        from migration_ops.migration.cutover import prepare
+        from migration_ops.migration.upkeep import PREPARED
         from migration_ops.notifiers.telling import tell_findings
 
         run, began = self.run_key(context), datetime.now(UTC)
@@ -61,15 +62,21 @@ class QuiesceOperator(RestorePointOperator):
 
     @asks_when_it_fails
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Stop them wave by wave, until no pod mounts a volume."""
+        """Stop them wave by wave, until no pod mounts a volume; first wait for the end of the vault's upkeep.
+
+        :raises UpkeepError: if that takes too long; nothing is stopped then.
+        """
         from migration_ops.migration.events import QUIESCED
         from migration_ops.migration.stop_record import StopJournal
         from migration_ops.migration.stopping import stop_source
+        from migration_ops.migration.upkeep import await_upkeep
         from migration_ops.migration.vault_records import latest_restore_point
 
         run = self.run_key(context)
         parent = latest_restore_point(self.repository, self.the_plan.name)  # not after the stop
         stop = StopJournal(self.journal, run)  # downtime begins with the first try
+        if stop.began is None:
+            await_upkeep(self.repository, self.log.info)
         record, claims = stop_source(
             self.the_plan,
             self.source,
