@@ -21,6 +21,7 @@ from migration_ops.migration.readiness_report import (
 from migration_ops.migration.report_page import Facts, RunReport, build_report
 from migration_ops.migration.restore_point import RestorePoint
 from migration_ops.migration.retention import STOPS_AND_ENDS
+from migration_ops.migration.stop_text import stop_text
 from migration_ops.migration.switchover import address_changes
 from migration_ops.migration.target import adapted_report, load_adapted
 from migration_ops.migration.upkeep import PREPARED
@@ -47,6 +48,7 @@ class Preparation:
 
     :param latest: the newest restore point of all that the plan selects.
     :param situation: both clusters as they are, and the source's objects as they would be.
+    :param stops: what will be stopped, in Markdown.
     """
 
     plan: Plan
@@ -54,6 +56,7 @@ class Preparation:
     situation: Situation = field(repr=False)
     readiness: ReadinessReport
     forecast: Forecast
+    stops: str
 
     def data(self) -> dict[str, Any]:
         """What the journal keeps of it, to compare with later."""
@@ -89,7 +92,7 @@ class Preparation:
             "| volume | class | size |",
             "| --- | --- | --- |",
         ]
-        lines += [*claims, "", rules, "", "**Readiness**: " + self.readiness.markdown()]
+        lines += [*claims, "", rules, "", self.stops, "", "**Readiness**: " + self.readiness.markdown()]
         return "\n".join(lines)
 
 
@@ -136,6 +139,7 @@ def prepare(
         situation=situation,
         readiness=readiness,
         forecast=make_forecast(plan.name, history, volumes, lanes),
+        stops=stop_text(plan, source, situation.capture, run),
     )
 
 
