@@ -17,6 +17,10 @@ from migration_ops.migration.readiness_report.finding import ReadinessFinding, f
 CHECK = "controllers"
 _ARGO_TRACKING = "argocd.argoproj.io/tracking-id"
 _ARGO_INSTANCE = "argocd.argoproj.io/instance"
+_ARGO_LABEL = (
+    "app.kubernetes.io/instance"  # what Argo CD tracks by unless it is told otherwise, and Helm sets
+)
+_MANAGED_BY = "app.kubernetes.io/managed-by"
 _FLUX = (
     ("kustomize.toolkit.fluxcd.io/name", "kustomize.toolkit.fluxcd.io/namespace", "Kustomization"),
     ("helm.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/namespace", "HelmRelease"),
@@ -34,18 +38,26 @@ def check_gitops(capture: Capture, source: ClusterFacts) -> list[ReadinessFindin
     :param capture: the source as captured.
     """
     argo: dict[str, list[str]] = {}
+    perhaps: dict[str, list[str]] = {}
     flux: dict[tuple[str, str], list[str]] = {}
     for one in capture.objects:
         annotations, labels = annotations_of(one.manifest), labels_of(one.manifest)
         tracking = annotations.get(_ARGO_TRACKING, "").split(":")[0] or labels.get(_ARGO_INSTANCE)
         if tracking:
             argo.setdefault(tracking, []).append(reference_of(one.manifest))
+        elif (label := labels.get(_ARGO_LABEL)) and labels.get(_MANAGED_BY) != "Helm":
+            perhaps.setdefault(label, []).append(reference_of(one.manifest))
         for name, namespace, kind in _FLUX:
             if name in labels:
                 key = (kind, f"{labels.get(namespace, '')}/{labels[name]}")
                 flux.setdefault(key, []).append(reference_of(one.manifest))
-    findings = []
+    findings = _kept_by_sets(source)
     here = _named(source.kind("argoproj.io", "Application"))
+    for name, objects in sorted(perhaps.items()):
+        if name in {known.rpartition("/")[2] for known in here}:
+            argo.setdefault(name, []).extend(objects)
+        elif any(_runs_pods(one) for one in objects):
+            findings.append(_may_be_tracked(name, objects))
     for name, objects in sorted(argo.items()):
         # With applications in any namespace the id is NAMESPACE_NAME.
         found = name in {known.rpartition("/")[2] for known in here} or name.replace("_", "/", 1) in here
@@ -54,6 +66,36 @@ def check_gitops(capture: Capture, source: ClusterFacts) -> list[ReadinessFindin
         found = name in _named(source.kind(_FLUX_GROUPS[kind], kind))
         findings.append(_verdict(f"Flux {kind} {name}", objects, suspended=found))
     return findings
+
+
+def _kept_by_sets(source: ClusterFacts) -> list[ReadinessFinding]:
+    """Applications whose ApplicationSet turns on again what quiesce turns off."""
+    findings = []
+    for one in source.kind("argoproj.io", "Application"):
+        owner = controller_of(one)
+        if owner is None or owner.get("kind") != "ApplicationSet":
+            continue
+        if (one.get("spec") or {}).get("syncPolicy", {}).get("automated") is None:
+            continue
+        reason = (
+            f"is kept by ApplicationSet {owner['name']}, whose controller turns its automated "
+            "synchronisation on again after quiesce has turned it off"
+        )
+        remedy = (
+            "let the set ignore that field (spec.ignoreApplicationDifferences: /spec/syncPolicy), or set its "
+            "spec.syncPolicy.applicationsSync to create-only, before the cutover"
+        )
+        findings.append(finding(CHECK, "warning", reference_of(one), reason, remedy))
+    return findings
+
+
+def _may_be_tracked(name: str, objects: list[str]) -> ReadinessFinding:
+    reason = (
+        f"{_ARGO_LABEL}={name} on {len(objects)} objects, such as {objects[0]}: Argo CD tracks by "
+        "this label, and no Application of that name is in the source cluster"
+    )
+    remedy = "if an Argo CD elsewhere keeps them, suspend it there before the cutover; else nothing"
+    return finding(CHECK, "info", f"Argo CD application {name}", reason, remedy)
 
 
 def check_operators(capture: Capture) -> list[ReadinessFinding]:

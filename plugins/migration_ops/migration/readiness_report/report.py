@@ -8,7 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from migration_ops.cluster import Capture, CapturedObject, Manifest, ObjectResult, PermissionResult
+from migration_ops.cluster import (
+    Capture,
+    CapturedObject,
+    Manifest,
+    ObjectResult,
+    PermissionResult,
+    reference_of,
+)
 from migration_ops.migration.plan import Plan
 from migration_ops.migration.readiness_report import (
     capacity,
@@ -120,6 +127,7 @@ def _checks(at: Situation) -> dict[str, Check]:
         "rules": lambda: rules.check_rules(at.adapted),
         "image copies": lambda: rules.check_image_copies(at.adapted),
         "waves": lambda: plan_references.check_waves(at.plan, at.capture),
+        "disruption budgets": lambda: plan_references.check_budgets(at.plan, at.capture),
         "hooks and probes": lambda: plan_references.check_hooks_and_probes(at.plan, at.capture, at.objects),
     }
     return both | _source_checks(at) | _target_checks(at) | _optional_checks(at)
@@ -149,13 +157,18 @@ def _target_checks(at: Situation) -> dict[str, Check]:
         (one["metadata"].get("namespace"), one["metadata"]["name"])
         for one in target.kind("", "PersistentVolumeClaim")
     }
-    # A quota counts claims that were staged already.
+    # A quota has counted what is there already: staged claims, and what is skipped or updated.
+    there = {one.object for one in at.trial or () if one.action in {"skipped", "updated", "unchanged"}}
     new = [
         one
         for one in objects
-        if one["kind"] != "PersistentVolumeClaim"
-        or (one["metadata"].get("namespace"), one["metadata"]["name"]) not in staged
+        if reference_of(one) not in there
+        and (
+            one["kind"] != "PersistentVolumeClaim"
+            or (one["metadata"].get("namespace"), one["metadata"]["name"]) not in staged
+        )
     ]
+    starting = [one for one in demands if one.object not in there]
 
     def among(kind: str) -> list[Manifest]:
         """Those that exist, unless the set brings one of the same name."""
@@ -187,7 +200,7 @@ def _target_checks(at: Situation) -> dict[str, Check]:
             *movers.check_movers(at.plan, at.capture.claims, "target", target),
             *pod_security.check_mover_levels(at.with_volumes, among("Namespace")),
         ],
-        "quotas": lambda: quotas.check_quotas(demands, new, among("ResourceQuota")),
+        "quotas": lambda: quotas.check_quotas(starting, new, among("ResourceQuota")),
         "limit ranges": lambda: quotas.check_limit_ranges(demands, objects, among("LimitRange")),
         "placement": lambda: placement.check_placement(demands, nodes),
         "capacity": lambda: capacity.check_capacity(demands, nodes, target.kind("", "Pod"), scales=at.scales),

@@ -103,6 +103,8 @@ def _claim_of_others(takes_over: bool) -> tuple[str, str]:
 
 def _safe(result: ObjectResult) -> str:
     message = result.message
+    if "exceeded quota" in message:  # it isn't rights that are missing
+        message = message.partition("; grant this verb")[0] + "; raise the quota, or lower what is asked for"
     if ObjectReference.parse(result.object).kind == "Secret":
         message = _QUOTED.sub(r"\1(not shown)", message)
     return message if len(message) <= _LONGEST else message[:_LONGEST] + "…"
