@@ -40,7 +40,7 @@ def last_stop(journal: Journal, run: str | None = None) -> Stop | None:
     if not begun:
         return None
     newest = begun[-1]
-    resumed = journal.last(RESUMED, newest.run)
+    resumed = journal.last(RESUMED)  # by whatever run: all that the plan stopped is started
     more = [event for event in journal.events(newest.run, STOPPED_MORE) if event.ended > newest.ended]
     records = [QuiesceRecord.from_dict(event.data) for event in (newest, *more)]
     return Stop(
@@ -94,5 +94,5 @@ class StopJournal:
 
     def _of_this_stop(self, hooks: Event | None) -> Event | None:
         """Hooks of an earlier stop of the run, which was taken back, say nothing of this one."""
-        resumed = self._journal.last(RESUMED, self._run) if hooks else None
+        resumed = self._journal.last(RESUMED) if hooks else None
         return None if resumed and hooks and resumed.ended > hooks.ended else hooks

@@ -118,7 +118,7 @@ def test_what_was_resumed_is_started_again_only_when_asked(
         return start.call_args.kwargs["record"]
 
     assert record_used() == record(web=2)
-    journal.write("r", RESUMED)
+    journal.write("rolled-back-by-hand", RESUMED)
     assert record_used() == (record(web=2) if again else None)
     assert any("was resumed at" in line for line in said) is not again
 
