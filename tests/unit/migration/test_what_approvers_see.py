@@ -72,6 +72,7 @@ def world(monkeypatch):
     monkeypatch.setattr(cutover, "look_patiently", lambda look: look())
     monkeypatch.setattr(cutover, "gather", gather)
     monkeypatch.setattr(cutover, "readiness_report", lambda _situation: None)
+    monkeypatch.setattr(cutover, "stop_text", lambda *_: "")
     return world
 
 
