@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from migration_ops.cluster import Cluster, NotFound
-from migration_ops.cluster.reference import annotations_of
+from migration_ops.cluster.marks import PLAN_LABEL, RUN_LABEL, is_copy, label_value, run_selector
+from migration_ops.cluster.reference import annotations_of, labels_of
 from migration_ops.migration.errors import MigrationError
 from migration_ops.migration.volumes import STAGED_SNAPSHOT, RestoreTask, outcome
 
@@ -40,6 +41,22 @@ def staged_snapshots(target: Cluster, claims: Iterable[VolumeName]) -> dict[Volu
         return claim, annotations_of(found).get(STAGED_SNAPSHOT, "")
 
     return {claim: snapshot for claim, snapshot in target.each(read, list(claims)) if snapshot}
+
+
+def made_by_other_runs(target: Cluster, plan: str, run: str) -> dict[VolumeName, str]:
+    """The plan's claims that a run found there, with the run that made each: its rollback leaves them.
+
+    :param plan: the plan's name.
+    """
+    query = {"labelSelector": run_selector(plan)}
+    path = "/api/v1/persistentvolumeclaims"
+    found = target.get(path, query=query, what=f"look which claims plan {plan} made")["items"]
+    makers = {
+        (str(one["metadata"]["namespace"]), str(one["metadata"]["name"])): labels_of(one).get(RUN_LABEL, "")
+        for one in found
+        if not is_copy(one, PLAN_LABEL)
+    }
+    return {claim: maker for claim, maker in sorted(makers.items()) if maker != label_value(run)}
 
 
 def mark_staged(target: Cluster, claim: VolumeName, snapshot: str | None) -> None:

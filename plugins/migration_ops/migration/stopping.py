@@ -214,7 +214,8 @@ class ChosenRun:
         """The text of the approval."""
         return (
             f"Rolls back cutover `{self.run}` of **{self.plan}**: what it made in the target is deleted, the "
-            f"source is started again.\n\nIt came as far as: {', '.join(self.happened)}."
+            "source is started again. Claims that were staged before it stay there, and are named."
+            f"\n\nIt came as far as: {', '.join(self.happened)}."
         )
 
 

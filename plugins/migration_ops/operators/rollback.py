@@ -50,6 +50,8 @@ class ChooseRunOperator(MigrationOperator):
 class UndoTargetOperator(MigrationOperator):
     """Deletes what a run made in the target and puts back what it changed, known by its labels.
 
+    Claims that stagings made before it stay, and are named.
+
     :param run: the run as a label value; this run if it is empty.
     :param keep: `nothing`, `claims`, or `everything`, which only notes that the target stays as it is.
     """
@@ -76,6 +78,7 @@ class UndoTargetOperator(MigrationOperator):
         from migration_ops.cluster import ClusterUnreachable
         from migration_ops.migration.errors import MigrationError, TargetGoneError, UnfinishedError
         from migration_ops.migration.events import ROLLED_BACK
+        from migration_ops.migration.staging import made_by_other_runs
         from migration_ops.migration.stopping import undo_run
 
         if self.keep == "everything":
@@ -86,13 +89,20 @@ class UndoTargetOperator(MigrationOperator):
             result = undo_run(
                 self.the_plan, self.target, run, self.log.info, keep_claims=self.keep == "claims"
             )
+            staged = made_by_other_runs(self.target, self.the_plan.name, run)
         except MigrationError as error:
             raise UnfinishedError(str(error)) from error
         except ClusterUnreachable as error:
             raise TargetGoneError(f"{error}. The source can be started without it") from error
+        left = [f"{'/'.join(claim)} (made by {maker})" for claim, maker in staged.items()]
+        for claim in left:
+            self.log.info(
+                "left: claim %s; the next staging or cutover fills it anew. Delete it if there won't be one",
+                claim,
+            )
         counts = {"deleted": len(result.deleted), "restored": len(result.restored), "kept": len(result.kept)}
-        self.journal.write(run, ROLLED_BACK, began=began, data=counts)
-        return {"deleted": list(result.deleted), "restored": list(result.restored)}
+        self.journal.write(run, ROLLED_BACK, began=began, data={**counts, "staged": left})
+        return {"deleted": list(result.deleted), "restored": list(result.restored), "staged": left}
 
     def decided(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on with the source if that was answered, whatever is left in the target."""

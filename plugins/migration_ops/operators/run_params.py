@@ -165,7 +165,7 @@ _KEEP = Param(
     type="string",
     enum=["nothing", "claims", "everything"],
     values_display={
-        "nothing": "nothing of the cutover",
+        "nothing": "nothing of the cutover (claims that were staged before it stay)",
         "claims": "claims with their data",
         "everything": "everything: only start the source",
     },

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from unittest.mock import create_autospec, patch
+from unittest.mock import Mock, create_autospec, patch
 
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
@@ -295,6 +295,24 @@ def test_what_a_node_that_is_away_holds_in_the_target_is_deleted_later_without_a
         asked.assert_not_called()
         with pytest.raises(TaskAwaitingInput):
             undo.execute(context_of(ATTEMPTS))
+
+
+def test_claims_that_were_staged_before_the_cutover_stay_and_are_named(undo, journal):
+    def claim(name, run):
+        labels = {"migration-ops.io/plan": "shop", "migration-ops.io/run": run}
+        return {"metadata": {"namespace": "shop-prod", "name": name, "labels": labels}}
+
+    own = undo.run_key(context_of(1))
+    undo.target_hook.cluster = target = Mock()
+    target.get.return_value = {"items": [claim("data", "stage-1"), claim("new", own)]}
+    with patch(
+        "migration_ops.migration.stopping.roll_back", autospec=True, return_value=RollbackResult((), ())
+    ):
+        done = undo.execute(context_of(1))
+    assert done["staged"] == ["shop-prod/data (made by stage-1)"]
+    (written,) = [one for one in journal.write.call_args_list if "rolled-back" in one.args]
+    assert written.kwargs["data"]["staged"] == done["staged"]
+    assert target.get.call_args.kwargs["query"] == {"labelSelector": "migration-ops.io/plan=shop"}
 
 
 class TestFinishing:
