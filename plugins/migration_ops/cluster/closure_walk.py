@@ -216,8 +216,12 @@ class Walk:
     def _take_namespace(self, identity: Identity) -> None:
         namespace = identity[2]
         key = ("", "Namespace", "", namespace)
-        if namespace and key in self.pool and key not in self.chosen:
+        if not namespace or key in self.chosen:
+            return
+        if key in self.pool:
             self._add(key, "namespace of chosen objects")
+        elif not self.selection.takes_namespace(namespace):  # else it was asked for, and is absent or hidden
+            self._take(Need("", "Namespace", "", namespace, f"namespace of what {self.chosen[identity]}"))
 
     def _take_crd(self, reference: ObjectReference) -> None:
         if is_built_in(reference.group):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from migration_ops.cluster.connection import Cluster
-from migration_ops.cluster.errors import NotFound
+from migration_ops.cluster.errors import NotFound, ServerFailed
 from migration_ops.cluster.kinds import discovery
 from migration_ops.cluster.reference import Manifest
 
@@ -67,4 +67,8 @@ def _is_served(cluster: Cluster, definition: Manifest) -> bool:
             cluster.get(f"{path}/{spec['names']['plural']}", query={"limit": 1}, what="try the new kind")
         except NotFound:
             return False
+        except ServerFailed as error:
+            if "conversion webhook" not in str(error):
+                return False
+            # The kind is there; its objects wait for their operator.
     return True

@@ -9,6 +9,7 @@ from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.kinds import ApiResource, Discovery
 from migration_ops.cluster.listing import FEW_NAMESPACES, again_when_expired, list_objects, pages
 from migration_ops.cluster.marks import PLAN_LABEL, applied_at, is_copy, made_by
+from migration_ops.cluster.reading import in_a_version_that_answers
 from migration_ops.cluster.reference import Manifest, ObjectReference
 
 Policy = Literal["skip", "update", "recreate", "fail"]
@@ -110,8 +111,13 @@ class ExistingIndex:
 
         @again_when_expired
         def ask(task: tuple[ApiResource, str | None]) -> None:
-            for page in pages(self._cluster, *task, metadata_only=True):
-                self._remember(page)
+            resource, space = task
+
+            def remember(version: ApiResource) -> None:
+                for page in pages(self._cluster, version, space, metadata_only=True):
+                    self._remember(page)
+
+            in_a_version_that_answers(self._cluster, self._served, resource, remember)
 
         for _ in self._cluster.each(ask, tasks):
             pass

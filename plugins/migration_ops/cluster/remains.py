@@ -6,6 +6,7 @@ from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.errors import ApiError, NotFound
 from migration_ops.cluster.kinds import ApiResource, Discovery
 from migration_ops.cluster.listing import list_objects
+from migration_ops.cluster.reading import in_a_version_that_answers
 from migration_ops.cluster.reference import Manifest, ObjectReference, controller_of, reference_of
 from migration_ops.cluster.selection import NEVER_CAPTURED, matches_kind
 from migration_ops.cluster.versions import reading_versions
@@ -32,12 +33,18 @@ def foreign_content(cluster: Cluster, served: Discovery, container: ObjectRefere
 
     def one_kind(resource: ApiResource) -> list[Manifest]:
         try:
-            return list_objects(cluster, resource, namespace, metadata_only=True)
+            found, _, _ = in_a_version_that_answers(
+                cluster,
+                served,
+                resource,
+                lambda version: list_objects(cluster, version, namespace, metadata_only=True),
+            )
         except NotFound:
             return []
         except ApiError:
             # What cannot be seen may be something: better kept than lost.
             return [{"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": "?"}}]
+        return found
 
     found = [one for listed in cluster.each(one_kind, kinds) for one in listed]
     return [reference_of(one) for one in found if not _by_itself(one)]

@@ -26,6 +26,7 @@ from migration_ops.cluster.marks import (
     run_selector,
     updated_by,
 )
+from migration_ops.cluster.reading import in_a_version_that_answers
 from migration_ops.cluster.recreating import make, make_patiently, try_out
 from migration_ops.cluster.reference import Manifest, ObjectReference, annotations_of
 from migration_ops.cluster.remains import foreign_content
@@ -155,12 +156,18 @@ class _Rollback:
 
         def one_kind(resource: ApiResource) -> list[Manifest]:
             try:
-                return list_objects(self.cluster, resource, label_selector=selector)
+                found, _, _ = in_a_version_that_answers(
+                    self.cluster,
+                    self.served,
+                    resource,
+                    lambda version: list_objects(self.cluster, version, label_selector=selector),
+                )
             except (ApiError, ClusterUnreachable) as error:
                 if isinstance(error, NotFound):
                     return []
                 self.problems.append(str(error))
                 return []
+            return found
 
         return [manifest for listed in self.cluster.each(one_kind, kinds) for manifest in listed]
 

@@ -11,7 +11,7 @@ import pytest
 
 from migration_ops.transform import Finding, Parameters, load_rule_sets, transform
 
-OLD = "---\n# Source: ingress.yaml\napiVersion: networking.k8s.io/v1beta1\nkind: Ingress\nmetadata: {name: web}\n"
+OLD = "---\n# web.yaml\napiVersion: networking.k8s.io/v1beta1\nkind: Ingress\nmetadata: {name: web}\n"
 NEW = OLD.replace("v1beta1", "v1")
 
 
