@@ -64,6 +64,7 @@ def world(monkeypatch):
 
     def gather(*_arguments, latest, **_options):
         world.gathered.append(latest.id)
+        return SimpleNamespace(capture=None)
 
     nothing_probed = SimpleNamespace(vault=None, pulls=None, rate=lambda *_: None)
     monkeypatch.setattr(cutover, "find_restore_points", lambda *_: world.points)
