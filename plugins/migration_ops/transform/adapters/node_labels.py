@@ -26,6 +26,14 @@ RENAMED = {
 }
 # A known label and the parameter that maps its values.
 MAPPED_BY = {REGION: "regions", ZONE: "zones", INSTANCE_TYPE: "instance_types"}
+LABELS_OF_EVERY_NODE = (
+    "kubernetes.io/os",
+    "kubernetes.io/arch",
+    "node.kubernetes.io/*",
+    "alibabacloud.com/*",
+    "*.alibabacloud.com/*",
+    "ack.aliyun.com",
+)
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
@@ -118,6 +126,13 @@ def _map(draft: Draft, key: str, values: list[str], context: Context) -> tuple[s
             "map the label in the parameter node_labels if the target has such nodes",
         )
     else:
+        if not any(fnmatchcase(new_key, glob) for glob in LABELS_OF_EVERY_NODE):
+            draft.find(
+                "warning",
+                f"it asks for nodes with {key} {', '.join(values)}".rstrip()
+                + ", a label that somebody gave the source's nodes",
+                "give the label to nodes of the target, or map it in the parameter node_labels",
+            )
         return new_key, values
     return None
 

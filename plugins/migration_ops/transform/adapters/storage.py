@@ -10,6 +10,7 @@ from migration_ops.transform.objects import Parts, mapping_at
 from migration_ops.transform.parameters import look_up
 from migration_ops.transform.registry import adapter
 
+DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 GIBIBYTE = 1024**3
 LARGE_GIB = 100
 DISK_TYPE_PARAMETERS = (
@@ -57,10 +58,30 @@ def map_class_of_claim(draft: Draft, spec: Parts, context: Context) -> None:
             'map "" to a class in storage_classes, or keep the volume with the parameter '
             "keep_persistent_volumes where the target reaches it",
         )
+    elif current is None:
+        _without_class(draft, place, context)
     elif current:
         by_provisioner = map_class_name(draft, place, context)
         if by_provisioner is not None:
             _drop_selector(draft, spec, by_provisioner)
+
+
+def _without_class(draft: Draft, place: Parts, context: Context) -> None:
+    """Give a claim without a class the source's default one; the target has another, or none."""
+    defaults = [
+        name
+        for name, item in context.storage_classes_of_source.items()
+        if mapping_at(item, "metadata", "annotations").get(DEFAULT_CLASS) == "true"
+    ]
+    if len(defaults) == 1:
+        draft.set(place, defaults[0])
+        map_class_name(draft, place, context)
+        return
+    draft.find(
+        "warning",
+        "the claim names no class: it gets the target's default one, and stays pending where there is none",
+        'map "" to a class in storage_classes',
+    )
 
 
 def map_class_name(draft: Draft, place: Parts, context: Context) -> str | None:
@@ -168,10 +189,18 @@ def fit_size(draft: Draft, place: Parts, name: Any, context: Context) -> None:
     :param context: knows the classes.
     """
     facts = (context.param("storage_class_facts") or {}).get(name)
+    known = context.param("disk_minimums_gib") or {}
     if not isinstance(facts, dict):
         return
     disk = facts.get("disk")
-    minimum = facts.get("minimum_gib", (context.param("disk_minimums_gib") or {}).get(disk))
+    if disk is not None and disk not in known:
+        draft.find(
+            "blocker",
+            f"storage_class_facts: {name} has disks of the type {disk}, which nobody knows",
+            f"write one of {', '.join(sorted(known))}",
+        )
+        return
+    minimum = smallest_gib(name, context)
     requested = draft.get(place)
     if requested is None or minimum is None:
         return
@@ -195,6 +224,20 @@ def fit_size(draft: Draft, place: Parts, name: Any, context: Context) -> None:
         )
     else:
         draft.find("info", message)
+
+
+def smallest_gib(name: Any, context: Context) -> int | None:
+    """Give the size of a class's smallest volumes, if it is known: by its own and by its disks'.
+
+    :param name: the class.
+    :param context: knows the classes.
+    """
+    facts = (context.param("storage_class_facts") or {}).get(name)
+    if not isinstance(facts, dict):
+        return None
+    of_disk = (context.param("disk_minimums_gib") or {}).get(facts.get("disk"))
+    said = [int(size) for size in (facts.get("minimum_gib"), of_disk) if size is not None]
+    return max(said, default=None)
 
 
 def _fit_access_modes(draft: Draft, spec: Parts, name: str, facts: dict[str, Any], context: Context) -> None:
