@@ -10,6 +10,7 @@ from migration_ops.cluster import (
     QuiesceRecord,
     RollbackResult,
     capture,
+    find_quiesced,
     foresee_quiesce,
     quiesce,
     resume,
@@ -54,17 +55,18 @@ def stop_source(
     :param say: told of each hook and wave.
     :param on_hooks: called before the first hook, if there is any: the application may be down from then on.
     :param begun: an earlier try came as far as `on_record`: the hooks before the stop aren't run again, as
-        what they ask may be stopped.
+        what they ask may be stopped. Notes on objects tell the same.
     :raises MigrationError: if a hook fails.
     :raises ClusterError: if something can't be stopped in time; what was stopped can be resumed.
     """
     chosen = selection(plan)
     found = capture(source, chosen)
     namespaces = namespaces_to_stop(plan, found)
-    if begun:
+    hooked = any(hook.before == "quiesce" for hook in plan.quiesce.hooks)
+    if hooked and (begun or find_quiesced(source, plan.name)):
         say("hooks before quiesce: run by an earlier try")
-    else:
-        if on_hooks and any(hook.before == "quiesce" for hook in plan.quiesce.hooks):
+    elif hooked:
+        if on_hooks:
             on_hooks()
         run_hooks(plan, source, api_client, place="before", step="quiesce", namespaces=namespaces, say=say)
     record = quiesce(

@@ -123,7 +123,7 @@ def test_what_was_resumed_is_started_again_only_when_asked(
     assert any("was resumed at" in line for line in said) is not again
 
 
-def stop(monkeypatch: pytest.MonkeyPatch, *, begun: bool) -> tuple[list[str], list[str]]:
+def stop(monkeypatch: pytest.MonkeyPatch, *, begun: bool, noted: bool = False) -> tuple[list[str], list[str]]:
     """Stop a source; return what was called, and the namespaces."""
     called: list[str] = []
     namespaces: list[str] = []
@@ -145,6 +145,7 @@ def stop(monkeypatch: pytest.MonkeyPatch, *, begun: bool) -> tuple[list[str], li
 
     monkeypatch.setattr(stopping, "capture", lambda *_: found)
     monkeypatch.setattr(stopping, "quiesce", quiesce)
+    monkeypatch.setattr(stopping, "find_quiesced", lambda *_: {WEB: ("shop", None)} if noted else {})
     monkeypatch.setattr(stopping, "run_hooks", hooks)
     stopping.stop_source(
         plan(HOOK),
@@ -164,6 +165,7 @@ def test_hooks_that_were_run_are_not_run_again_once_something_may_be_stopped(
 ) -> None:
     assert stop(monkeypatch, begun=False)[0] == ["noted", "before", "stop", "after"]
     assert stop(monkeypatch, begun=True)[0] == ["stop", "after"]
+    assert stop(monkeypatch, begun=False, noted=True)[0] == ["stop", "after"], "the journal was lost"
 
 
 def test_namespaces_from_which_something_only_comes_along_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
