@@ -6,8 +6,8 @@ applies the rest, `ready` and `verify` prove it, `report` keeps it in the vault.
 nor touched: plan file, vault and a cluster are enough, also for an Airflow that never saw the points made.
 
 Objects that exist are treated as the plan's `restore.existing` says, or as the run's parameter does. Claims
-on which an application runs are never filled. Restored into the source's own connection, nothing is adapted
-and namespaces keep their names.
+on which an application runs are never filled, claims of others only with `take_over_claims`. Restored into
+the source's own connection, nothing is adapted and namespaces keep their names.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ cutover, move only what has changed since.
 
 Runs that a restore point has started work only in the plan's windows (unless its `schedule.staging` is
 `at-once`): movers stop cleanly at a window's end, their rows wait, and go on in the next one where they were.
-Nothing is staged once a cutover has stopped the source, nor into claims that an application mounts.
+Nothing is staged once a cutover has stopped the source, nor into claims that an application mounts; after a
+finished migration only with `after_finish`.
 """
 
 from __future__ import annotations

@@ -22,12 +22,14 @@ class Choice:
 
     :param namespaces: of the source.
     :param kinds: `Kind`, or `group/Kind` where two groups have a kind of that name.
+    :param names: `NAME`, or `NAMESPACE/NAME`, of objects; of those without namespace `NAME` alone.
     :param claims: `NAMESPACE/CLAIM` or `CLAIM`; the data of the others isn't restored, nor are their claims.
     :param only_claims: restore nothing but claims with their data.
     """
 
     namespaces: Sequence[str] = ()
     kinds: Sequence[str] = ()
+    names: Sequence[str] = ()
     claims: Sequence[str] = ()
     only_claims: bool = False
 
@@ -53,7 +55,7 @@ class Choice:
         return point.model_copy(update={"volumes": volumes}), objects
 
     def _takes(self, reference: ObjectReference) -> bool:
-        if not self._takes_namespace(reference):
+        if not self._takes_namespace(reference) or not self._takes_name(reference):
             return False
         if reference.kind == _CLAIM:
             names = (reference.name, f"{reference.namespace}/{reference.name}")
@@ -69,6 +71,11 @@ class Choice:
         # What belongs to no namespace may be needed by those that are chosen; what exists is left alone.
         return not reference.namespace or _any(self.namespaces, reference.namespace)
 
+    def _takes_name(self, reference: ObjectReference) -> bool:
+        if not self.names:
+            return True
+        return _any(self.names, reference.name, f"{reference.namespace}/{reference.name}")
+
     def _takes_kind(self, reference: ObjectReference) -> bool:
         if not self.kinds:
             return True
@@ -80,6 +87,7 @@ class Choice:
             for name, values in (
                 ("namespaces", self.namespaces),
                 ("kinds", self.kinds),
+                ("names", self.names),
                 ("claims", self.claims),
             )
             if values

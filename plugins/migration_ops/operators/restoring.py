@@ -20,8 +20,8 @@ class ChooseRestoreOperator(MigrationOperator):
 
     Pushes `point` (its id), `there` (the plan as it holds for this restore), `choice` and `facts` (Markdown).
 
-    :param choice: `point`, `only_namespaces`, `kinds`, `claims`, `only_claims`, `cluster` (a connection),
-        `existing`, `take_over_claims`, `rename`; each may be empty.
+    :param choice: `point`, `only_namespaces`, `kinds`, `names`, `claims`, `only_claims`, `cluster` (a
+        connection), `existing`, `take_over_claims`, `rename`; each may be empty.
     """
 
     template_fields = ("choice",)
@@ -84,6 +84,7 @@ def choice_of(wanted: dict[str, Any]) -> Choice:
     return Choice(
         namespaces=tuple(wanted.get("only_namespaces") or ()),
         kinds=tuple(wanted.get("kinds") or ()),
+        names=tuple(wanted.get("names") or ()),
         claims=tuple(wanted.get("claims") or ()),
         only_claims=bool(wanted.get("only_claims")),
     )

@@ -113,6 +113,7 @@ CHOICE: dict[str, Param] = {
     "point": POINT,
     "only_namespaces": names("Namespaces", "Of the source, globs; empty for all.", "Part"),
     "kinds": names("Kinds", "`Kind` or `group/Kind`; empty for all.", "Part"),
+    "names": names("Names", "`NAME` or `NAMESPACE/NAME` of objects, globs; empty for all.", "Part"),
     "claims": names("Claims", "`NAMESPACE/CLAIM` or `CLAIM`, globs; empty for all.", "Part"),
     "only_claims": Param(
         False,

@@ -66,6 +66,30 @@ def test_kinds_alone_move_no_volume():
     assert chosen(kinds=["ConfigMap", "apps/Deployment"]) == ([], ["ConfigMap/web", "Deployment/web"])
 
 
+@pytest.mark.parametrize(
+    ("choice", "found"),
+    [
+        ({"names": ["web"]}, ["ConfigMap/web", "Deployment/web"]),
+        ({"names": ["shop/web"], "kinds": ["ConfigMap"]}, ["ConfigMap/web"]),
+        ({"names": ["*.example.com"]}, ["CustomResourceDefinition/a.example.com"]),
+        ({"names": ["blog/*"]}, ["PersistentVolumeClaim/data"]),
+        ({"names": ["data*"], "namespaces": ["shop"]}, ["PersistentVolumeClaim/data-db-0"]),
+    ],
+)
+def test_single_objects_are_chosen_by_name(choice, found):
+    assert chosen(**choice)[1] == found
+
+
+def test_a_claim_that_is_chosen_by_name_brings_its_data():
+    assert chosen(names=["cache"])[0] == ["shop/cache"]
+    assert chosen(names=["web"])[0] == []
+
+
+def test_a_name_that_is_not_there_is_told_with_what_is():
+    with pytest.raises(RestorePointError, match="chosen by names nothing-like-it; it holds the namespaces"):
+        chosen(names=["nothing-like-it"])
+
+
 def test_claims_can_be_named_with_or_without_namespace():
     assert chosen(claims=["shop/data-*"], only_claims=True) == (
         ["shop/data-db-0"],
