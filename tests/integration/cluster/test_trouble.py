@@ -245,3 +245,43 @@ def test_custom_resources_are_captured_in_all_served_versions(
     assert found.manifest["apiVersion"] == f"{group}/v1"
     assert [one["apiVersion"] for one in found.alternates] == [f"{group}/v1beta1"]
     assert found.for_target({f"{group}/v1beta1/Widget"})["apiVersion"] == f"{group}/v1beta1"
+
+
+def test_custom_resources_come_along_and_go_again_while_their_webhook_is_away(
+    source_cluster: Cluster,
+    target_cluster: Cluster,
+    namespace_in: Callable[[Cluster], str],
+    cleaned_namespace: Callable[[str], str],
+    unique: str,
+) -> None:
+    space = namespace_in(source_cluster)
+    cleaned_namespace(space)
+    group = f"{unique}.example.com"
+    definition = crd(group)
+    newer = {**definition["spec"]["versions"][0], "name": "v2", "storage": False}
+    definition["spec"]["versions"].append(newer)
+    widget = obj("Widget", space, "w", f"{group}/v1", spec={"size": 1})
+    # Nothing stands behind the Service: what is stored as v1 can't be given as v2, which servers prefer.
+    client = {"service": {"namespace": space, "name": "hook", "path": "/"}}
+    webhook = {"conversionReviewVersions": ["v1"], "clientConfig": client}
+    apply(source_cluster, [definition], plan="p", run=unique)
+    try:
+        create(source_cluster, widget, obj("Service", space, "hook", spec={"ports": [{"port": 443}]}))
+        conversion = {"spec": {"conversion": {"strategy": "Webhook", "webhook": webhook}}}
+        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.{group}"
+        source_cluster.patch(path, conversion)
+
+        captured = capture(source_cluster, Selection(namespaces_include=(space,)))
+
+        taken = {reference_of(one.manifest) for one in captured.objects}
+        assert {f"{group}/v1/Widget/{space}/w", f"v1/Service/{space}/hook"} <= taken
+        assert captured.unreadable == []
+        for _ in range(2):
+            results = apply(target_cluster, captured.manifests(), plan="p", run=unique, patience_seconds=5)
+            assert [one.message for one in results if one.action == "failed"] == []
+        undone = roll_back(target_cluster, plan="p", run=unique, timeout=30)
+        assert (undone.problems, undone.kept) == ((), ())
+        assert f"{group}/v1/Widget/{space}/w" in undone.deleted
+    finally:
+        source_cluster.patch(path, {"spec": {"conversion": {"strategy": "None", "webhook": None}}})
+        roll_back(source_cluster, plan="p", run=unique)
