@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from migration_ops.cluster.hook_notes import noted_undo, undo_patch
 from migration_ops.cluster.marks import label_value
 from migration_ops.cluster.reference import Manifest, ObjectReference, annotations_of, copy_of
 
@@ -212,19 +213,22 @@ def start_patch(manifest: Manifest, was: dict[str, Any]) -> Patch:
 
 
 def as_before(manifest: Manifest) -> Manifest:
-    """Return a quiesced object as it was before; any other object as it is.
+    """Return an object as it was before a quiesce and its hooks; any other object as it is.
 
     What is captured while quiesced must start in the target as it ran in the source.
 
     :param manifest: stays as it is.
     """
-    note = noted_state(manifest)
+    note, undo = noted_state(manifest), noted_undo(manifest)
     suspension = suspension_of(manifest)
-    if note is None or suspension is None:
+    if undo is None and (note is None or suspension is None):
         return manifest
     former = copy_of(manifest)
-    merge(former, suspension.start(note["was"]))
-    merge(former, {"metadata": {"annotations": {QUIESCED: None}, "labels": {QUIESCED_BY: None}}})
+    if note is not None and suspension is not None:
+        merge(former, suspension.start(note["was"]))
+        merge(former, {"metadata": {"annotations": {QUIESCED: None}, "labels": {QUIESCED_BY: None}}})
+    if undo is not None:
+        merge(former, undo_patch(undo))
     metadata = former["metadata"]
     for field in ("labels", "annotations"):
         if field in metadata and not metadata[field]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from migration_ops.cluster import ClusterError, ObjectReference, discovery
+from migration_ops.cluster import ClusterError, NotFound, ObjectReference, discovery
+from migration_ops.cluster.hook_notes import noted_patch, noted_undo, undo_patch
 from migration_ops.migration.errors import MigrationError
 from migration_ops.migration.pod_exec import find_pod, run_in_pod
 
@@ -52,12 +54,41 @@ def run_hooks(
                 f"hook {place} {step} on {hook.patch.kind} {hook.patch.name}",
                 hook.patch.on_error,
             )
-            problem = _change(hook.patch, cluster, name)
+            problem = _change(hook.patch, cluster, name, noted_for=plan.name if step == "quiesce" else None)
         else:
             continue
         say(f"{name}: {problem or 'done'}")
         if problem and on_error == "fail":
             raise MigrationError(f"{name} failed: {problem}")
+    if (place, step) == ("before", "resume"):
+        _put_back(plan, cluster, say)
+
+
+def _put_back(plan: Plan, cluster: Cluster, say: Callable[[str], object]) -> None:
+    """Undo what patches around the stop changed, as far as the plan's own hooks haven't done it.
+
+    :raises MigrationError: if an object can't be put back.
+    """
+    for patch in [
+        one.patch for one in plan.quiesce.hooks if one.patch and "quiesce" in (one.before, one.after)
+    ]:
+        name = f"{patch.kind} {patch.name} as before its hook"
+        path = _path(patch, cluster)
+        if path is None:
+            continue
+        try:
+            undo = noted_undo(cluster.get(path, what=f"read {patch.kind} {patch.name}"), plan.name)
+            if undo is None:
+                continue
+            _patiently(partial(cluster.patch, path, undo_patch(undo), what=name))
+        except NotFound:
+            continue
+        except ClusterError as error:
+            say(f"{name}: {error}")
+            if patch.on_error == "fail":
+                raise MigrationError(f"{name}: {error}") from error
+            continue
+        say(f"{name}: done")
 
 
 def _command(
@@ -85,21 +116,37 @@ def _command(
     return f"exit code {code}: {output.strip()[-500:]}" if code else ""
 
 
-def _change(wanted: HookPatch, cluster: Cluster, name: str) -> str:
-    """What went wrong; nothing if all went well."""
+def _change(wanted: HookPatch, cluster: Cluster, name: str, *, noted_for: str | None) -> str:
+    """What went wrong; nothing if all went well.
+
+    :param noted_for: the plan for which it is written on the object what it was, so that it comes to the
+        target like that. Not on Secrets, whose content no annotation may hold.
+    """
+    path = _path(wanted, cluster)
+    if path is None:
+        return f"{cluster.name} serves no {wanted.kind} of {wanted.api_version}"
+
+    def change() -> None:
+        merge = wanted.merge
+        if noted_for is not None and wanted.kind != "Secret":
+            merge = noted_patch(cluster.get(path, what=name), merge, noted_for)
+        cluster.patch(path, merge, what=name)
+
+    try:
+        _patiently(change)
+    except ClusterError as error:
+        return str(error)
+    return ""
+
+
+def _path(wanted: HookPatch, cluster: Cluster) -> str | None:
+    """Where the object is; nothing if its kind isn't served."""
     metadata = {"name": wanted.name, "namespace": wanted.namespace}
     reference = ObjectReference.of(
         {"apiVersion": wanted.api_version, "kind": wanted.kind, "metadata": metadata}
     )
     resource = discovery(cluster).for_object(reference)
-    if resource is None:
-        return f"{cluster.name} serves no {wanted.kind} of {wanted.api_version}"
-    path = resource.path(wanted.namespace, wanted.name)
-    try:
-        _patiently(lambda: cluster.patch(path, wanted.merge, what=name))
-    except ClusterError as error:
-        return str(error)
-    return ""
+    return None if resource is None else resource.path(wanted.namespace, wanted.name)
 
 
 def _patiently(attempt: Callable[[], _Done]) -> _Done:

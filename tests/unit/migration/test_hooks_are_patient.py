@@ -9,6 +9,7 @@ from kubernetes.client.exceptions import ApiException
 
 from migration_ops.cluster import Cluster, Discovery, NotFound, ServerFailed
 from migration_ops.cluster.kinds import ApiResource
+from migration_ops.cluster.suspension import merge
 from migration_ops.migration import MigrationError, Plan, plan_hooks
 
 EXEC = {"exec": {"namespace": "shop", "pod": "db-0", "command": ["psql"]}}
@@ -47,6 +48,20 @@ def cut():
     return error
 
 
+def plan_with(hook):
+    """A plan with one hook before the stop."""
+    return Plan.model_validate(
+        {
+            "apiVersion": "migration-ops/v1",
+            "name": "shop",
+            "source": {"conn_id": "a"},
+            "vault": {"conn_id": "b"},
+            "movers": {"image": "mover:1"},
+            "quiesce": {"hooks": [{"before": "quiesce"} | hook]},
+        }
+    )
+
+
 def run(monkeypatch, clock, hook, outcome, *, until, find=lambda *_: "db-0"):
     """Run a hook that meets with an outcome until a moment; say what was said and how often it was tried."""
     tried = []
@@ -60,19 +75,11 @@ def run(monkeypatch, clock, hook, outcome, *, until, find=lambda *_: "db-0"):
     cluster = create_autospec(Cluster, instance=True)
     config_maps = ApiResource("", "v1", "ConfigMap", "configmaps", namespaced=True)
     cluster.cache = {"discovery": Discovery((config_maps,))}
+    cluster.get.return_value = {"metadata": {"name": "x"}, "data": {"a": "before"}}
     cluster.patch.side_effect = attempt
     monkeypatch.setattr(plan_hooks, "find_pod", find)
     monkeypatch.setattr(plan_hooks, "run_in_pod", attempt)
-    plan = Plan.model_validate(
-        {
-            "apiVersion": "migration-ops/v1",
-            "name": "shop",
-            "source": {"conn_id": "a"},
-            "vault": {"conn_id": "b"},
-            "movers": {"image": "mover:1"},
-            "quiesce": {"hooks": [{"before": "quiesce"} | hook]},
-        }
-    )
+    plan = plan_with(hook)
     said = []
     api = create_autospec(ApiClient, instance=True)
     options = {"place": "before", "step": "quiesce", "namespaces": ["shop"], "say": said.append}
@@ -126,3 +133,26 @@ def test_a_workload_that_is_missing_is_a_failure_that_may_be_passed_over(monkeyp
     may_fail = {"exec": EXEC["exec"] | {"pod": "deployment/web", "on_error": "continue"}}
     said, _ = run(monkeypatch, clock, may_fail, None, until=0, find=missing)
     assert said == 'hook before quiesce in deployment/web: deployments "web" not found'
+
+
+@pytest.mark.parametrize(("kind", "noted"), [("ConfigMap", True), ("Secret", False)])
+def test_what_a_patch_changes_is_noted_and_put_back_when_the_source_is_resumed(kind, noted):
+    current = {"metadata": {"name": "x"}, "data": {"a": "before"}}
+    cluster = create_autospec(Cluster, instance=True)
+    served = ApiResource("", "v1", kind, "things", namespaced=True)
+    cluster.cache = {"discovery": Discovery((served,))}
+    cluster.get.side_effect = lambda *_, **__: current
+    cluster.patch.side_effect = lambda _, patch, **__: merge(current, patch)
+    hook = {"patch": PATCH["patch"] | {"kind": kind}}
+    said = []
+
+    def run_at(place, step):
+        options = {"place": place, "step": step, "namespaces": ["shop"], "say": said.append}
+        plan_hooks.run_hooks(plan_with(hook), cluster, create_autospec(ApiClient, instance=True), **options)
+
+    run_at("before", "quiesce")
+    assert current["data"] == {"a": "b"}
+    run_at("before", "resume")
+    run_at("before", "resume")
+    assert current["data"] == {"a": "before" if noted else "b"}
+    assert said.count(f"{kind} x as before its hook: done") == int(noted)
