@@ -188,6 +188,21 @@ class MigrationOperator(BaseOperator):
         return run_key(run.dag_id, run.run_id)
 
 
+def refuse_when_cleared_late(step: MigrationOperator, context: Context) -> None:
+    """Stop a step of a cutover that fills claims if it is done once more after the migration's end.
+
+    The first try isn't looked at: a cutover begins only while the migration isn't finished.
+
+    :raises FinishedError: if it is.
+    """
+    from migration_ops.migration.aftermath import refuse_when_finished
+    from migration_ops.migration.retention import STOPS_AND_ENDS
+
+    if int(context["ti"].try_number) > 1:
+        events = step.journal.events(names=STOPS_AND_ENDS)
+        refuse_when_finished(step.the_plan, events, remedy="Nothing is filled: leave this task as it is")
+
+
 def remember(context: Context, key: str, value: Any) -> None:
     """Write something to the task's state store, where it can be read while the task runs.
 

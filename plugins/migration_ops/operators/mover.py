@@ -21,7 +21,7 @@ from migration_ops.mover import (
     probe_command,
     summary_text,
 )
-from migration_ops.operators.base import MigrationOperator, remember
+from migration_ops.operators.base import MigrationOperator, refuse_when_cleared_late, remember
 from migration_ops.operators.links import RunLink, VolumeLink, note_volume_link
 from migration_ops.triggers.mover import MoverTrigger
 
@@ -303,8 +303,17 @@ class RestoreVolumeOperator(VolumeOperator):
         """Writes into the claim, the difference alone if it is known what it holds."""
         from migration_ops.migration.staging import as_it_holds_now
 
+        self.look_before(context)
         task = as_it_holds_now(self.target, self.task)
         return restore_spec(self.the_plan, task, self.run_key(context), self.action)
+
+    def look_before(self, context: Context) -> None:
+        """Stage nothing anew into what is the application's by now, whoever clears the task.
+
+        :raises FinishedError: if the migration is finished.
+        """
+        if self.action == "stage":
+            refuse_when_cleared_late(self, context)
 
     @property
     def finish(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from migration_ops.migration.errors import DisturbedError
 from migration_ops.migration.volumes import BackupTask, RestoreTask, outcome
 from migration_ops.mover import MoverFailedError, MoverNotStartedError, MoverSpec, summary_text
 from migration_ops.operators.ahead import Ahead
-from migration_ops.operators.base import MigrationOperator, remember
+from migration_ops.operators.base import MigrationOperator, refuse_when_cleared_late, remember
 from migration_ops.operators.decision import asks_when_it_fails
 from migration_ops.triggers.movers import MoversTrigger
 
@@ -86,6 +86,9 @@ class MoveVolumesOperator(MigrationOperator):
     def conclude(self, context: Context, results: list[dict[str, Any]]) -> Any:
         """Do what is left with all results, in the volumes' order; the task returns what it returns."""
 
+    def look_before(self, context: Context) -> None:
+        """Refuse what must not be moved any more."""
+
     def meanwhile(self) -> None:
         """Begin what can be done while the movers work; returns at once."""
         Ahead(lambda: self.repository)  # opening it takes as long as deriving its key
@@ -118,6 +121,7 @@ class MoveVolumesOperator(MigrationOperator):
     def _move(
         self, context: Context, patience: float, since: Mapping[str, float], report_after: float
     ) -> Any:
+        self.look_before(context)
         volumes = {f"{one['namespace']}/{one['claim']}": one for one in self.volumes or []}
         moving = _Moving({item: self.spec(context, one) for item, one in volumes.items()}, since=dict(since))
         until = time.monotonic() + patience
@@ -237,6 +241,13 @@ class RestoreVolumesOperator(MoveVolumesOperator):
     def parallelism(self) -> int:
         """As the plan allows in the target."""
         return self.the_plan.movers.parallelism.target
+
+    def look_before(self, context: Context) -> None:
+        """Fill nothing anew that is the application's by now, whoever clears the task.
+
+        :raises FinishedError: if the migration is finished.
+        """
+        refuse_when_cleared_late(self, context)
 
     def spec(self, context: Context, volume: dict[str, Any]) -> MoverSpec:
         """Writes into the claim."""

@@ -88,13 +88,16 @@ class StageVolumeOperator(StagingOperator, WindowedMoverOperator, RestoreVolumeO
     overrun = ("staging-stopped", "staging")
 
     def spec(self, context: Context) -> MoverSpec:
-        """With the window's end.
+        """With the window's end."""
+        return self.until_window_ends(super().spec(context))
 
-        :raises AirflowSkipException: if a cutover has stopped the source meanwhile.
-        :raises FinishedError: if one was finished meanwhile: the row may have been cleared long after.
+    def look_before(self, context: Context) -> None:
+        """Look again what happened meanwhile: a wait may lie in between, or the row was cleared long after.
+
+        :raises AirflowSkipException: if a cutover has stopped the source.
+        :raises FinishedError: if one is finished.
         """
         self.skip_after_a_cutover(context)
-        return self.until_window_ends(super().spec(context))
 
 
 def stage_newest(plan: Plan) -> Any:
