@@ -141,6 +141,34 @@ def test_an_old_annotation_of_tke_for_its_subnet_is_internal() -> None:
     assert service("tke", {"service.kubernetes.io/qcloud-loadbalancer-internal": "subnet-1"})[0] == "intranet"
 
 
+def test_parameters_of_tkes_api_may_say_internal() -> None:
+    parameters = '{"LoadBalancerType":"INTERNAL","SubnetId":"subnet-1"}'
+    of_service = service("tke", {"service.kubernetes.io/service.extensiveParameters": parameters})
+    of_ingress, _ = ingress(
+        "tke", name="qcloud", annotations={"kubernetes.io/ingress.extensiveParameters": parameters}
+    )
+
+    assert of_service[0] == "intranet"
+    assert of_ingress["spec"]["ingressClassName"] == "ack-alb-internal"
+
+
+def test_a_routes_allowed_addresses_are_asked_about() -> None:
+    route = {
+        "apiVersion": "route.openshift.io/v1",
+        "kind": "Route",
+        "metadata": {
+            "name": "web",
+            "namespace": "shop",
+            "annotations": {"haproxy.router.openshift.io/ip_whitelist": "10.0.0.0/8"},
+        },
+        "spec": {"host": "a.example.com", "to": {"kind": "Service", "name": "web"}},
+    }
+
+    assert any(
+        "10.0.0.0/8" in asked for asked in decisions(transform([route], rules_of("onprem"), Parameters()))
+    )
+
+
 @pytest.mark.parametrize("provider", ["eks", "aks", "tke", "gke"])
 def test_the_class_of_an_unknown_controller_is_internal(provider: str) -> None:
     scope, asked = service(provider, {}, loadBalancerClass="example.com/inner")
