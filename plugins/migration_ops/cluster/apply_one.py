@@ -11,7 +11,7 @@ from typing import Any, Literal
 import tenacity
 
 from migration_ops.cluster.answers import JSON
-from migration_ops.cluster.broken_trials import judged
+from migration_ops.cluster.broken_trials import NotJudged, judged
 from migration_ops.cluster.connection import APPLY_PATCH, Cluster
 from migration_ops.cluster.errors import ApiError, ClusterError, ClusterUnreachable, NotFound
 from migration_ops.cluster.existing import Decision
@@ -148,6 +148,8 @@ def apply_one(
     try:
         return step.retried(manifest, decision, found, deadline)
     except (ApiError, ClusterUnreachable) as error:
+        if settings.dry_run and isinstance(error, NotJudged):
+            return ObjectResult(str(reference), "skipped", str(error))
         message = explain(error, decision) + recreation.give_up()
         return ObjectResult(str(reference), "failed", message, former=recreation.former)
 

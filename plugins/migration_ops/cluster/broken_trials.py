@@ -9,13 +9,17 @@ from migration_ops.cluster.errors import ClusterUnreachable, ServerFailed
 from migration_ops.cluster.reference import Manifest, ObjectReference
 
 
+class NotJudged(ServerFailed):  # noqa: N818 (named by what happened, as all errors here)
+    """The server answers everything, but breaks off a dry run of this object."""
+
+
 def judged(cluster: Cluster, reference: ObjectReference, send: Callable[[], Manifest]) -> Manifest:
     """Send a dry run's request; tell a server that is away from one that breaks off on this object.
 
     :param cluster: the target.
     :param reference: the object.
     :param send: sends the request, and repeats it but for a short time.
-    :raises ServerFailed: when the server answers everything but this.
+    :raises NotJudged: when the server answers everything but this.
     :raises ClusterUnreachable: when the server is away.
     """
     try:
@@ -26,8 +30,8 @@ def judged(cluster: Cluster, reference: ObjectReference, send: Callable[[], Mani
         return send()
     except ClusterUnreachable as error:
         message = (
-            f"{cluster.name} breaks off the connection whenever it is to judge {reference}, and answers "
-            "everything else: a fault of the server; apply the object by itself to see whether it takes it "
-            f"({error})"
+            f"{cluster.name} could not judge it: it breaks off the connection at a dry run of {reference} and "
+            "answers everything else, a fault of the server; whether it takes the object shows when it is "
+            f"applied ({error})"
         )
-        raise ServerFailed(message, status=500) from error
+        raise NotJudged(message, status=500) from error

@@ -46,7 +46,7 @@ def check_dry_run(results: Sequence[ObjectResult]) -> list[ReadinessFinding]:
 
     :param results: of `dry_run`.
     """
-    return [
+    refused = [
         finding(
             CHECK,
             "blocker",
@@ -57,6 +57,12 @@ def check_dry_run(results: Sequence[ObjectResult]) -> list[ReadinessFinding]:
         for one in results
         if one.action == "failed"
     ]
+    unknown = [
+        finding(CHECK, "warning", one.object, one.message, "look at it first after the restore")
+        for one in results
+        if one.action == "skipped" and "could not judge it" in one.message
+    ]
+    return refused + unknown
 
 
 def check_existing(
@@ -74,6 +80,7 @@ def check_existing(
             continue
         if one.action == "updated":
             reason = "exists in the target and would be overwritten (restore.existing)"
+            reason += f"; {one.message}" if one.message else ""
             remedy = "a rollback puts its former state back; choose skip or fail to leave it alone"
             findings.append(finding(EXISTING_CHECK, "warning", one.object, reason, remedy))
         elif "staged by this plan" not in one.message and "exists" in one.message:

@@ -276,6 +276,18 @@ def test_what_the_dry_run_refuses_blocks_and_keeps_secrets():
     assert "must be base64" in found.reason
 
 
+def test_what_the_target_can_not_judge_is_a_warning():
+    message = "target could not judge it: it breaks off the connection"
+    (found,) = check_dry_run([ObjectResult("apiregistration.k8s.io/v1/APIService//v1.x", "skipped", message)])
+    assert (found.severity, found.reason) == ("warning", message)
+
+
+def test_what_an_update_would_leave_is_part_of_the_warning():
+    updated = ObjectResult("v1/ConfigMap/shop-prod/b", "updated", "policy `update` merges: data.x stays")
+    (found,) = check_existing([updated])
+    assert "would be overwritten (restore.existing); policy `update` merges: data.x stays" in found.reason
+
+
 def test_what_is_there_already_is_said_with_what_the_policy_does():
     results = [
         ObjectResult("v1/Namespace//shop-prod", "skipped", "exists"),
