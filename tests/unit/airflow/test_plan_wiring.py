@@ -101,7 +101,7 @@ def test_questions_and_failures_are_told(dags):
 
 def test_trigger_forms_ask_what_makes_sense(dags):
     assert set(dags["shop.backup"].params) == {"kind", "window", "namespaces"}
-    assert set(dags["shop.stage"].params) == {"window", "verification", "rule_params"}
+    assert set(dags["shop.stage"].params) == {"window", "verification", "rule_params", "after_finish"}
     assert {"verification", "rule_params"} <= set(dags["shop.cutover"].params)
     for verb in ("restore", "rehearse"):
         params = dags[f"shop.{verb}"].params
