@@ -11,6 +11,7 @@ import re
 LONGEST = 120
 """A longer text isn't shown whole: nobody can say what it holds."""
 
+LONGEST_MESSAGE = 2000
 WITHHELD = "(withheld)"
 _LONGEST_WORD = 100
 _NAME = r"pass(?:word|wd|phrase)?|pwd|secret|token|credential|private[_-]?key|a(?:pi|ccess|ccount)[_-]?key"
@@ -22,17 +23,15 @@ _SUSPICIOUS = re.compile(
 _WORD = re.compile(r"([A-Za-z0-9._-]+)")
 _OF_URL = re.compile(r"(?<=://)[^/@\s:]*:[^/\s]+(?=@)")
 _BEFORE_HOST = re.compile(r"(?<![\w.%+-])[^\s/@:\"']+:[^\s/@\"']+@(?!sha\d+:)(?=[\w\[])")
+_SECRET_NAME = re.compile(rf"{_NAME}|sharedaccesskey", re.IGNORECASE)
+_ASSIGNED = re.compile(
+    r"(?<![\w.-])([\w.-]++)(\\*+[\"']?\s*+[:=]\s*+)"
+    r"(\\++\"[^\"]*+\"?|\"(?:[^\"\\]|\\.)*+\"?|'[^']*+'?|[^\s,;&\"'}\])]++)"
+)
+"""A name, and the value that is given to it: also in JSON, in JSON within JSON, and cut off."""
 _IN_MESSAGES = (
     (_OF_URL, WITHHELD),
     (_BEFORE_HOST, f"{WITHHELD}@"),
-    (
-        re.compile(
-            rf"([\w.-]*(?:{_NAME}|sharedaccesskey)[\w.-]*\\?[\"']?\s*[:=]\s*)"
-            r"(\\?\"(?:[^\"\\]|\\.)*\\?\"|'[^']*'|[^\s,;&\"'}\])]+)",
-            re.IGNORECASE,
-        ),
-        rf"\1{WITHHELD}",
-    ),
     (re.compile(r"\b(bearer|basic)\s+(?=\S*[\d=+/_-])\S+", re.IGNORECASE), rf"\1 {WITHHELD}"),
     (re.compile(r"((?:mysql|mariadb|mysqldump)\b[^\n]*?\s-p)\S+", re.IGNORECASE), rf"\1{WITHHELD}"),
     (re.compile(r"(\s(?:-u|--user)[\s=]*[^\s:]+:)\S+"), rf"\1{WITHHELD}"),
@@ -53,13 +52,21 @@ def may_hold_secrets(text: str) -> bool:
 
 
 def without_credentials(text: str) -> str:
-    """Give a message without what stands in it where credentials stand.
+    """Give a message without what stands in it where credentials stand; of a very long one, the beginning.
 
     :param text: the message.
     """
+    if len(text) > LONGEST_MESSAGE:  # nobody reads it, and looking through it takes time
+        text = f"{text[:LONGEST_MESSAGE]}…"
     for pattern, instead in _IN_MESSAGES:
         text = pattern.sub(instead, text)
-    return text
+    return _ASSIGNED.sub(_without_value, text)
+
+
+def _without_value(found: re.Match[str]) -> str:
+    if _SECRET_NAME.search(found[1]) is None:
+        return found[0]
+    return f"{found[1]}{found[2]}{WITHHELD}"
 
 
 def changed_words(before: str, after: str) -> tuple[str, str] | None:
