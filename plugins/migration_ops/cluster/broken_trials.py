@@ -9,7 +9,7 @@ from migration_ops.cluster.errors import ClusterUnreachable, ServerFailed
 from migration_ops.cluster.reference import Manifest, ObjectReference
 
 
-class NotJudged(ServerFailed):  # noqa: N818 (named by what happened, as all errors here)
+class NotJudged(ServerFailed):
     """The server answers everything, but breaks off a dry run of this object."""
 
 
@@ -30,8 +30,8 @@ def judged(cluster: Cluster, reference: ObjectReference, send: Callable[[], Mani
         return send()
     except ClusterUnreachable as error:
         message = (
-            f"{cluster.name} could not judge it: it breaks off the connection at a dry run of {reference} and "
-            "answers everything else, a fault of the server; whether it takes the object shows when it is "
-            f"applied ({error})"
+            f"{cluster.name} could not judge it: it breaks off the connection at a dry run of {reference} "
+            "and answers everything else, a fault of the server; whether it takes the object shows when it "
+            f"is applied ({error})"
         )
         raise NotJudged(message, status=500) from error
