@@ -106,3 +106,13 @@ def test_what_is_of_no_use_without_it_is_told(companion: Manifest, severity: str
 )
 def test_what_belongs_to_others_is_not(companion: Manifest) -> None:
     assert replaced(companion).findings == []
+
+
+def test_addresses_of_the_managed_service_itself_are_nobodys_handiwork() -> None:
+    service = one("v1", "Service", "db", {"selector": DB, "ports": [{"port": 3306}]})
+    parameters = Parameters(params={"managed_services": [{"service": "shop/db", "host": "10.8.8.8"}]})
+
+    result = transform([service], load_rule_sets(["traffic", "references"]), parameters)
+
+    assert [item["kind"] for item in result.objects] == ["Service", "EndpointSlice"]
+    assert not [finding for finding in result.findings if finding.severity == "warning"]

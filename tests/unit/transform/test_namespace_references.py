@@ -347,6 +347,15 @@ def test_namespaces_in_flags_and_variables_are_reported_or_rewritten() -> None:
     assert rewritten.findings == []
 
 
+def test_a_url_that_may_name_a_service_is_reported_and_never_rewritten() -> None:
+    result = moved(operator("--target=http://api.shop:80/"), rewrite_service_names=True)
+
+    (container,) = result.objects[0]["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["--target=http://api.shop:80/"]
+    (finding,) = result.findings
+    assert "names api.shop, which may be a Service" in finding.message
+
+
 def webhook(**more: Any) -> Manifest:
     config = {"service": {"name": "wh", "namespace": "shop"}, "caBundle": "Cg=="}
     hook = {

@@ -37,7 +37,7 @@ def report_addresses(draft: Draft, _base: Parts, _context: Context) -> None:
     :param _context: unused.
     """
     labels = mapping_at(draft.manifest, "metadata", "labels")
-    if any(key.startswith("migration-ops.io/") for key in (*labels, *labels.values())):
+    if any(str(one).startswith("migration-ops.io") for one in (*labels, *labels.values())):
         return  # made for a managed service
     found = [
         str(address)

@@ -26,6 +26,13 @@ def map_service_names(draft: Draft, base: Parts, context: Context) -> None:
     found: list[tuple[Parts, str]] = []
     for parts, text in texts_with_names(draft, base):
         renamed = _renamed(text, context)
+        if guessed := _url_expression(mapping).search(renamed):
+            draft.find(
+                "warning",
+                f"{pointer(parts)} names {guessed[1]}, which may be a Service in a namespace that gets "
+                "another name",
+                "rewrite it if it is one; no such Service comes along",
+            )
         if renamed != text:
             found.append((parts, renamed))
     for parts, renamed in found:
@@ -58,6 +65,12 @@ def _short_name_expression(mapping: Mapping[str, str]) -> re.Pattern[str]:
     """Make an expression for `service.namespace`, with a port, a path or nothing behind it."""
     names = "|".join(re.escape(name) for name in sorted(mapping, key=len, reverse=True))
     return re.compile(rf"(?<![\w.-])((?:[a-z0-9-]+\.){{1,2}})({names})(?=[:/\s\"',;)]|$)")
+
+
+def _url_expression(mapping: Mapping[str, str]) -> re.Pattern[str]:
+    """Make an expression for URLs whose host is `name.namespace`: a Service, or a name of the internet."""
+    names = "|".join(re.escape(name) for name in sorted(mapping, key=len, reverse=True))
+    return re.compile(rf"//(?:[^/@\s]*@)?([a-z0-9-]+\.(?:{names}))(?=[:/\s\"',;)]|$)")
 
 
 def service_name_expression(mapping: Mapping[str, str]) -> re.Pattern[str]:
