@@ -114,5 +114,5 @@ def test_addresses_of_the_managed_service_itself_are_nobodys_handiwork() -> None
 
     result = transform([service], load_rule_sets(["traffic", "references"]), parameters)
 
-    assert [item["kind"] for item in result.objects] == ["Service", "EndpointSlice"]
+    assert {item["kind"] for item in result.objects} == {"Service", "EndpointSlice"}
     assert not [finding for finding in result.findings if finding.severity == "warning"]
