@@ -127,6 +127,9 @@ def test_a_source_is_served_with_the_shipped_role_and_with_every_right_in_it(
         mover = MoverSpec(plan=unique, run="1", action="backup", namespace=unique, claim="extra",
                           command=("version",), image=PAUSE)  # fmt: skip
         submit(account._api_client, mover, Credentials({"RESTIC_PASSWORD": "x"}))
+        # As a try leaves it that was killed before it woke the mover up: the next one writes the Secret anew.
+        asleep_again = {"spec": {"parallelism": 0}}
+        source_cluster.patch(f"/apis/batch/v1/namespaces/{unique}/jobs/{mover.name}", asleep_again)
         submit(account._api_client, mover, Credentials({"RESTIC_PASSWORD": "y"}))
         remove(account._api_client, unique, mover.name)
         used = set(written)
