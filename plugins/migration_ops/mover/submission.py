@@ -14,6 +14,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from tenacity import Retrying, retry_if_exception, retry_if_result, stop_after_delay, wait_random_exponential
 
+from migration_ops.mover.command import STANDBY
 from migration_ops.mover.errors import ClaimHeldError, MoverConflictError, MoverError
 from migration_ops.mover.job import build_job, build_secret
 from migration_ops.mover.names import (
@@ -30,6 +31,7 @@ from migration_ops.mover.standby import give_order, standing_by
 from migration_ops.mover.surroundings import build_egress_policy, is_shut_in, security_level
 
 _TIMEOUT = (10, 60)  # seconds to connect and to answer
+_GONE_SECONDS = 60.0  # a mover that is asked to stop ends within ten seconds, its pod within thirty more
 
 
 @dataclass(frozen=True)
@@ -85,17 +87,23 @@ def remove(api_client: client.ApiClient, namespace: str, name: str, *, policy: s
             raise
 
 
-def dismiss(api_client: client.ApiClient, plan: str, action: str) -> list[str]:
-    """Delete all movers of a plan that do one thing, whether they stand by or work.
+def dismiss(api_client: client.ApiClient, plan: str, action: str, *, at_work: bool = True) -> list[str]:
+    """Delete the movers of a plan that do one thing or stand by for it.
 
     :param plan: the plan's name.
+    :param at_work: also those that weren't started ahead, and work.
     :returns: `namespace/name` of each.
     """
     selector = f"{MOVER_LABEL}=true,{PLAN_LABEL}={plan},{ACTION_LABEL}={action}"
     found = _call(client.BatchV1Api(api_client).list_job_for_all_namespaces, label_selector=selector)
-    for job in found.items:
+    jobs = [job for job in found.items if at_work or _was_ahead(job)]
+    for job in jobs:
         remove(api_client, job.metadata.namespace, job.metadata.name)
-    return [f"{job.metadata.namespace}/{job.metadata.name}" for job in found.items]
+    return [f"{job.metadata.namespace}/{job.metadata.name}" for job in jobs]
+
+
+def _was_ahead(job: Any) -> bool:
+    return bool((job.spec.template.spec.containers[0].args or [""])[0] == STANDBY)
 
 
 def _create_or_adopt(
@@ -126,8 +134,14 @@ def _create_or_adopt(
             _call(batch.patch_namespaced_job, spec.name, spec.namespace, mark)
             return found, True
         # What stands by may have got its order without our knowing it: until its pod is gone it may write.
-        remove(api_client, spec.namespace, spec.name, policy="Foreground" if stands_by else "Background")
-        _wait_until_gone(batch, api_client, spec)
+        lingers = stands_by and spec.writable
+        remove(api_client, spec.namespace, spec.name, policy="Foreground" if lingers else "Background")
+        if _wait_until_gone(batch, api_client, spec) is not None:
+            raise MoverError(
+                f"mover {spec.namespace}/{spec.name} was deleted and doesn't end, and may still use "
+                f"{spec.item}: is the node of its pod alive? When it is surely off, delete the pod with "
+                f"`kubectl delete pod -n {spec.namespace} -l job-name={spec.name} --force` and try again"
+            )
     raise MoverError(
         f"Job {spec.namespace}/{spec.name} keeps being made by somebody else; look who does that"
     )
@@ -144,14 +158,18 @@ def _read(batch: client.BatchV1Api, api_client: client.ApiClient, spec: MoverSpe
     return job
 
 
-def _wait_until_gone(batch: client.BatchV1Api, api_client: client.ApiClient, spec: MoverSpec) -> None:
+def _wait_until_gone(
+    batch: client.BatchV1Api, api_client: client.ApiClient, spec: MoverSpec
+) -> dict[str, Any] | None:
+    """Wait for a deleted Job's end; returns it if it is still there."""
     waiting = Retrying(
         retry=retry_if_result(lambda job: job is not None),
         wait=wait_random_exponential(0.2, max=3),
-        stop=stop_after_delay(90),
-        retry_error_callback=lambda _: None,
+        stop=stop_after_delay(_GONE_SECONDS),
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
     )
-    waiting(_read, batch, api_client, spec)
+    left: dict[str, Any] | None = waiting(_read, batch, api_client, spec)
+    return left
 
 
 def _put_secret(core: client.CoreV1Api, spec: MoverSpec, secret: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ class PrepareCutoverOperator(MigrationOperator):
         super().__init__(multiple_outputs=True, **kwargs)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Look at everything, without writing anything anywhere but into the journal.
+        """Look at everything, and write nothing but the journal.
 
         :raises ReadinessError: if something stands against the cutover.
         :raises RestorePointError: if the vault holds no restore point yet.
@@ -45,12 +45,22 @@ class PrepareCutoverOperator(MigrationOperator):
         tell_findings(self.the_plan, context, found.readiness.counts, found.readiness.lines())
         measure_forecast(self.the_plan.name, found.forecast.downtime.point)
         found.readiness.raise_for_blockers()
+        self._dismiss_leftovers()
         self.journal.write(run, PREPARED, began=began, data=found.data())
         return {
             "facts": found.markdown(),
             "findings": found.readiness.counts,
             "forecast_seconds": found.forecast.downtime.point,
         }
+
+    def _dismiss_leftovers(self) -> None:
+        """Take away what stood by for an earlier cutover that never came to its stop: it holds claims."""
+        from migration_ops.migration.volumes import FINAL_ACTION
+        from migration_ops.mover.submission import dismiss
+
+        for hook, action in ((self.source_hook, FINAL_ACTION), (self.target_hook, "restore")):
+            if gone := dismiss(hook.api_client, self.the_plan.name, action, at_work=False):
+                self.log.info("Took away movers of an earlier cutover: %s", ", ".join(gone))
 
 
 class QuiesceOperator(RestorePointOperator):

@@ -51,6 +51,10 @@ class _Moving:
     ended: list[Submission] = field(default_factory=list)
 
 
+def _where(job: Submission) -> dict[str, str]:
+    return {"namespace": job.namespace, "name": job.name, "uid": job.uid}
+
+
 class MoveVolumesOperator(MigrationOperator):
     """Runs the movers of several volumes and does what comes after them.
 
@@ -100,12 +104,19 @@ class MoveVolumesOperator(MigrationOperator):
     @asks_when_it_fails
     def execute(self, context: Context) -> Any:
         """Start the movers or find them, and see them to their end."""
-        return self._move(context, PATIENCE_SECONDS, {}, _FIRST_REPORT_SECONDS)
+        return self._move(context, _Moving({}), PATIENCE_SECONDS, _FIRST_REPORT_SECONDS)
 
     def resume_with(
-        self, context: Context, event: dict[str, Any], since: dict[str, float], report_after: float
+        self,
+        context: Context,
+        event: dict[str, Any],
+        *,
+        since: dict[str, float],
+        report_after: float,
+        results: dict[str, dict[str, Any]] | None = None,
+        ended: Sequence[dict[str, str]] = (),
     ) -> Any:
-        """Look what the trigger has seen, and go on.
+        """Look what the trigger has seen, and go on with what has no result yet.
 
         :raises MoverFailedError: if a mover failed, or nobody could ask about the movers for too long.
         """
@@ -116,14 +127,18 @@ class MoveVolumesOperator(MigrationOperator):
                 f"the API server of {self.hook.conn_id} did not answer about the movers for too long: "
                 f"{event['reason']}. They may well go on; a retry finds them"
             )
-        return self._move(context, _PAUSE_SECONDS, since, min(report_after * 1.5, _SLOWEST_REPORT_SECONDS))
+        from migration_ops.mover.submission import Submission
 
-    def _move(
-        self, context: Context, patience: float, since: Mapping[str, float], report_after: float
-    ) -> Any:
+        before = _Moving({}, since=dict(since), results=dict(results or {}))
+        before.ended = [Submission(**where, adopted=True) for where in ended]
+        return self._move(context, before, _PAUSE_SECONDS, min(report_after * 1.5, _SLOWEST_REPORT_SECONDS))
+
+    def _move(self, context: Context, moving: _Moving, patience: float, report_after: float) -> Any:
         self.look_before(context)
         volumes = {f"{one['namespace']}/{one['claim']}": one for one in self.volumes or []}
-        moving = _Moving({item: self.spec(context, one) for item, one in volumes.items()}, since=dict(since))
+        moving.waiting = {
+            item: self.spec(context, one) for item, one in volumes.items() if item not in moving.results
+        }
         until = time.monotonic() + patience
         self._start(moving)
         self.meanwhile()
@@ -198,10 +213,7 @@ class MoveVolumesOperator(MigrationOperator):
             )
 
     def _wait_in_the_triggerer(self, context: Context, moving: _Moving, report_after: float) -> None:
-        where = {
-            item: {"namespace": job.namespace, "name": job.name, "uid": job.uid}
-            for item, job in moving.running.items()
-        }
+        where = {item: _where(job) for item, job in moving.running.items()}
         remember(context, "movers", where)
         movers, oldest = self.the_plan.movers, min(moving.since[item] for item in moving.running)
         deadline = oldest + movers.start_timeout.total_seconds()
@@ -215,7 +227,12 @@ class MoveVolumesOperator(MigrationOperator):
                 report_after_seconds=report_after,
             ),
             method_name="resume_with",
-            kwargs={"since": moving.since, "report_after": report_after},
+            kwargs={
+                "since": moving.since,
+                "report_after": report_after,
+                "results": moving.results,
+                "ended": [_where(job) for job in moving.ended],
+            },
             timeout=timedelta(seconds=max(deadline - time.time(), 1)) + _GRACE,
         )
 

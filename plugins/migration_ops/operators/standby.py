@@ -35,7 +35,7 @@ class StandByOperator(MigrationOperator):
     """Starts a mover for each volume in both clusters, as many as may work at a time, and has them wait.
 
     Those that don't run in time are taken away: their volumes get a mover after the stop. Nothing that goes
-    wrong here fails the run. Returns by side how many stand by.
+    wrong here fails the run, unless it would do so after the stop, too. Returns by side how many stand by.
 
     :param saves: a `BackupTask` for each volume, of any restore point.
     :param restores: a `RestoreTask` for each.
@@ -49,7 +49,10 @@ class StandByOperator(MigrationOperator):
         self.restores = restores
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Start them and wait until they run."""
+        """Start them and wait until they run.
+
+        :raises MoverError: if a mover is refused for good, now as after the stop.
+        """
         if not self.the_plan.movers.standby:
             self.log.info("movers.standby is off: movers are started after the stop")
             return {"source": 0, "target": 0}
@@ -94,7 +97,10 @@ class StandByOperator(MigrationOperator):
             try:
                 side.submitted[spec.item] = submit(side.api_client, spec, self.vault_hook.credentials())
             except Exception as error:
-                if not isinstance(error, MoverError) and not is_passing(error):
+                # What no retry mends would end the cutover after its stop.
+                if not getattr(error, "retryable", True) or not (
+                    isinstance(error, MoverError) or is_passing(error)
+                ):
                     raise
                 self.log.warning("No mover stands by for %s in the %s: %s", spec.item, side.name, error)
 

@@ -123,3 +123,18 @@ def test_a_server_that_is_away_for_too_long_is_named(step, world, context):
     event = {"phase": "unreachable", "reason": "connection refused"}
     with pytest.raises(MoverFailedError, match="shop_source did not answer"):
         step.resume_with(context, event, since={}, report_after=15)
+
+
+def test_what_has_a_result_is_not_moved_again_after_a_wait(step, world, context, monkeypatch):
+    world.says["shop/data-1"] = Observation("running", pod="p")
+    monkeypatch.setattr(moving, "PATIENCE_SECONDS", 0.05)
+    with pytest.raises(TaskDeferred) as deferred:
+        step.execute(context)
+    assert deferred.value.trigger.movers.keys() == {"shop/data-1"}
+    world.submitted.clear()
+    del world.says["shop/data-1"]
+    assert step.resume_with(context, {"phase": "ended"}, **deferred.value.kwargs) == [
+        f"data-{n}" for n in range(5)
+    ]
+    assert world.submitted == ["data-1"]
+    assert len(world.removed) == 5

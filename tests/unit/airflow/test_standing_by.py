@@ -121,6 +121,12 @@ def test_one_that_is_refused_is_done_without(make, world, context, error):
     assert world.removed == []
 
 
+def test_what_would_be_refused_after_the_stop_as_well_is_told_before_it(make, world, context):
+    world.refuses["target", "new/data-0"] = MoverError("claim new/data-0 is mounted", retryable=False)
+    with pytest.raises(MoverError, match="is mounted"):
+        make().execute(context)
+
+
 def test_a_server_that_does_not_answer_ends_the_waiting_and_not_the_run(make, world, context):
     world.says["target", "new/data-0"] = ApiException(status=503, reason="away")
     assert make().execute(context) == {"source": 3, "target": 0}

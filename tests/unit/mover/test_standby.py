@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from migration_ops.mover import Credentials, MoverSpec, standby
+from migration_ops.mover import Credentials, MoverError, MoverSpec, standby, submission
 from migration_ops.mover.errors import ExecError
 from migration_ops.mover.standby import standing_by
 from migration_ops.mover.submission import dismiss, submit
@@ -124,6 +124,25 @@ def test_one_that_waited_in_vain_is_replaced(api, waiting, container):
 def test_one_made_for_something_else_is_replaced(api, waiting, container, change):
     assert not submit(api.api_client, replace(SPEC, **change), CREDENTIALS).adopted
     assert container.orders == []
+
+
+def test_one_that_does_not_end_may_still_write_and_nothing_is_started_beside_it(
+    api, waiting, container, monkeypatch
+):
+    container.answer = ExecError("exec in shop/mover-x: node does not answer")
+    monkeypatch.setattr(submission, "remove", lambda *_arguments, **_options: None)
+    monkeypatch.setattr(submission, "_GONE_SECONDS", 0.1)
+    with pytest.raises(MoverError, match="is the node of its pod alive") as caught:
+        submit(api.api_client, SPEC, CREDENTIALS)
+    assert caught.value.retryable
+    assert arguments(api)[0] == "standby"
+
+
+def test_leftovers_that_stood_by_are_dismissed_and_others_left_alone(api, waiting):
+    cold = replace(SPEC, run="another", claim="other")
+    submit(api.api_client, cold, CREDENTIALS)
+    assert dismiss(api.api_client, "shop", "restore", at_work=False) == [f"shop/{SPEC.name}"]
+    assert the_job(api)["metadata"]["name"] == cold.name
 
 
 def test_a_plans_movers_of_one_kind_are_dismissed(api, waiting):
