@@ -60,35 +60,50 @@ def run_hooks(
         say(f"{name}: {problem or 'done'}")
         if problem and on_error == "fail":
             raise MigrationError(f"{name} failed: {problem}")
-    if (place, step) == ("before", "resume"):
-        _put_back(plan, cluster, say)
 
 
-def _put_back(plan: Plan, cluster: Cluster, say: Callable[[str], object]) -> None:
+def put_back(
+    plan: Plan, cluster: Cluster, say: Callable[[str], object], *, patiently: bool = False
+) -> list[str]:
     """Undo what patches around the stop changed, as far as the plan's own hooks haven't done it.
 
-    :raises MigrationError: if an object can't be put back.
+    Returns what couldn't be put back and must be: the webhook of an object may be stopped like the rest, so
+    that is no reason not to start the source.
+
+    :param say: told of each object and what came of it.
+    :param patiently: try each for a minute.
     """
+    problems = []
     for patch in [
         one.patch for one in plan.quiesce.hooks if one.patch and "quiesce" in (one.before, one.after)
     ]:
         name = f"{patch.kind} {patch.name} as before its hook"
-        path = _path(patch, cluster)
-        if path is None:
-            continue
+        attempt = partial(_undo, patch, cluster, plan.name, name)
         try:
-            undo = noted_undo(cluster.get(path, what=f"read {patch.kind} {patch.name}"), plan.name)
-            if undo is None:
-                continue
-            _patiently(partial(cluster.patch, path, undo_patch(undo), what=name))
-        except NotFound:
-            continue
+            undone = _patiently(attempt) if patiently else attempt()
         except ClusterError as error:
             say(f"{name}: {error}")
             if patch.on_error == "fail":
-                raise MigrationError(f"{name}: {error}") from error
+                problems.append(f"{name}: {error}")
             continue
-        say(f"{name}: done")
+        if undone:
+            say(f"{name}: done")
+    return problems
+
+
+def _undo(patch: HookPatch, cluster: Cluster, plan: str, name: str) -> bool:
+    """Put an object back; tell whether there was anything to do."""
+    path = _path(patch, cluster)
+    if path is None:
+        return False
+    try:
+        undo = noted_undo(cluster.get(path, what=f"read {patch.kind} {patch.name}"), plan)
+        if undo is None:
+            return False
+        cluster.patch(path, undo_patch(undo), what=name)
+    except NotFound:
+        return False
+    return True
 
 
 def _command(

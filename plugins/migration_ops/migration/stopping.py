@@ -20,7 +20,7 @@ from migration_ops.migration.adaptation import selection
 from migration_ops.migration.errors import MigrationError
 from migration_ops.migration.events import HOOKS_BEGUN, RESUMED
 from migration_ops.migration.journal import QUIESCE_BEGUN
-from migration_ops.migration.plan_hooks import run_hooks
+from migration_ops.migration.plan_hooks import put_back, run_hooks
 from migration_ops.migration.stop_record import last_stop
 from migration_ops.migration.volumes import FINAL_ACTION
 
@@ -142,6 +142,7 @@ def resume_source(
         )
     namespaces = list(stop.record.namespaces) if stop else selection(plan).literal_namespaces() or []
     run_hooks(plan, source, api_client, place="before", step="resume", namespaces=namespaces, say=say)
+    put_back(plan, source, say)  # before the start, if it can be: what refuses it may be stopped itself
     # What still holds the volumes may keep a workload off another node.
     for mover in dismiss(api_client, plan.name, FINAL_ACTION):
         say(f"took away mover {mover}")
@@ -154,12 +155,14 @@ def resume_source(
     )
     for reference in result.gone:
         say(f"{reference} was deleted since it was stopped")
-    if not result.complete:
+    left = put_back(plan, source, say, patiently=True)
+    if result.complete:
+        run_hooks(plan, source, api_client, place="after", step="resume", namespaces=namespaces, say=say)
+    if left or not result.complete:
         raise MigrationError(
             f"resumed {len(result.resumed)} objects of {source.name}, but not all is as it was:\n"
-            + "\n".join((*result.problems, *result.not_ready))
+            + "\n".join((*result.problems, *result.not_ready, *left))
         )
-    run_hooks(plan, source, api_client, place="after", step="resume", namespaces=namespaces, say=say)
     return result
 
 

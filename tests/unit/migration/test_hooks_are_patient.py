@@ -146,13 +146,10 @@ def test_what_a_patch_changes_is_noted_and_put_back_when_the_source_is_resumed(k
     hook = {"patch": PATCH["patch"] | {"kind": kind}}
     said = []
 
-    def run_at(place, step):
-        options = {"place": place, "step": step, "namespaces": ["shop"], "say": said.append}
-        plan_hooks.run_hooks(plan_with(hook), cluster, create_autospec(ApiClient, instance=True), **options)
-
-    run_at("before", "quiesce")
+    options = {"place": "before", "step": "quiesce", "namespaces": ["shop"], "say": said.append}
+    plan_hooks.run_hooks(plan_with(hook), cluster, create_autospec(ApiClient, instance=True), **options)
     assert current["data"] == {"a": "b"}
-    run_at("before", "resume")
-    run_at("before", "resume")
+    assert plan_hooks.put_back(plan_with(hook), cluster, said.append) == []
+    assert plan_hooks.put_back(plan_with(hook), cluster, said.append, patiently=True) == []
     assert current["data"] == {"a": "before" if noted else "b"}
     assert said.count(f"{kind} x as before its hook: done") == int(noted)
