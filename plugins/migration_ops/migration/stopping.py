@@ -131,8 +131,6 @@ def resume_source(
     :param say: told of each hook and wave.
     :raises MigrationError: if something could not be brought back; names it with what is known of it.
     """
-    from migration_ops.mover.submission import dismiss
-
     stop = last_stop(journal) if journal else None
     record = stop.record if stop and (again or not stop.resumed) else None
     if stop and stop.resumed and not again:
@@ -144,8 +142,7 @@ def resume_source(
     run_hooks(plan, source, api_client, place="before", step="resume", namespaces=namespaces, say=say)
     put_back(plan, source, say)  # before the start, if it can be: what refuses it may be stopped itself
     # What still holds the volumes may keep a workload off another node.
-    for mover in dismiss(api_client, plan.name, FINAL_ACTION):
-        say(f"took away mover {mover}")
+    away = _take_movers_away(plan, api_client, say)
     result = resume(
         source,
         plan.name,
@@ -155,6 +152,8 @@ def resume_source(
     )
     for reference in result.gone:
         say(f"{reference} was deleted since it was stopped")
+    if not away:
+        _take_movers_away(plan, api_client, say)
     left = put_back(plan, source, say, patiently=True)
     if result.complete:
         run_hooks(plan, source, api_client, place="after", step="resume", namespaces=namespaces, say=say)
@@ -164,6 +163,24 @@ def resume_source(
             + "\n".join((*result.problems, *result.not_ready, *left))
         )
     return result
+
+
+def _take_movers_away(plan: Plan, api_client: ApiClient, say: Callable[[str], None]) -> bool:
+    """Delete what still saves the source's volumes; the source is started even if that is refused."""
+    from kubernetes.client.exceptions import ApiException
+    from urllib3.exceptions import HTTPError
+
+    from migration_ops.mover import MoverError
+    from migration_ops.mover.submission import dismiss
+
+    try:
+        for mover in dismiss(api_client, plan.name, FINAL_ACTION):
+            say(f"took away mover {mover}")
+    except (ApiException, HTTPError, MoverError, OSError) as error:
+        reason = f"{error.status} {error.reason}" if isinstance(error, ApiException) else str(error)
+        say(f"movers that may still hold volumes couldn't be taken away: {reason}")
+        return False
+    return True
 
 
 def note_resumed(journal: Journal, workloads: Sequence[str], *, began: datetime, by: str) -> str | None:

@@ -7,6 +7,8 @@ from unittest.mock import create_autospec
 
 import pytest
 from kubernetes.client import ApiClient
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import ProtocolError
 
 from migration_ops.cluster import Cluster, Discovery, ResumeResult, ServerFailed
 from migration_ops.cluster.hook_notes import noted_patch
@@ -104,3 +106,35 @@ def test_it_is_told_with_what_is_not_ready(source: Source) -> None:
     with pytest.raises(MigrationError, match="0 of 1"):
         source.resumed()
     assert source.happened == ["started", "put back"]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [ApiException(status=403, reason="Forbidden"), ApiException(status=409), ProtocolError("cut off")],
+    ids=["no right", "conflict", "connection"],
+)
+def test_movers_that_cant_be_taken_away_are_tried_once_more_after_the_start(
+    source: Source, monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    source.webhook = True
+
+    def dismiss(*_: Any) -> list[str]:
+        if "started" not in source.happened:
+            raise refusal
+        return ["shop/mover"]
+
+    monkeypatch.setattr("migration_ops.mover.submission.dismiss", dismiss)
+    assert source.resumed() is source.result
+    assert "couldn't be taken away" in source.said[-2]
+    assert source.said[-1] == "took away mover shop/mover"
+
+
+def test_movers_that_stay_are_named_and_nothing_else(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dismiss(*_: Any) -> list[str]:
+        raise ApiException(status=403, reason="Forbidden")
+
+    monkeypatch.setattr("migration_ops.mover.submission.dismiss", dismiss)
+    assert source.resumed() is source.result
+    assert [line for line in source.said if "403 Forbidden" in line] == [
+        "movers that may still hold volumes couldn't be taken away: 403 Forbidden"
+    ] * 2
