@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 HOOKS_BEGUN, QUIESCE_BEGUN, QUIESCED = "hooks-begun", "quiesce-begun", "quiesced"
-STOPPED_MORE = "stopped-more"
+STOPPED_MORE, DISTURBED = "stopped-more", "disturbed"
 FINAL_DELTA, ADAPTED, RESTORED, APPLIED = "final-delta", "adapted", "restored", "applied"
 READY, VERIFIED, FINISHED = "ready", "verified", "finished"
 FAILED, ANSWERED, ROLLED_BACK, RESUMED = "failed", "answered", "rolled-back", "resumed"

@@ -139,6 +139,15 @@ def snapshot_tags(
     return tags
 
 
+def volume_tags(plan: str, point: str, namespace: str, claim: str, disturbed: int = 0) -> list[str]:
+    """The tags of a volume's snapshot.
+
+    :param disturbed: how often what was saved for this point doesn't count.
+    """
+    tags = snapshot_tags(plan, point, "volume", namespace, claim)
+    return [*tags, f"disturbed={disturbed}"] if disturbed else tags
+
+
 def tag_values(tags: Sequence[str]) -> dict[str, str]:
     """Tags as a mapping; those that aren't of the form `key=value` are left out."""
     return dict(tag.split("=", 1) for tag in tags if "=" in tag)

@@ -20,6 +20,7 @@ from migration_ops.migration.restore_point import (
     gaps,
     snapshot_tags,
     tag_values,
+    volume_tags,
 )
 from migration_ops.vault import backup, list_snapshots, read_file, restore
 
@@ -109,10 +110,13 @@ def get_restore_point(repository: Repository, plan: str, point: str) -> RestoreP
 
 
 def find_volume_snapshot(
-    repository: Repository, plan: str, point: str, namespace: str, claim: str
+    repository: Repository, plan: str, point: str, namespace: str, claim: str, *, disturbed: int = 0
 ) -> Snapshot | None:
-    """The snapshot of one volume for a restore point, also if the point isn't committed yet."""
-    found = list_snapshots(repository, tags=snapshot_tags(plan, point, "volume", namespace, claim))
+    """The snapshot of one volume for a restore point, also if the point isn't committed yet.
+
+    :param disturbed: see `BackupTask`; a snapshot of before the last disturbance isn't found.
+    """
+    found = list_snapshots(repository, tags=volume_tags(plan, point, namespace, claim, disturbed))
     return found[-1] if found else None
 
 

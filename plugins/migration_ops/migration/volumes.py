@@ -14,7 +14,7 @@ from migration_ops.migration.restore_point import (
     PointKind,
     RestorePoint,
     VolumeRecord,
-    snapshot_tags,
+    volume_tags,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class BackupTask(_Task):
     :param parent: snapshot to compare with; none reads everything.
     :param node: the node that must do it, because the claim is mounted there and can't be elsewhere.
     :param off_peak: whether it may only work in the plan's windows.
+    :param disturbed: how often what was saved for this point lost its worth: the source ran again.
     """
 
     point: str
@@ -53,6 +54,7 @@ class BackupTask(_Task):
     parent: str | None = None
     node: str | None = None
     off_peak: bool = False
+    disturbed: int = 0
 
     @property
     def action(self) -> str:
@@ -61,7 +63,7 @@ class BackupTask(_Task):
 
     def tags(self, plan: str) -> list[str]:
         """The tags of the snapshot."""
-        return snapshot_tags(plan, self.point, "volume", self.namespace, self.claim)
+        return volume_tags(plan, self.point, self.namespace, self.claim, self.disturbed)
 
     def record(self, summary: Mapping[str, Any]) -> VolumeRecord:
         """The volume's record in the restore point.

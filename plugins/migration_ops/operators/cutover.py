@@ -15,6 +15,10 @@ from migration_ops.operators.restore_point import RestorePointOperator, commit
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from migration_ops.mover import MoverSpec
+
+_NOTE_PAUSE_SECONDS = 1.0
+
 
 class PrepareCutoverOperator(MigrationOperator):
     """Finds out what would go wrong and how long it would take, and writes the text that approvers decide by.
@@ -123,6 +127,32 @@ class FinalDeltaOperator(SaveVolumesOperator):
     def __init__(self, *, point: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.point = point
+        self._disturbed = 0
+
+    def look_before(self, context: Context) -> None:
+        """Take nothing that was saved before the source ran again: neither movers nor snapshots."""
+        from migration_ops.migration.events import DISTURBED
+
+        if int(context["ti"].try_number) > 1:  # else nothing was saved, and every second counts
+            self._disturbed = len(self.journal.events(self.run_key(context), DISTURBED))
+
+    def spec(self, context: Context, volume: dict[str, Any]) -> MoverSpec:
+        """Read-only; other work than before after each disturbance."""
+        return super().spec(context, {**volume, "disturbed": self._disturbed})
+
+    def lost_summary(self, volume: dict[str, Any]) -> dict[str, Any] | None:
+        """As the vault tells it, of what was saved since the last disturbance."""
+        from migration_ops.migration.vault_records import find_volume_snapshot
+
+        snapshot = find_volume_snapshot(
+            self.repository,
+            self.the_plan.name,
+            volume["point"],
+            volume["namespace"],
+            volume["claim"],
+            disturbed=self._disturbed,
+        )
+        return {**snapshot.summary, "snapshot_id": snapshot.id} if snapshot else None
 
     def meanwhile(self) -> None:
         """Capture the objects, which stand still like the volumes, and read the rules."""
@@ -141,12 +171,17 @@ class FinalDeltaOperator(SaveVolumesOperator):
         :raises BlockerError: if the rules found blockers.
         :raises ApplyError: if the target refused a claim.
         """
+        from migration_ops.migration.errors import DisturbedError
         from migration_ops.migration.events import ADAPTED, FINAL_DELTA
         from migration_ops.migration.stillness import refuse_disturbed
         from migration_ops.migration.target import ReadAhead
 
         claims = [(str(one["namespace"]), str(one["claim"])) for one in self.volumes or []]
-        refuse_disturbed(self.the_plan, self.source, claims, saved=False)
+        try:
+            refuse_disturbed(self.the_plan, self.source, claims, saved=False)
+        except DisturbedError:
+            self._note_disturbance(context)
+            raise
         context["ti"].xcom_push(key="claims", value=claims)
 
         run, found = self.run_key(context), self._captured.result()
@@ -158,6 +193,18 @@ class FinalDeltaOperator(SaveVolumesOperator):
         tasks = adapt_with_claims(self, context, point.id, ahead)
         self.journal.write(run, ADAPTED, began=began, data={"point": point.id})
         return tasks
+
+    def _note_disturbance(self, context: Context) -> None:
+        """Write down that what was saved doesn't count: its movers may outlive every try to remove them."""
+        from tenacity import RetryError, Retrying, stop_after_attempt, wait_exponential
+
+        from migration_ops.migration.events import DISTURBED
+
+        patient = Retrying(stop=stop_after_attempt(4), wait=wait_exponential(_NOTE_PAUSE_SECONDS))
+        try:
+            patient(self.journal.write, self.run_key(context), DISTURBED)
+        except RetryError as error:
+            self.log.warning("The journal can't be written: %s", error.last_attempt.exception())
 
 
 class ResumeOperator(MigrationOperator):
