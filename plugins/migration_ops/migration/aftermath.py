@@ -16,15 +16,13 @@ if TYPE_CHECKING:
     from migration_ops.migration.journal import Event
     from migration_ops.migration.plan import Plan
 
-_TAKEN_BACK = frozenset({ROLLED_BACK, RESUMED})
-
 
 class FinishedError(MigrationError):
     """The migration is finished: what would be overwritten is the application's."""
 
 
 def finished_by(events: Sequence[Event]) -> str | None:
-    """The cutover that finished the migration, unless it was taken back since.
+    """The cutover that finished the migration, unless a rollback took it back since.
 
     :param events: the plan's journal, of all runs.
     """
@@ -32,9 +30,18 @@ def finished_by(events: Sequence[Event]) -> str | None:
     if not finished:
         return None
     last = max(finished, key=lambda event: event.ended)
-    if any(event.name in _TAKEN_BACK and event.ended > last.ended for event in events):
+    if any(_takes_back(event) and event.ended > last.ended for event in events):
         return None
     return last.run
+
+
+def _takes_back(event: Event) -> bool:
+    """Whether that ended what the application owns in the target.
+
+    Whoever starts the source by hand, which the event names, may want to look something up there: the target
+    is served from all the same. A rollback that leaves everything in the target writes that it resumed, too.
+    """
+    return event.name == ROLLED_BACK or (event.name == RESUMED and "by" not in event.data)
 
 
 def refuse_when_finished(plan: Plan, events: Sequence[Event], *, remedy: str) -> None:

@@ -107,6 +107,8 @@ def resume(
 
 def _tell_the_journal(plan: Plan, journal: Journal | None, resumed: Sequence[str], began: datetime) -> None:
     """The source runs whatever comes of this, so a vault that is away is a warning."""
+    from migration_ops.migration.aftermath import finished_by
+    from migration_ops.migration.retention import STOPS_AND_ENDS
     from migration_ops.migration.stopping import note_resumed
     from migration_ops.vault import VaultError
 
@@ -119,11 +121,18 @@ def _tell_the_journal(plan: Plan, journal: Journal | None, resumed: Sequence[str
         return
     try:
         run = note_resumed(journal, resumed, began=began, by="migration-ops resume")
+        finished = finished_by(journal.events(names=STOPS_AND_ENDS))
     except VaultError as error:
         click.echo(f"The journal can't be written: {error}; {again}", err=True)
         return
     if run:
         click.echo(f"noted in the journal of {run}")
+    if finished:
+        click.echo(
+            f"The migration was finished by {finished} and stays so: nothing is backed up or staged over the "
+            f"target's data. To move anew, run {plan.name}.rollback; it may keep everything in the target",
+            err=True,
+        )
 
 
 def _journal(plan: Plan, repo: str, password_file: Path | None) -> Journal:

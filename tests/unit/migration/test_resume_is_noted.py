@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from migration_ops.cli import main
 from migration_ops.cluster import ResumeResult
 from migration_ops.migration import stopping
+from migration_ops.migration.aftermath import finished_by
 from migration_ops.migration.backup_kind import reason_to_skip
 from migration_ops.migration.journal import QUIESCE_BEGUN, Journal
 from migration_ops.vault import VaultError, init_repository
@@ -94,6 +95,27 @@ def test_the_journal_can_be_told_later_and_nothing_is_started_for_it(
     assert done.exit_code == 0, done.output
     started.assert_not_called()
     assert [event.run for event in journal.events(name="resumed")] == ["first"]
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize("options", [(), ("--only-note",)], ids=["started", "only noted"])
+def test_a_finished_migration_stays_finished_until_a_rollback_takes_it_back(
+    tmp_path: Path, journal: Journal, options: tuple[str, ...]
+) -> None:
+    """Else the next staging would overwrite what the application has written in the target."""
+    for name in (QUIESCE_BEGUN, "finished"):
+        journal.write("first", name)
+
+    done = resume(tmp_path, "-r", str(tmp_path / "vault"), *options)
+
+    assert done.exit_code == 0, done.output
+    assert "run shop.rollback" in done.stderr
+    assert finished_by(journal.events()) == "first"
+    assert "finished by first" in (reason_to_skip(journal.events()) or "")
+
+    journal.write("first", "resumed", data={"workloads": list(STARTED)})  # the rollback's own, that keeps all
+    assert finished_by(journal.events()) is None
+    assert reason_to_skip(journal.events()) is None
 
 
 @pytest.mark.usefixtures("source")
