@@ -44,14 +44,15 @@ _MEANING: dict[Answer, str] = {
     "task to go on later, or run `{plan}.rollback`",
 }
 _MOST_REASON = 4000
+_STOPS = frozenset({HOOKS_BEGUN, QUIESCE_BEGUN})
 
 
 def source_state(events: Iterable[Event]) -> str:
     """In what state the run left the source, in a sentence.
 
-    :param events: the run's journal.
+    :param events: the run's journal, in its order.
     """
-    last = {event.name: event for event in events}
+    last = {event.name: event for event in _of_last_stop(events)}
     if RESUMED in last:
         return f"runs again since {last[RESUMED].ended:%H:%M:%S} UTC"
     if QUIESCED in last:
@@ -69,9 +70,13 @@ def source_state(events: Iterable[Event]) -> str:
 def target_state(events: Iterable[Event]) -> str:
     """In what state the run left the target, in a sentence.
 
-    :param events: the run's journal.
+    :param events: the run's journal, in its order.
     """
-    names = {event.name for event in events}
+    names: set[str] = set()
+    for event in events:
+        if event.name == ROLLED_BACK or (event.name in _STOPS and ROLLED_BACK in names):
+            names.clear()
+        names.add(event.name)
     if ROLLED_BACK in names:
         return "nothing of this run is left"
     said = [
@@ -83,6 +88,18 @@ def target_state(events: Iterable[Event]) -> str:
         (FINAL_DELTA, "claims hold the delta staged before the stop; no workload runs"),
     ]
     return next((text for name, text in said if name in names), "claims are staged; no workload runs")
+
+
+def _of_last_stop(events: Iterable[Event]) -> list[Event]:
+    """What happened since the run stopped the source again after it had been resumed; all, if it didn't."""
+    found: list[Event] = []
+    resumed = False
+    for event in events:
+        if resumed and event.name in _STOPS:
+            found, resumed = [], False
+        resumed = resumed or event.name == RESUMED
+        found.append(event)
+    return found
 
 
 def question(

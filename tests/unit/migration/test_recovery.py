@@ -16,6 +16,7 @@ def events(*names):
 
 STOPPED = ("quiesce-begun", "quiesced")
 RESTORED = (*STOPPED, "final-delta", "adapted", "restored")
+TAKEN_BACK = (*RESTORED, "applied", "failed", "rolled-back", "resumed")
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,10 @@ RESTORED = (*STOPPED, "final-delta", "adapted", "restored")
         (("quiesce-begun",), "being stopped"),
         (STOPPED, "stopped"),
         ((*STOPPED, "rolled-back", "resumed"), "runs again since 23:00:00 UTC"),
+        ((*TAKEN_BACK, "hooks-begun"), "**hooks before quiesce** began"),
+        ((*TAKEN_BACK, "quiesce-begun"), "being stopped"),
+        ((*TAKEN_BACK, "hooks-begun", *STOPPED, "failed"), "**stopped** since"),
+        ((*TAKEN_BACK, *STOPPED, "resumed"), "runs again since"),
     ],
 )
 def test_the_source(names, said):
@@ -41,6 +46,10 @@ def test_the_source(names, said):
         ((*RESTORED, "applied"), "the application may be running"),
         ((*RESTORED, "applied", "verified"), "runs and is verified; its names are held back"),
         ((*RESTORED, "applied", "rolled-back"), "nothing of this run is left"),
+        ((*TAKEN_BACK, *STOPPED), "claims are staged; no workload runs"),
+        ((*TAKEN_BACK, "hooks-begun", *STOPPED, "final-delta"), "the delta staged before the stop"),
+        ((*RESTORED, "applied", "resumed", *STOPPED), "the application may be running"),
+        ((*TAKEN_BACK, *STOPPED, "rolled-back"), "nothing of this run is left"),
     ],
 )
 def test_the_target(names, said):
