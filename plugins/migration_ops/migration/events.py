@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 HOOKS_BEGUN, QUIESCE_BEGUN, QUIESCED = "hooks-begun", "quiesce-begun", "quiesced"
 STOPPED_MORE, DISTURBED = "stopped-more", "disturbed"
+SOURCE_SILENT = "source-silent"
 FINAL_DELTA, ADAPTED, RESTORED, APPLIED = "final-delta", "adapted", "restored", "applied"
 READY, VERIFIED, FINISHED = "ready", "verified", "finished"
 FAILED, ANSWERED, ROLLED_BACK, RESUMED = "failed", "answered", "rolled-back", "resumed"

@@ -21,6 +21,7 @@ from migration_ops.operators.decision import (
     guard,
     is_hopeless,
     is_refusal,
+    note,
     take_answer,
     tries_since_answer,
 )
@@ -171,16 +172,24 @@ class MigrationOperator(BaseOperator):
         """The run whose journal the step writes; a rollback by hand works on that of an earlier one."""
         return self.run_key(context)
 
-    def refuse_disturbed(self, stopped: Sequence[Sequence[str]] | None) -> None:
-        """Stop if what a cutover stopped in the source runs again.
+    def refuse_disturbed(self, context: Context, stopped: Sequence[Sequence[str]] | None) -> None:
+        """Stop if what a cutover stopped in the source runs again; a source that is gone is only told.
 
         :param stopped: namespace and name of the source's volumes; None where nothing was stopped.
         :raises DisturbedError: naming what runs.
         """
-        from migration_ops.migration.stillness import refuse_disturbed
+        from migration_ops.cluster import Cluster
+        from migration_ops.migration import stillness
+        from migration_ops.migration.events import SOURCE_SILENT
 
-        if stopped is not None:
-            refuse_disturbed(self.the_plan, self.source, [(one[0], one[1]) for one in stopped])
+        if stopped is None:
+            return
+        hook, patience = self.source_hook, stillness.SAVED_PATIENCE_SECONDS
+        source = Cluster(hook.api_client, hook.cluster_name, retry_seconds=patience)
+        claims = [(one[0], one[1]) for one in stopped]
+        if why := stillness.refuse_disturbed_once_saved(self.the_plan, source, claims):
+            self.log.warning("%s", stillness.silence_text(source.name, why))
+            note(self, context, SOURCE_SILENT, {"step": self.task_id, "reason": why})
 
     def run_key(self, context: Context) -> str:
         """The run's identity, as objects made by it are labelled."""

@@ -145,7 +145,7 @@ class ApplyResourcesOperator(MigrationOperator):
         from migration_ops.migration.report import restored_volumes
         from migration_ops.migration.target import apply_part, load_adapted
 
-        self.refuse_disturbed(self.stopped)
+        self.refuse_disturbed(context, self.stopped)
         run, began = self.run_key(context), datetime.now(UTC)
         if self.volumes is not None:
             data = {"volumes": restored_volumes(movers_results(self.volumes))}

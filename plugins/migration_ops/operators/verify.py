@@ -55,7 +55,7 @@ class VerifyOperator(MigrationOperator):
         for line in outcome.lines():
             self.log.info("%s", line)
         outcome.raise_for_differences()
-        self.refuse_disturbed(self.stopped)
+        self.refuse_disturbed(context, self.stopped)
         run, times = self.run_key(context), movers_result(self.ready)
         verified = self.journal.write(
             run, "verified", began=began, ended=ended, data=outcome.model_dump(mode="json")
@@ -92,21 +92,27 @@ class ReportCutoverOperator(MigrationOperator):
         """Read journal, vault and target."""
         from migration_ops.metrics import measure_downtime
         from migration_ops.migration.cutover import report_cutover
+        from migration_ops.migration.events import SOURCE_SILENT
         from migration_ops.migration.report import finish_text
         from migration_ops.migration.report_page.storing import save_report
+        from migration_ops.migration.stillness import silence_text
 
         run = self.run_key(context)
+        events = self.journal.events(run)
         report = report_cutover(
             self.the_plan,
             self.source,
             self.target,
             self.repository,
             run=run,
-            events=self.journal.events(run),
+            events=events,
             adapted=self.adapted,
             restored=movers_results(self.volumes),
         )
         text = finish_text(report)
+        if silent := [one for one in events if one.name == SOURCE_SILENT]:
+            warning = silence_text(self.source.name, str(silent[-1].data.get("reason", "")), silent)
+            text = f"{warning}\n\n{text}"
         for line in text.splitlines():
             self.log.info("%s", line)
         snapshot = save_report(self.repository, report, self.source.name)
@@ -139,7 +145,7 @@ class FinishOperator(MigrationOperator):
         from migration_ops.migration.target import load_adapted, release_names
         from migration_ops.notifiers.telling import tell_finished
 
-        self.refuse_disturbed(self.stopped)
+        self.refuse_disturbed(context, self.stopped)
         released = release_names(self.target, load_adapted(self.repository, self.adapted))
         for reference in released:
             self.log.info("Names of %s are released to ExternalDNS", reference)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from migration_ops.migration.events import SOURCE_SILENT
 from migration_ops.migration.forecast import Forecast, compare, run_times
 from migration_ops.migration.forecast.history import APPLIED, FINAL_DELTA, READY, RESTORED, VERIFIED
 from migration_ops.migration.journal import QUIESCE_BEGUN, QUIESCED, Event
@@ -111,7 +112,7 @@ def build_report(plan: Plan, kind: str, run: str, facts: Facts, *, now: datetime
         timeline=_timeline(last),
         volumes=_volumes(plan, facts),
         resources=_resources(last, facts),
-        findings=_findings(facts),
+        findings=_unjudged(facts) + _findings(facts),
         verification=_verification(last),
         forecast=facts.forecast,
         comparison=compare(facts.forecast, times) if facts.forecast and times else None,
@@ -234,6 +235,21 @@ def _change(one: Mapping[str, Any]) -> ChangeLine:
     values = {"before": one.get("from"), "after": one.get("to")} if is_open else {}
     shown = {key: value for key, value in values.items() if isinstance(value, str)}
     return ChangeLine(object=one["object"], path=path, rule=one["rule"], **shown)
+
+
+def _unjudged(facts: Facts) -> list[FindingLine]:
+    """The moments in which the source had to stand still, and didn't answer."""
+    return [
+        FindingLine(
+            severity="warning",
+            origin=f"before the end of {event.data.get('step', '?')}",
+            object=facts.source,
+            text=f"didn't answer, so it isn't known whether it stood still: {event.data.get('reason', '')}",
+            suggestion="make sure that the application doesn't run there",
+        )
+        for event in facts.events
+        if event.name == SOURCE_SILENT
+    ]
 
 
 def _findings(facts: Facts) -> list[FindingLine]:
