@@ -7,6 +7,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from migration_ops.cluster import QuiesceRecord
+from migration_ops.migration.errors import DisturbedError
 from migration_ops.migration.events import HOOKS_BEGUN, QUIESCE_BEGUN, RESUMED, STOPPED_MORE
 
 if TYPE_CHECKING:
@@ -49,6 +50,24 @@ def last_stop(journal: Journal, run: str | None = None) -> Stop | None:
         record=reduce(QuiesceRecord.extended, records),
         resumed=resumed.ended if resumed and resumed.ended > newest.ended else None,
     )
+
+
+def refuse_resumed(journal: Journal, run: str) -> None:
+    """Stop if the source was started again since the run stopped it, by us: nothing on it tells that.
+
+    :param run: the run as a label value; one that stopped nothing is let through.
+    :raises DisturbedError: saying since when, and how to go on.
+    """
+    events = journal.events(names={QUIESCE_BEGUN, RESUMED})
+    stopped = max((one.ended for one in events if (one.name, one.run) == (QUIESCE_BEGUN, run)), default=None)
+    since = [one for one in events if one.name == RESUMED and stopped and one.ended > stopped]
+    if since:
+        who = f" by {since[0].data['by']}" if "by" in since[0].data else ""
+        raise DisturbedError(
+            f"what run {run} stopped was resumed{who} at {since[0].ended:%Y-%m-%d %H:%M:%S} UTC: what it "
+            "wrote since is not in the last snapshots. Roll back; or clear quiesce with all that comes "
+            "after it: everything is stopped and saved once more"
+        )
 
 
 class StopJournal:

@@ -130,10 +130,15 @@ class FinalDeltaOperator(SaveVolumesOperator):
         self._disturbed = 0
 
     def look_before(self, context: Context) -> None:
-        """Take nothing that was saved before the source ran again: neither movers nor snapshots."""
+        """Take nothing that was saved before the source ran again: neither movers nor snapshots.
+
+        :raises DisturbedError: if the source was resumed since it was stopped.
+        """
         from migration_ops.migration.events import DISTURBED
+        from migration_ops.migration.stop_record import refuse_resumed
 
         if int(context["ti"].try_number) > 1:  # else nothing was saved, and every second counts
+            refuse_resumed(self.journal, self.run_key(context))
             self._disturbed = len(self.journal.events(self.run_key(context), DISTURBED))
 
     def spec(self, context: Context, volume: dict[str, Any]) -> MoverSpec:
@@ -174,6 +179,7 @@ class FinalDeltaOperator(SaveVolumesOperator):
         from migration_ops.migration.errors import DisturbedError
         from migration_ops.migration.events import ADAPTED, FINAL_DELTA
         from migration_ops.migration.stillness import refuse_disturbed
+        from migration_ops.migration.stop_record import refuse_resumed
         from migration_ops.migration.target import ReadAhead
 
         claims = [(str(one["namespace"]), str(one["claim"])) for one in self.volumes or []]
@@ -182,6 +188,7 @@ class FinalDeltaOperator(SaveVolumesOperator):
         except DisturbedError:
             self._note_disturbance(context)
             raise
+        refuse_resumed(self.journal, self.run_key(context))
         context["ti"].xcom_push(key="claims", value=claims)
 
         run, found = self.run_key(context), self._captured.result()

@@ -1,13 +1,15 @@
 """What was saved while the source ran again is never used: the next try saves all of it anew."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
 
 from migration_ops.migration.errors import DisturbedError
+from migration_ops.migration.events import Event
 from migration_ops.migration.restore_point import volume_tags
-from migration_ops.mover import Credentials, Observation
+from migration_ops.mover import Credentials, Observation, run_key
 from migration_ops.mover.submission import Submission
 from migration_ops.operators import cutover, moving
 from migration_ops.operators.cutover import FinalDeltaOperator
@@ -20,7 +22,7 @@ class Journal:
     """Remembers events, unless the vault is away for some writes."""
 
     def __init__(self):
-        self.written, self.away = [], 0
+        self.written, self.away, self.stops = [], 0, []
 
     def write(self, run, name, **_options):
         if self.away:
@@ -28,8 +30,8 @@ class Journal:
             raise VaultError("no answer")
         self.written.append((run, name))
 
-    def events(self, run, name):
-        return [one for one in self.written if one == (run, name)]
+    def events(self, run=None, name=None, *, names=()):
+        return self.stops if names else [one for one in self.written if one == (run, name)]
 
 
 class Source:
@@ -75,7 +77,10 @@ def source(monkeypatch):
 
 
 def attempt(plan, store, journal, number, *, disturbed):
-    """One try in a process of its own; returns the snapshots that the restore point would name."""
+    """One try in a process of its own; returns the snapshots that the restore point would name.
+
+    :param disturbed: whether something is seen to run; None if nothing is, and it is refused all the same.
+    """
     step = FinalDeltaOperator(task_id="final", plan=plan, volumes=[VOLUME], point={})
     step.__dict__ |= {
         "source_hook": SimpleNamespace(api_client=None, conn_id="s", cluster_name="s", cluster=None),
@@ -91,6 +96,7 @@ def attempt(plan, store, journal, number, *, disturbed):
         raise InterruptedError("the rest is of no matter here")
 
     said = DisturbedError("v1/Pod/shop/web runs on") if disturbed else None
+    ends = InterruptedError if disturbed is False else DisturbedError
     context = {
         "dag_run": SimpleNamespace(dag_id="shop.cutover", run_id="one"),
         "ti": SimpleNamespace(try_number=number, xcom_push=lambda **_: None),
@@ -99,7 +105,7 @@ def attempt(plan, store, journal, number, *, disturbed):
     with (
         patch("migration_ops.operators.cutover.commit", commit),
         patch("migration_ops.migration.stillness.refuse_disturbed", autospec=True, side_effect=said),
-        pytest.raises(DisturbedError if disturbed else InterruptedError),
+        pytest.raises(ends),
     ):
         step.execute(context)
     return used
@@ -134,6 +140,17 @@ def test_a_disturbance_that_can_t_be_noted_is_still_what_is_asked_about(plan, st
     journal.away = 100
     attempt(plan, store, journal, 1, disturbed=True)
     assert journal.written == []
+
+
+def test_nothing_is_saved_or_committed_of_a_source_that_was_resumed(plan, store, source):
+    journal, run = Journal(), run_key("shop.cutover", "one")
+    assert attempt(plan, store, journal, 1, disturbed=False) == ["s0"]
+    for hour, name in enumerate(("quiesce-begun", "resumed")):
+        when = datetime(2026, 11, 23, hour, tzinfo=UTC)
+        journal.stops.append(Event(plan="shop", run=run, name=name, began=when, ended=when))
+    for number in (1, 2):  # resumed while it worked, or before somebody cleared it
+        assert attempt(plan, store, journal, number, disturbed=None) == []
+    assert len(source.snapshots) == 1
 
 
 def test_what_was_never_disturbed_is_tagged_as_always():

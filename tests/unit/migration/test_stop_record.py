@@ -18,9 +18,10 @@ from migration_ops.cluster import (
     resume,
 )
 from migration_ops.migration import Plan, stopping
+from migration_ops.migration.errors import DisturbedError
 from migration_ops.migration.events import HOOKS_BEGUN, QUIESCE_BEGUN, RESUMED
 from migration_ops.migration.journal import Journal
-from migration_ops.migration.stop_record import StopJournal, last_stop
+from migration_ops.migration.stop_record import StopJournal, last_stop, refuse_resumed
 from migration_ops.vault import init_repository
 
 WEB, DB, LATE = (f"apps/v1/Deployment/shop/{name}" for name in ("web", "db", "late"))
@@ -85,6 +86,28 @@ def test_a_run_that_was_resumed_and_stops_again_begins_anew(journal: Journal) ->
     assert (second.began, second.earlier) == (None, None)
     second.note(record(db=1))
     assert was(last_stop(journal)) == {"db": 1}
+
+
+def test_a_run_whose_source_was_resumed_goes_on_only_from_a_new_stop(journal: Journal) -> None:
+    """A resume takes the notes off the workloads: but for the journal nobody knows that they ran."""
+    refuse_resumed(journal, "r")
+    journal.write("r", RESUMED)  # of an earlier cutover's rollback
+    StopJournal(journal, "r").note(record(web=2))
+    refuse_resumed(journal, "r")
+
+    journal.write("r", RESUMED, data={"by": "migration-ops resume"})
+    with pytest.raises(
+        DisturbedError, match=r"resumed by migration-ops resume at .*clear quiesce"
+    ) as refused:
+        refuse_resumed(journal, "r")
+    assert not refused.value.retryable
+
+    StopJournal(journal, "other").note(record(web=2, run="other"))
+    refuse_resumed(journal, "other")
+    with pytest.raises(DisturbedError, match="what run r stopped was resumed"):
+        refuse_resumed(journal, "r")
+    StopJournal(journal, "r").note(record(web=2))
+    refuse_resumed(journal, "r")
 
 
 def plan(*hooks: dict[str, Any]) -> Plan:
