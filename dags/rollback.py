@@ -7,7 +7,8 @@ staged anew, or everything: then only the source is started.
 What was stopped is known from the source's objects and from the journal in the vault, so this also works
 in a fresh Airflow that knows nothing but the plan, and after half a stop. A step that fails for good asks
 whether to try again; the whole runbook can be run again as well. If the target is gone, *undo_target* asks
-after two and a half minutes: *Start the source* goes on without it.
+after two and a half minutes: *Start the source* goes on without it. If the source is gone, it asks before it
+deletes anything.
 """
 
 from __future__ import annotations
@@ -39,7 +40,11 @@ def rollback(plan: Plan) -> DAG:
         )
         step = {"plan": document, "run": choose.output["run"]}
         undo = UndoTargetOperator(
-            task_id="undo_target", keep="{{ params.keep }}", answers=UNDO_ANSWERS, **step
+            task_id="undo_target",
+            keep="{{ params.keep }}",
+            without_source="{{ params.without_source or '' }}",
+            answers=UNDO_ANSWERS,
+            **step,
         )
         resume = ResumeOperator(task_id="resume", answers=ROLLBACK_ANSWERS, **step)
         report = ReportRunOperator(

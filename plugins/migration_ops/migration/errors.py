@@ -10,6 +10,7 @@
     ├── NotReadyError        workloads of the target didn't become ready in time
     ├── DisturbedError       what was stopped in the source runs again
     ├── TargetGoneError      a rollback can't reach the target
+    ├── SourceGoneError      a rollback can't reach the source that it would start
     ├── UnfinishedError      not all of a rollback could be done yet
     └── VerificationError    the target isn't what the restore point says
 
@@ -101,6 +102,10 @@ class DisturbedError(MigrationError):
 
 class TargetGoneError(MigrationError):
     """A rollback can't reach the target: people decide at once, as the source stands still meanwhile."""
+
+
+class SourceGoneError(MigrationError):
+    """A rollback would delete the target while the source can't be started: people decide."""
 
 
 class UnfinishedError(MigrationError):

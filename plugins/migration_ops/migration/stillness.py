@@ -45,12 +45,12 @@ def refuse_disturbed(
 
 
 def silence(cluster: Cluster, patience: float) -> str:
-    """Why a cluster can't be asked anything; empty if it answers, also with a refusal.
+    """Why a cluster can't be asked anything; empty if it answers, be it that one has no right.
 
     :param patience: how many seconds to wait for it; the last attempt may take as long again as one does.
-    :raises ClusterError: if it can't be told who answers.
+    :raises ClusterError: if it isn't known who answers, or it doesn't know who asks.
     """
-    from migration_ops.cluster import ApiError, ClusterUnreachable, ServerFailed
+    from migration_ops.cluster import ApiError, ClusterUnreachable, NotAuthenticated, ServerFailed
 
     try:
         cluster.get(
@@ -58,6 +58,8 @@ def silence(cluster: Cluster, patience: float) -> str:
         )
     except (ClusterUnreachable, ServerFailed) as error:
         return str(error)
+    except NotAuthenticated:
+        raise
     except ApiError:
         pass
     return ""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+_SOURCE_PATIENCE_SECONDS = 45.0
+"""How long the source is waited for before its copy in the target is deleted."""
+
 
 class ChooseRunOperator(MigrationOperator):
     """Finds the cutover that is to be rolled back and says what that means.
@@ -54,14 +57,18 @@ class UndoTargetOperator(MigrationOperator):
 
     :param run: the run as a label value; this run if it is empty.
     :param keep: `nothing`, `claims`, or `everything`, which only notes that the target stays as it is.
+    :param without_source: anything but an empty text deletes also while the source doesn't answer.
     """
 
-    template_fields = ("run", "keep")
+    template_fields = ("run", "keep", "without_source")
 
-    def __init__(self, *, run: Any = "", keep: str = "nothing", **kwargs: Any) -> None:
+    def __init__(
+        self, *, run: Any = "", keep: str = "nothing", without_source: str = "", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.run = run
         self.keep = keep
+        self.without_source = without_source
 
     def cutover_run(self, context: Context) -> str:
         """The rolled back cutover: the whole story is in one journal."""
@@ -73,6 +80,7 @@ class UndoTargetOperator(MigrationOperator):
 
         :raises UnfinishedError: if something could not be undone; pods and claims of a node that is away go
             when it comes back.
+        :raises SourceGoneError: if the source doesn't answer; nothing is deleted then.
         :raises TargetGoneError: if the target doesn't answer; the source need not wait for it.
         """
         from migration_ops.cluster import ClusterUnreachable
@@ -85,6 +93,7 @@ class UndoTargetOperator(MigrationOperator):
             self.log.info("The target stays as it is; only the source is started again")
             return {"deleted": [], "restored": []}
         run, began = self.cutover_run(context), datetime.now(UTC)
+        self._refuse_without_source()
         try:
             result = undo_run(
                 self.the_plan, self.target, run, self.log.info, keep_claims=self.keep == "claims"
@@ -103,6 +112,24 @@ class UndoTargetOperator(MigrationOperator):
         counts = {"deleted": len(result.deleted), "restored": len(result.restored), "kept": len(result.kept)}
         self.journal.write(run, ROLLED_BACK, began=began, data={**counts, "staged": left})
         return {"deleted": list(result.deleted), "restored": list(result.restored), "staged": left}
+
+    def _refuse_without_source(self) -> None:
+        from migration_ops.migration.errors import SourceGoneError
+        from migration_ops.migration.stillness import silence
+
+        if self.without_source:
+            self.log.warning("The target is emptied whether the source answers or not, as this run wants")
+            return
+        source, plan = self.source, self.the_plan.name
+        if why := silence(source, _SOURCE_PATIENCE_SECONDS):
+            raise SourceGoneError(
+                f"nothing is deleted: {source.name} doesn't answer, so the target would be deleted while the "
+                "source can't be started, and the application would run nowhere "
+                f"({why}). Bring {source.name} back and Retry. If the application shall go on in the target, "
+                "Leave as it is. "
+                f"To delete it all the same, Leave as it is and run {plan}.rollback with *Also if the source "
+                "doesn't answer*"
+            )
 
     def decided(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on with the source if that was answered, whatever is left in the target."""

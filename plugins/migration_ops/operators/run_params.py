@@ -173,6 +173,13 @@ _KEEP = Param(
     title="What stays in the target",
     description_md="With its claims nothing has to be staged anew before the next cutover.",
 )
+_WITHOUT_SOURCE = Param(
+    False,
+    type="boolean",
+    title="Also if the source doesn't answer",
+    description_md="**Deletes what runs in the target while nothing can be started in the source**: the "
+    "application is gone from both until the source is back, or until `restore`.",
+)
 
 _OF_VERB: dict[str, dict[str, Param]] = {
     "backup": {"kind": KIND, "window": WINDOW, "namespaces": NAMESPACES},
@@ -183,7 +190,7 @@ _OF_VERB: dict[str, dict[str, Param]] = {
         "rule_params": RULE_PARAMS,
     },
     "restore": {**CHOICE, "verification": VERIFICATION, "rule_params": RULE_PARAMS},
-    "rollback": {"run": _RUN, "keep": _KEEP},
+    "rollback": {"run": _RUN, "keep": _KEEP, "without_source": _WITHOUT_SOURCE},
     "rehearse": {
         "point": POINT,
         "only_namespaces": names(

@@ -8,7 +8,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
-from migration_ops.cluster import ClusterUnreachable, Forbidden, RollbackResult
+from migration_ops.cluster import Cluster, ClusterUnreachable, Forbidden, RollbackResult
 from migration_ops.hooks.cluster import ClusterHook
 from migration_ops.migration.errors import UnfinishedError
 from migration_ops.migration.events import Event
@@ -265,7 +265,46 @@ def undo(plan, journal):
     made = UndoTargetOperator(task_id="undo_target", plan=plan, answers=UNDO_ANSWERS)
     made.__dict__["journal"] = journal
     made.__dict__["target_hook"] = create_autospec(ClusterHook, instance=True)
+    made.__dict__["source_hook"] = create_autospec(ClusterHook, instance=True)
+    made.source_hook.cluster = create_autospec(Cluster, instance=True)
+    made.source_hook.cluster.name = "old"
     return made
+
+
+def test_nothing_is_deleted_while_the_source_can_t_be_started(undo, asked):
+    undo.source_hook.cluster.get.side_effect = ClusterUnreachable("read the version on old: no answer")
+    with (
+        patch("migration_ops.migration.stopping.roll_back", autospec=True) as deleted,
+        pytest.raises(TaskAwaitingInput),
+    ):
+        undo.execute(context_of(1))
+    deleted.assert_not_called()
+    body = asked.call_args.kwargs["body"]
+    assert "the target would be deleted while the source can't be started" in body
+    assert "run shop.rollback with *Also if the source doesn't answer*" in body
+
+
+@pytest.mark.parametrize(("without_source", "gone"), [("True", True), ("", False)])
+def test_the_target_is_emptied_if_the_source_answers_or_somebody_wants_it_all_the_same(
+    undo, asked, without_source, gone
+):
+    undo.without_source = without_source
+    if gone:
+        undo.source_hook.cluster.get.side_effect = ClusterUnreachable("no answer")
+    undo.target_hook.cluster = Mock()
+    undo.target_hook.cluster.get.return_value = {"items": []}
+    with patch(
+        "migration_ops.migration.stopping.roll_back", autospec=True, return_value=RollbackResult((), ())
+    ) as deleted:
+        undo.execute(context_of(1))
+    deleted.assert_called_once()
+    asked.assert_not_called()
+
+
+def test_a_target_that_stays_needs_no_source(undo):
+    undo.keep = "everything"
+    undo.source_hook.cluster.get.side_effect = ClusterUnreachable("no answer")
+    assert undo.execute(context_of(1)) == {"deleted": [], "restored": []}
 
 
 def test_a_target_that_is_gone_keeps_the_source_no_longer_stopped_than_people_take_to_answer(undo, asked):

@@ -4,7 +4,7 @@ from unittest.mock import create_autospec, patch
 
 import pytest
 
-from migration_ops.cluster import Cluster, ClusterUnreachable, Forbidden, ServerFailed
+from migration_ops.cluster import Cluster, ClusterUnreachable, Forbidden, NotAuthenticated, ServerFailed
 from migration_ops.migration import Plan
 from migration_ops.migration.errors import DisturbedError
 from migration_ops.migration.stillness import (
@@ -85,3 +85,10 @@ def test_a_refusal_is_an_answer():
     source = create_autospec(Cluster, instance=True)
     source.get.side_effect = Forbidden("no right", status=403)
     assert silence(source, 1.0) == ""
+
+
+def test_credentials_that_are_refused_are_a_failure_of_the_step():
+    source = create_autospec(Cluster, instance=True)
+    source.get.side_effect = NotAuthenticated("check the credentials", status=401)
+    with pytest.raises(NotAuthenticated):
+        silence(source, 1.0)
