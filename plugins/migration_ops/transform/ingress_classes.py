@@ -60,12 +60,15 @@ def parameters_of(
 ) -> dict[str, Any] | None:
     """Give the spec of the parameters of an Ingress's class; None when they are named and not known.
 
+    Parameters don't count for an Ingress whose annotation names the class: AWS's controller reads them for
+    `spec.ingressClassName` and for the default class only.
+
     :param ingress: the Ingress.
     :param classes: the IngressClasses by name.
     :param objects: where the parameters may be.
     """
     named = mapping_at(classes.get(class_of(ingress, classes)), "spec", "parameters")
-    if not named:
+    if not named or mapping_at(ingress, "metadata", "annotations").get(CLASS_ANNOTATION):
         return {}
     for item in objects:
         is_it = (item["kind"], item["metadata"]["name"]) == (named.get("kind"), named.get("name"))

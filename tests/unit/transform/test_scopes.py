@@ -259,6 +259,21 @@ def test_parameters_that_did_not_come_along_may_have_said_internal() -> None:
     assert any("IngressClassParams" in message for message in decisions(result))
 
 
+def test_parameters_do_not_count_where_the_annotation_names_the_class() -> None:
+    of_class = ingress_class("alb", "ingress.k8s.aws/alb", "alb")
+    scheme = class_parameters("alb", scheme="internet-facing")
+    annotated = {"kubernetes.io/ingress.class": "alb"}
+
+    silent, _ = ingress("eks", of_class, scheme, name=None, annotations=annotated)
+    public, result = ingress(
+        "eks", of_class, name=None, annotations={**annotated, f"{ALB}scheme": "internet-facing"}
+    )
+
+    assert silent["spec"]["ingressClassName"] == "ack-alb-internal"
+    assert public["spec"]["ingressClassName"] == "ack-alb"
+    assert not any("IngressClassParams" in message for message in decisions(result))
+
+
 @pytest.mark.parametrize(
     ("provider", "controller", "became"),
     [
