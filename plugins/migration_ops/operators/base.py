@@ -176,14 +176,16 @@ class MigrationOperator(BaseOperator):
         """Stop if what a cutover stopped in the source runs again; a source that is gone is only told.
 
         :param stopped: namespace and name of the source's volumes; None where nothing was stopped.
-        :raises DisturbedError: naming what runs.
+        :raises DisturbedError: naming what runs, or who resumed the source.
         """
         from migration_ops.cluster import Cluster
         from migration_ops.migration import stillness
         from migration_ops.migration.events import SOURCE_SILENT
+        from migration_ops.migration.stop_record import refuse_resumed
 
         if stopped is None:
             return
+        refuse_resumed(self.journal, self.run_key(context))
         hook, patience = self.source_hook, stillness.SAVED_PATIENCE_SECONDS
         source = Cluster(hook.api_client, hook.cluster_name, retry_seconds=patience)
         claims = [(one[0], one[1]) for one in stopped]
