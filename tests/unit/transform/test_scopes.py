@@ -39,7 +39,11 @@ def decisions(result: TransformResult) -> list[str]:
 
 
 def ingress(
-    provider: str, *objects: dict[str, Any], name: str | None, annotations: dict[str, str] | None = None
+    provider: str,
+    *objects: dict[str, Any],
+    name: str | None,
+    annotations: dict[str, str] | None = None,
+    params: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any], TransformResult]:
     spec: dict[str, Any] = {"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}}
     item = {
@@ -48,7 +52,7 @@ def ingress(
         "metadata": {"name": "web", "namespace": "shop", "annotations": annotations or {}},
         "spec": spec if name is None else {"ingressClassName": name, **spec},
     }
-    result = transform([*objects, item], rules_of(provider), Parameters())
+    result = transform([*objects, item], rules_of(provider), Parameters(params=params or {}))
     (kept,) = (one for one in result.objects if one["kind"] == "Ingress")
     return kept, result
 
@@ -200,6 +204,52 @@ def test_an_application_gateway_with_a_private_address(value: str, name: str, as
 
     assert kept["spec"]["ingressClassName"] == name
     assert any("use-private-ip" in message for message in decisions(result)) is asks
+
+
+@pytest.mark.parametrize(
+    ("controller", "said", "became"),
+    [
+        ("webapprouting.kubernetes.azure.com/nginx/edge", "true", "nginx-internal"),
+        ("webapprouting.kubernetes.azure.com/nginx/edge", "yes", "nginx-internal"),
+        ("webapprouting.kubernetes.azure.com/nginx/edge", None, "nginx"),
+        ("webapprouting.kubernetes.azure.com/nginx", "true", "nginx-internal"),
+        ("approuting.kubernetes.azure.com/edge", "true", "nginx-internal"),
+        ("approuting.kubernetes.azure.com/edge", "false", "nginx"),
+    ],
+)
+@pytest.mark.parametrize("nginx", ["keep", "alb"])
+def test_an_internal_controller_of_application_routing_stays_internal(
+    nginx: str, controller: str, said: str | None, became: str
+) -> None:
+    served_by = {
+        "apiVersion": "approuting.kubernetes.azure.com/v1alpha1",
+        "kind": "NginxIngressController",
+        "metadata": {"name": "edge"},
+        "spec": {
+            "ingressClassName": "nginx-internal",
+            "loadBalancerAnnotations": {} if said is None else {AZURE: said},
+        },
+    }
+    of_class = ingress_class("nginx-internal", controller)
+    kept, result = ingress(
+        "aks",
+        of_class,
+        served_by,
+        name="nginx-internal",
+        params={"nginx_ingress": nginx, "nginx_alb_scope": "internet"},
+    )
+
+    on_alb = {"nginx": "ack-alb", "nginx-internal": "ack-alb-internal"}[became]
+    assert kept["spec"]["ingressClassName"] == (became if nginx == "keep" else on_alb)
+    assert any("internal" in message for message in decisions(result)) is (became != "nginx")
+
+
+def test_application_routing_whose_controller_did_not_come_along_may_have_been_internal() -> None:
+    of_class = ingress_class("corp", "webapprouting.kubernetes.azure.com/nginx/corp")
+    kept, result = ingress("aks", of_class, name="corp")
+
+    assert kept["spec"]["ingressClassName"] == "nginx-internal"
+    assert any("may be internal" in message for message in decisions(result))
 
 
 def test_a_scheme_of_an_ingress_that_nobody_knows_is_asked_about() -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from migration_ops.transform.context import Context
 from migration_ops.transform.draft import Draft
-from migration_ops.transform.ingress_classes import parameters_of
-from migration_ops.transform.objects import Parts, mapping_at
+from migration_ops.transform.ingress_classes import class_of, parameters_of
+from migration_ops.transform.objects import Parts, group_of, mapping_at
 from migration_ops.transform.registry import adapter
 
 ADDRESS_TYPE: Parts = (
@@ -42,10 +42,11 @@ class _Said:
 
 
 _GKE = _Said(frozenset({"Internal", "internal"}), frozenset({"External", "external"}))
+_AZURE = "service.beta.kubernetes.io/azure-load-balancer-internal"
 ANNOTATIONS = {
     f"{_AWS}scheme": _Said(frozenset({"internal"}), frozenset({"internet-facing"}), nothing=frozenset()),
     f"{_AWS}internal": _Said(YES, frozenset({"false"}), means_internal=True),
-    "service.beta.kubernetes.io/azure-load-balancer-internal": _Said(YES, NO),
+    _AZURE: _Said(YES, NO),
     "networking.gke.io/load-balancer-type": _GKE,
     "cloud.google.com/load-balancer-type": _GKE,
 }
@@ -127,6 +128,49 @@ def eks_class_parameters(draft: Draft, _base: Parts, context: Context) -> None:
         _ask(draft, f"its scheme is {' and '.join(map(repr, schemes))}, which its controller doesn't know")
     for key, value in _as_annotations(spec).items():
         draft.set(("metadata", "annotations", f"{_ALB}{key}"), value)
+
+
+@adapter("application-routing-class")
+def application_routing_class(draft: Draft, _base: Parts, context: Context) -> None:
+    """Give an Ingress of AKS's application routing the class `nginx`, or `nginx-internal` and a decision.
+
+    Only the default controller is public where nothing is said; of others nobody knows that.
+
+    :param draft: the Ingress.
+    :param _base: unused.
+    :param context: knows the IngressClasses and NginxIngressControllers.
+    """
+    name = class_of(draft.manifest, context.ingress_classes)
+    controller = context.ingress_controller(draft.manifest)
+    spec = next(
+        (
+            mapping_at(item, "spec")
+            for item in context.objects
+            if (group_of(item["apiVersion"]), item["kind"])
+            == ("approuting.kubernetes.azure.com", "NginxIngressController")
+            and mapping_at(item, "spec").get("ingressClassName") == name
+        ),
+        None,
+    )
+    said = str(mapping_at(spec, "loadBalancerAnnotations").get(_AZURE, "false"))
+    default = controller in {
+        "webapprouting.kubernetes.azure.com/nginx",
+        "class:webapprouting.kubernetes.azure.com",
+    }
+    why = ""
+    if spec is None and not default:
+        why = f"the NginxIngressController of the class {name} isn't among the objects, and may be internal"
+    elif said not in NO:
+        why = f"the NginxIngressController of the class {name} is internal ({_AZURE}: {said})"
+    draft.set(("spec", "ingressClassName"), "nginx-internal" if why else "nginx")
+    if why:
+        draft.find(
+            "decision",
+            f"{why}; the Ingress gets the class nginx-internal",
+            "run an ingress-nginx of that class behind an internal load balancer in the target, or set "
+            "another class by a rule",
+            CHOICES,
+        )
 
 
 def _as_annotations(spec: dict[str, object]) -> dict[str, str]:
