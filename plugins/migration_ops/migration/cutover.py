@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 # Just before the stop, one more increment is made and staged: so much time passes between the two at least.
 _FRESHNESS = timedelta(minutes=2)
-_MOVE_AGAIN = "Take it back first (rollback), or give the plan another name"
+_MOVE_AGAIN = "Take it back first: the plan's `rollback`, which may keep everything in the target"
 _ENTRANCES = frozenset({"Service", "Ingress", "Gateway"})
 
 

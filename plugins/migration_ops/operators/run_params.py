@@ -70,9 +70,9 @@ VERIFICATION = Param(
     enum=["plan", "full", "sample", "metadata"],
     values_display={
         "plan": "As the plan says",
-        "full": "Full: every byte is read again",
-        "sample": "Sample: what was staged isn't read again during the downtime",
-        "metadata": "Metadata: no second reading",
+        "full": "Full: all content and metadata are read again",
+        "sample": "Sample: full before the stop; during it all metadata, and 5 % of staged content",
+        "metadata": "Metadata: names, sizes, owners, modes, times; no content",
     },
     title="Verification of data",
     description_md="How thoroughly restored volumes are compared with their snapshots, in place of "

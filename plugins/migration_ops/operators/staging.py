@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from migration_ops.mover import MoverSpec
 
 _AFTER_FINISH = (
-    "To overwrite it all the same, start this runbook with `after_finish`; to migrate anew, give the plan "
-    "another name"
+    "To overwrite it all the same, start this runbook with `after_finish`; to migrate anew, take the "
+    "migration back first: the plan's `rollback`, which may keep everything in the target"
 )
 
 

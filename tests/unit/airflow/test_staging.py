@@ -209,7 +209,9 @@ def test_after_a_finished_migration_staging_by_hand_needs_to_say_so(plan, store,
     row = volume_step(plan, window=window)  # somebody may clear it long after its run
     context = run_of("manual", store)
     for step in (adapt, row):
-        with pytest.raises(FinishedError, match=r"finished by c1.*`after_finish`.*another name"):
+        with pytest.raises(
+            FinishedError, match=r"finished by c1.*`after_finish`.*take .* back first: .*`rollback`"
+        ):
             step.execute(context)
     assert world.done == []
     context["params"]["after_finish"] = True

@@ -97,7 +97,7 @@ def test_a_later_point_of_some_namespaces_changes_nothing(world):
 def test_a_finished_migration_is_not_cut_over_once_more(world, monkeypatch):
     done = Event(plan="shop", run="c1", name="finished", began=THEN)
     monkeypatch.setattr(JOURNAL, "events", lambda **_: [done])
-    with pytest.raises(FinishedError, match=r"finished by c1.*Take it back first"):
+    with pytest.raises(FinishedError, match=r"finished by c1.*Take it back first: .*`rollback`"):
         prepare()
     assert world.gathered == []
     back = Event(plan="shop", run="c1", name="rolled-back", began=THEN)
