@@ -356,6 +356,43 @@ def test_a_url_that_may_name_a_service_is_reported_and_never_rewritten() -> None
     assert "names api.shop, which may be a Service" in finding.message
 
 
+def test_services_in_annotations_are_reported_or_rewritten_and_snippets_only_reported() -> None:
+    notes = {
+        "nginx.ingress.kubernetes.io/auth-url": "http://auth.{}.svc.cluster.local:4180/auth",
+        "nginx.ingress.kubernetes.io/upstream-vhost": "auth.{}.svc.cluster.local",
+    }
+    snippet = {
+        "nginx.ingress.kubernetes.io/configuration-snippet": "proxy_pass http://auth.shop.svc;",
+        "example.com/owner": "shop",
+    }
+    ingress = one(
+        "networking.k8s.io/v1",
+        "Ingress",
+        {"defaultBackend": {"service": {"name": "a", "port": {"number": 80}}}},
+        metadata={"annotations": {key: text.format("shop") for key, text in notes.items()} | snippet},
+    )
+    pods = operator()
+    template = pods["spec"]["template"]["metadata"]
+    template["annotations"] = {"vault.hashicorp.com/service": "http://vault.shop.svc:8200"}
+
+    reported = moved(ingress, pods)
+    rewritten = moved(ingress, pods, rewrite_service_names=True)
+
+    assert {one.rule for one in reported.findings} == {"namespaces/service-names-in-annotations"}
+    assert len(reported.findings) == 4
+    assert reported.objects[1]["metadata"]["annotations"] == ingress["metadata"]["annotations"]
+    pods_after, after = rewritten.objects
+    expected = {key: text.format("shop-prod") for key, text in notes.items()} | snippet
+    assert after["metadata"]["annotations"] == expected
+    assert pods_after["spec"]["template"]["metadata"]["annotations"] == {
+        "vault.hashicorp.com/service": "http://vault.shop-prod.svc:8200"
+    }
+    (finding,) = rewritten.findings
+    assert finding.message.startswith(
+        "/metadata/annotations/nginx.ingress.kubernetes.io~1configuration-snippet"
+    )
+
+
 def webhook(**more: Any) -> Manifest:
     config = {"service": {"name": "wh", "namespace": "shop"}, "caBundle": "Cg=="}
     hook = {

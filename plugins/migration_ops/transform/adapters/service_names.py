@@ -11,6 +11,9 @@ from migration_ops.transform.draft import Draft
 from migration_ops.transform.objects import Parts, items_at, mapping_at, pod_templates, pointer
 from migration_ops.transform.registry import adapter
 
+_OTHERS_ANNOTATIONS = ("kubectl.kubernetes.io/", "external-dns.alpha.kubernetes.io/")
+"""What was applied, and names that the internet knows."""
+
 
 @adapter("map-service-names")
 def map_service_names(draft: Draft, base: Parts, context: Context) -> None:
@@ -20,13 +23,39 @@ def map_service_names(draft: Draft, base: Parts, context: Context) -> None:
     :param base: the pod template, or the object for ConfigMaps.
     :param context: knows the mapping and the parameter `rewrite_service_names`.
     """
-    mapping = context.parameters.namespaces
-    if not mapping:
+    if context.parameters.namespaces:
+        _settle(draft, texts_with_names(draft, base), context)
+
+
+@adapter("map-service-names-of-annotations")
+def map_annotations(draft: Draft, _base: Parts, context: Context) -> None:
+    """Find Service names with a mapped namespace in annotations of an object and of its pods.
+
+    They are rewritten where the plan asks for that; snippets of a configuration are only reported.
+
+    :param draft: the object.
+    :param _base: unused.
+    :param context: knows the mapping and the parameter `rewrite_service_names`.
+    """
+    if not context.parameters.namespaces:
         return
+    bases: dict[Parts, None] = dict.fromkeys([(), *pod_templates(draft.manifest)])
+    texts: list[tuple[Parts, str]] = []
+    for base in bases:
+        place: Parts = (*base, "metadata", "annotations")
+        texts += [
+            ((*place, key), value)
+            for key, value in mapping_at(draft.manifest, *place).items()
+            if isinstance(value, str) and not key.startswith(_OTHERS_ANNOTATIONS)
+        ]
+    _settle(draft, texts, context)
+
+
+def _settle(draft: Draft, texts: list[tuple[Parts, str]], context: Context) -> None:
     found: list[tuple[Parts, str]] = []
-    for parts, text in texts_with_names(draft, base):
+    for parts, text in texts:
         renamed = _renamed(text, context)
-        if guessed := _url_expression(mapping).search(renamed):
+        if guessed := _url_expression(context.parameters.namespaces).search(renamed):
             draft.find(
                 "warning",
                 f"{pointer(parts)} names {guessed[1]}, which may be a Service in a namespace that gets "
@@ -36,13 +65,16 @@ def map_service_names(draft: Draft, base: Parts, context: Context) -> None:
         if renamed != text:
             found.append((parts, renamed))
     for parts, renamed in found:
-        if context.param("rewrite_service_names"):
+        is_snippet = "annotations" in parts and str(parts[-1]).endswith("snippet")
+        if context.param("rewrite_service_names") and not is_snippet:
             draft.set(parts, renamed)
         else:
             draft.find(
                 "warning",
                 f"{pointer(parts)} names a Service in a namespace that gets another name",
-                "rewrite it, or set the parameter rewrite_service_names: true",
+                "rewrite it"
+                if is_snippet
+                else "rewrite it, or set the parameter rewrite_service_names: true",
             )
 
 
