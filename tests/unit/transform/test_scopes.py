@@ -259,6 +259,30 @@ def test_a_scheme_of_an_ingress_that_nobody_knows_is_asked_about() -> None:
     assert any("doesn't know" in message for message in decisions(result))
 
 
+@pytest.mark.parametrize("key", ["whitelist-source-range", "allowlist-source-range"])
+def test_both_names_of_nginxs_list_of_addresses_are_asked_about(key: str) -> None:
+    _, result = ingress(
+        "onprem",
+        name="nginx",
+        annotations={f"nginx.ingress.kubernetes.io/{key}": "10.0.0.0/8"},
+        params={"nginx_ingress": "alb", "nginx_alb_scope": "internet"},
+    )
+
+    assert any(key in message for message in decisions(result))
+
+
+def test_addresses_that_cce_admits_to_a_path_are_asked_about() -> None:
+    made = {"kubernetes.io/elb.autocreate": '{"type":"public"}'}
+    condition = '[{"type":"SourceIp","sourceIpConfig":{"values":["10.0.0.0/8"]}}]'
+    method = '[{"type":"Method","methodConfig":{"values":["GET"]}}]'
+    name = "kubernetes.io/elb.conditions.web"
+    _, asked = ingress("cce", name="cce", annotations={**made, name: condition})
+    _, silent = ingress("cce", name="cce", annotations={**made, name: method})
+
+    assert any("10.0.0.0/8" in message for message in decisions(asked))
+    assert not any("conditions" in message for message in decisions(silent))
+
+
 def test_an_ingress_of_cce_that_names_no_load_balancer_is_internal() -> None:
     kept, result = ingress("cce", name="cce")
 
