@@ -283,6 +283,13 @@ def test_addresses_that_cce_admits_to_a_path_are_asked_about() -> None:
     assert not any("conditions" in message for message in decisions(silent))
 
 
+@pytest.mark.parametrize(("value", "asks"), [("none", False), ("oidc", True), ("cognito", True)])
+def test_only_an_authentication_that_there_was_is_asked_about(value: str, asks: bool) -> None:
+    _, result = ingress("eks", name="alb", annotations={f"{ALB}auth-type": value})
+
+    assert any("auth-type" in message for message in decisions(result)) is asks
+
+
 def test_an_ingress_of_cce_that_names_no_load_balancer_is_internal() -> None:
     kept, result = ingress("cce", name="cce")
 
