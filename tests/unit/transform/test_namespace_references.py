@@ -393,6 +393,52 @@ def test_services_in_annotations_are_reported_or_rewritten_and_snippets_only_rep
     )
 
 
+def test_service_accounts_in_arguments_and_variables_are_reported_and_never_rewritten() -> None:
+    before = operator(
+        "--allowed=system:serviceaccount:shop:api",
+        "--other=system:serviceaccount:shop-old:api",
+        GROUP="system:serviceaccounts:shop",
+    )
+
+    result = moved(before, rewrite_service_names=True)
+
+    assert result.objects[0]["spec"] == before["spec"]
+    assert [finding.severity for finding in result.findings] == ["warning", "warning"]
+    assert all("names service accounts of shop," in finding.message for finding in result.findings)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "request.userInfo.username == 'system:serviceaccount:shop:api'",
+        "request.userInfo.username.startsWith('system:serviceaccount:shop:')",
+        "'system:serviceaccounts:shop' in request.userInfo.groups",
+    ],
+)
+def test_service_accounts_in_expressions_are_reported(expression: str) -> None:
+    conditions = [{"name": "x", "expression": expression}]
+    result = moved(webhook(metadata=INJECTED, matchConditions=conditions))
+
+    (finding,) = result.findings
+    assert "compares with shop, a namespace that becomes shop-prod" in finding.message
+
+
+def test_a_certificate_follows_the_short_name_of_a_service() -> None:
+    certificate = one(
+        "cert-manager.io/v1",
+        "Certificate",
+        {"dnsNames": ["hook", "hook.shop", "hook.shop.svc", "www.shop"], "commonName": "hook.shop"},
+    )
+    service = one("v1", "Service", {"ports": [{"port": 443}]}, metadata={"name": "hook"})
+
+    after = next(each for each in moved(certificate, service).objects if each["kind"] == "Certificate")
+
+    assert after["spec"] == {
+        "dnsNames": ["hook", "hook.shop-prod", "hook.shop-prod.svc", "www.shop"],
+        "commonName": "hook.shop-prod",
+    }
+
+
 def webhook(**more: Any) -> Manifest:
     config = {"service": {"name": "wh", "namespace": "shop"}, "caBundle": "Cg=="}
     hook = {

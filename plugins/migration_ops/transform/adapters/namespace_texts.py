@@ -12,7 +12,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from migration_ops.transform.adapters.service_names import service_name_expression
+from migration_ops.transform.adapters.service_names import (
+    renamed_addresses,
+    service_name_expression,
+    texts_with_names,
+)
 from migration_ops.transform.context import Context
 from migration_ops.transform.draft import Draft
 from migration_ops.transform.objects import Parts, containers, items_at, mapping_at, pointer
@@ -37,6 +41,8 @@ def follow_service_names(draft: Draft, _base: Parts, context: Context) -> None:
     expression = service_name_expression(mapping)
     for parts, text in list(_texts(draft.get(("spec",)), ("spec",))):
         changed = expression.sub(lambda match: match[1] + mapping[match[2]] + match[3], text)
+        if "dnsNames" in parts or parts[-1] == "commonName":
+            changed = renamed_addresses(text, context)
         changed = _IDENTITY.sub(lambda match: match[1] + mapping.get(match[2], match[2]) + match[3], changed)
         prefix, slash, rest = changed.partition("/")
         if parts[-2:-1] and parts[-2] in {"gateways", "hosts"} and slash and prefix in mapping:
@@ -74,6 +80,14 @@ def map_namespace_flags(draft: Draft, base: Parts, context: Context) -> None:
     mapping = context.parameters.namespaces
     if not mapping:
         return
+    for parts, text in texts_with_names(draft, base):
+        for old, new in mapping.items():
+            if _accounts_expression(old).search(text):
+                draft.find(
+                    "warning",
+                    f"{pointer(parts)} names service accounts of {old}, a namespace that becomes {new}",
+                    "rewrite it in the target",
+                )
     for place in list(containers(draft.manifest, base)):
         for index, variable in enumerate(items_at(draft.manifest, *place, "env")):
             if _NAMESPACE_VARIABLE.search(str(variable.get("name", ""))):
@@ -100,7 +114,7 @@ def report_expressions(draft: Draft, _base: Parts, context: Context) -> None:
         if not parts or parts[-1] not in {"expression", "messageExpression"}:
             continue
         for old, new in context.parameters.namespaces.items():
-            if f"'{old}'" in text or f'"{old}"' in text:
+            if f"'{old}'" in text or f'"{old}"' in text or _accounts_expression(old).search(text):
                 draft.find(
                     "warning",
                     f"{pointer(parts)} compares with {old}, a namespace that becomes {new}",
@@ -204,6 +218,10 @@ def _listed(draft: Draft, parts: Parts, context: Context, prefix: str = "") -> N
         f"{pointer(parts)} names a namespace that gets another name: {old} becomes {new}",
         "rewrite it, or set the parameter rewrite_service_names: true",
     )
+
+
+def _accounts_expression(namespace: str) -> re.Pattern[str]:
+    return re.compile(rf"system:serviceaccounts?:{re.escape(namespace)}(?![\w-])")
 
 
 def _namespace(name: str, context: Context) -> Any:

@@ -54,7 +54,7 @@ def map_annotations(draft: Draft, _base: Parts, context: Context) -> None:
 def _settle(draft: Draft, texts: list[tuple[Parts, str]], context: Context) -> None:
     found: list[tuple[Parts, str]] = []
     for parts, text in texts:
-        renamed = _renamed(text, context)
+        renamed = renamed_addresses(text, context)
         if guessed := _url_expression(context.parameters.namespaces).search(renamed):
             draft.find(
                 "warning",
@@ -78,8 +78,12 @@ def _settle(draft: Draft, texts: list[tuple[Parts, str]], context: Context) -> N
             )
 
 
-def _renamed(text: str, context: Context) -> str:
-    """Rewrite addresses: those that end in .svc, and short ones of Services that come along."""
+def renamed_addresses(text: str, context: Context) -> str:
+    """Rewrite addresses: those that end in .svc, and short ones of Services that come along.
+
+    :param text: any text.
+    :param context: knows the mapping and the Services.
+    """
     mapping = context.parameters.namespaces
 
     def full(match: re.Match[str]) -> str:
