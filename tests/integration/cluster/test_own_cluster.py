@@ -79,6 +79,8 @@ def restart(own: LabCluster) -> Iterator[Callable[[float], None]]:
             time.sleep(away_seconds)
             own.start("apiserver")
 
+        for thread in threads:  # whoever brings the server back must not see it killed by the next
+            thread.join()
         threads.append(threading.Thread(target=work))
         threads[-1].start()
 
