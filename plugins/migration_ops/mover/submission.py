@@ -46,6 +46,10 @@ class Submission:
     uid: str
     adopted: bool
 
+    def where(self) -> dict[str, str]:
+        """What another process needs to find it, as JSON data."""
+        return {"namespace": self.namespace, "name": self.name, "uid": self.uid}
+
 
 def submit(api_client: client.ApiClient, spec: MoverSpec, credentials: Credentials) -> Submission:
     """Start the mover, or adopt it if it was started before; can be called any number of times.

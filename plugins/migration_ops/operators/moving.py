@@ -51,10 +51,6 @@ class _Moving:
     ended: list[Submission] = field(default_factory=list)
 
 
-def _where(job: Submission) -> dict[str, str]:
-    return {"namespace": job.namespace, "name": job.name, "uid": job.uid}
-
-
 class MoveVolumesOperator(MigrationOperator):
     """Runs the movers of several volumes and does what comes after them.
 
@@ -213,7 +209,7 @@ class MoveVolumesOperator(MigrationOperator):
             )
 
     def _wait_in_the_triggerer(self, context: Context, moving: _Moving, report_after: float) -> None:
-        where = {item: _where(job) for item, job in moving.running.items()}
+        where = {item: job.where() for item, job in moving.running.items()}
         remember(context, "movers", where)
         movers, oldest = self.the_plan.movers, min(moving.since[item] for item in moving.running)
         deadline = oldest + movers.start_timeout.total_seconds()
@@ -231,7 +227,7 @@ class MoveVolumesOperator(MigrationOperator):
                 "since": moving.since,
                 "report_after": report_after,
                 "results": moving.results,
-                "ended": [_where(job) for job in moving.ended],
+                "ended": [job.where() for job in moving.ended],
             },
             timeout=timedelta(seconds=max(deadline - time.time(), 1)) + _GRACE,
         )

@@ -59,15 +59,8 @@ class StandByOperator(MigrationOperator):
         sides = self._sides(self.run_key(context))
         for side in sides:
             self._submit(side)
-        remember(
-            context,
-            "movers",
-            {
-                item: {"namespace": job.namespace, "name": job.name, "uid": job.uid}
-                for side in sides
-                for item, job in side.submitted.items()
-            },
-        )
+        where = {item: job.where() for side in sides for item, job in side.submitted.items()}
+        remember(context, "movers", where)
         until = time.monotonic() + PATIENCE_SECONDS
         found = {side.name: self._await(side, until) for side in sides}
         self.log.info("Movers stand by: %d in the source, %d in the target", found["source"], found["target"])
