@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 import httpx
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+import tenacity
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from tests.demo.airflow_stack import USER, AirflowStack
 from tests.lab.packages import install_packages
@@ -70,3 +71,21 @@ def logged_in(
         assert not [error for error in errors if "/migration-ops/" in error]
     finally:
         context.close()
+
+
+def _network_changed(fault: BaseException) -> bool:
+    return isinstance(fault, Error) and "ERR_NETWORK_CHANGED" in fault.message
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception(_network_changed),
+    stop=tenacity.stop_after_attempt(5),
+    wait=tenacity.wait_fixed(1),
+    reraise=True,
+)
+def visit(page: Page, path: str) -> None:
+    """Open a page, again if Chromium gives up because an address of the machine came or went meanwhile.
+
+    It then drops every request that waits for a connection, to 127.0.0.1 too; a person presses *Reload*.
+    """
+    page.goto(path)

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, FloatRect, Page
 from tests.demo.airflow_stack import AirflowStack
 from tests.demo.progress import Progress
 from tests.demo.workspace import Workspace
-from tests.e2e.browser import browser, logged_in
+from tests.e2e.browser import browser, logged_in, visit
 
 PLAN = "/migration-ops/plans/shop"
 SETTLED_MS = 2500
@@ -91,7 +91,7 @@ def take(tab: Page, address: str, file: Path, height: int = 0) -> None:
 
     :param height: of what is shown, if that is more than the window.
     """
-    tab.goto(address)
+    visit(tab, address)
     tab.wait_for_timeout(SETTLED_MS)
     if height:
         clip: FloatRect = {"x": 0, "y": 0, "width": 1280, "height": height}

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.demo.scenario import Scenario
-from tests.e2e.browser import browser, logged_in
+from tests.e2e.browser import browser, logged_in, visit
 
 # Playwright's driver leaves its socket to the interpreter's end.
 pytestmark = [
@@ -41,7 +41,7 @@ def page(chromium: Browser, migration: Scenario) -> Iterator[Page]:
 
 
 def test_the_navigation_leads_to_the_plan(page: Page) -> None:
-    page.goto("/")
+    visit(page, "/")
     page.get_by_role("link", name="Migrations").click()
     frame = page.frame_locator("iframe")
     frame.get_by_role("link", name="shop", exact=True).click()
@@ -52,7 +52,7 @@ def test_the_navigation_leads_to_the_plan(page: Page) -> None:
 
 
 def test_a_search_finds_an_object_and_its_diff_names_the_rules(page: Page) -> None:
-    page.goto(f"{PAGES}/plans/shop")
+    visit(page, f"{PAGES}/plans/shop")
     page.get_by_role("link", name=re.compile("-final-")).first.click()
     page.get_by_role("link", name="Objects", exact=True).click()
     page.get_by_role("searchbox").fill("deployment writer")
@@ -65,7 +65,7 @@ def test_a_search_finds_an_object_and_its_diff_names_the_rules(page: Page) -> No
 
 def test_a_secret_shows_its_keys_only(page: Page, migration: Scenario) -> None:
     password = migration.workspace.secret("shop-database-password")
-    page.goto(f"{PAGES}/plans/shop")
+    visit(page, f"{PAGES}/plans/shop")
     page.get_by_role("link", name=re.compile("-final-")).first.click()
     page.get_by_role("link", name="v1/Secret").click()
     page.get_by_role("link", name="db-credentials").click()
@@ -75,7 +75,7 @@ def test_a_secret_shows_its_keys_only(page: Page, migration: Scenario) -> None:
 
 def test_everything_is_reached_by_keyboard_in_a_narrow_window(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 700})
-    page.goto(f"{PAGES}/")
+    visit(page, f"{PAGES}/")
     for _ in range(12):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.textContent") == "shop":
@@ -88,7 +88,7 @@ def test_everything_is_reached_by_keyboard_in_a_narrow_window(page: Page) -> Non
 def test_dark_mode_follows_the_system_and_airflows_own_choice(chromium: Browser, migration: Scenario) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
     with logged_in(chromium, migration.airflow, "dark") as tab:
-        tab.goto(f"{PAGES}/plans/shop")
+        visit(tab, f"{PAGES}/plans/shop")
         assert tab.evaluate(ground) == "rgb(17, 17, 19)"
         tab.evaluate("document.documentElement.dataset.theme = 'light'")
         assert tab.evaluate(ground) == "rgb(255, 255, 255)"
@@ -136,7 +136,7 @@ def make_vault(migration: Scenario, location: str) -> None:
 @pytest.mark.usefixtures("busy")
 def test_bars_move_while_movers_work(page: Page) -> None:
     """The page fetches what has changed by itself; nobody loads it again."""
-    page.goto(f"{PAGES}/plans/slow")
+    visit(page, f"{PAGES}/plans/slow")
     bar = page.get_by_role("progressbar", name=VOLUME)
     expect(bar).to_be_visible(timeout=240_000)
     first = float(bar.get_attribute("value") or 0)
@@ -154,7 +154,7 @@ def test_bars_move_while_movers_work(page: Page) -> None:
 
 @pytest.mark.usefixtures("busy")
 def test_an_approval_is_found_on_the_page_and_given_in_airflow(page: Page) -> None:
-    page.goto(f"{PAGES}/plans/shop")
+    visit(page, f"{PAGES}/plans/shop")
     question = page.get_by_role("link", name="Roll shop back to the source?")
     question.click(timeout=240_000)
     expect(page.get_by_text("Roll shop back to the source?").first).to_be_visible()
@@ -162,5 +162,5 @@ def test_an_approval_is_found_on_the_page_and_given_in_airflow(page: Page) -> No
         page.get_by_role("button", name="Approve").click()
     assert "/hitlDetails" in answered.value.url
     assert answered.value.ok
-    page.goto(f"{PAGES}/plans/shop")
+    visit(page, f"{PAGES}/plans/shop")
     expect(question).to_be_hidden(timeout=240_000)
