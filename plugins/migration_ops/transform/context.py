@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from migration_ops.transform.ingress_classes import controller_of, ingress_classes
+from migration_ops.transform.ingress_groups import Group, schemes_of_groups
 from migration_ops.transform.objects import Manifest, group_of, items_at, mapping_at
 from migration_ops.transform.parameters import Parameters
 from migration_ops.transform.versions import ServedApis
@@ -91,6 +92,11 @@ class Context:
     def ingress_classes(self) -> Mapping[str, Manifest]:
         """The source's IngressClasses by name."""
         return ingress_classes(self.objects)
+
+    @cached_property
+    def schemes_of_groups(self) -> Mapping[Group, Mapping[str, str]]:
+        """The schemes that members of EKS's groups of Ingresses state, with the first Ingress of each."""
+        return schemes_of_groups(self.objects, self.ingress_classes)
 
     def ingress_controller(self, manifest: Manifest) -> str:
         """Give the controller that serves an Ingress in the source, `class:NAME` if only its class is known.

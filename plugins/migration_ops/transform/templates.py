@@ -12,6 +12,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from migration_ops.transform.errors import RuleExecutionError
 
 ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+EVERYBODY = "0.0.0.0/0"
+"""The range of addresses that keeps no client out."""
 
 
 def http_classes(codes: str) -> str:
@@ -38,7 +40,19 @@ def parsed_json(text: str) -> Any:
         return {}
 
 
-ENVIRONMENT.filters |= {"http_classes": http_classes, "from_json": parsed_json}
+def admits_everybody(ranges: str) -> bool:
+    """Whether a list of addresses keeps no client out: one range that holds all is enough.
+
+    :param ranges: ranges, separated by commas or spaces.
+    """
+    return EVERYBODY in ranges.replace(",", " ").split()
+
+
+ENVIRONMENT.filters |= {
+    "http_classes": http_classes,
+    "from_json": parsed_json,
+    "admits_everybody": admits_everybody,
+}
 
 
 @lru_cache(maxsize=4096)

@@ -290,6 +290,78 @@ def test_only_an_authentication_that_there_was_is_asked_about(value: str, asks: 
     assert any("auth-type" in message for message in decisions(result)) is asks
 
 
+OPEN = ["0.0.0.0/0", "0.0.0.0/0,::/0", "10.0.0.0/8, 0.0.0.0/0"]
+
+
+@pytest.mark.parametrize("value", OPEN)
+@pytest.mark.parametrize(
+    ("provider", "of", "key", "params"),
+    [
+        ("eks", "alb", f"{ALB}inbound-cidrs", {}),
+        (
+            "onprem",
+            "nginx",
+            "nginx.ingress.kubernetes.io/whitelist-source-range",
+            {"nginx_ingress": "alb", "nginx_alb_scope": "internet"},
+        ),
+    ],
+)
+def test_a_list_of_addresses_that_admits_everybody_is_not_asked_about(
+    value: str, provider: str, of: str, key: str, params: dict[str, Any]
+) -> None:
+    kept, result = ingress(provider, name=of, annotations={key: value}, params=params)
+
+    assert not any(key in message for message in decisions(result))
+    assert key not in kept["metadata"].get("annotations", {})
+
+
+def test_a_list_of_addresses_that_are_kept_out_is_asked_about() -> None:
+    key = "nginx.ingress.kubernetes.io/denylist-source-range"
+    params = {"nginx_ingress": "alb", "nginx_alb_scope": "internet"}
+    _, result = ingress("onprem", name="nginx", annotations={key: "0.0.0.0/0"}, params=params)
+
+    assert any(key in message for message in decisions(result))
+
+
+@pytest.mark.parametrize(
+    ("ranges", "asks"), [(["0.0.0.0/0"], False), (["10.0.0.0/8", " 0.0.0.0/0"], False), (["::/0"], True)]
+)
+@pytest.mark.parametrize("acl", ["", "acl-1"])
+def test_only_source_ranges_that_keep_somebody_out_need_a_list(
+    ranges: list[str], asks: bool, acl: str
+) -> None:
+    item = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "api", "namespace": "shop"},
+        "spec": {"type": "LoadBalancer", "ports": [{"port": 80}], "loadBalancerSourceRanges": ranges},
+    }
+    result = transform([item], rules_of("eks"), Parameters(params={"source_ranges_acl": acl}))
+
+    assert any("may reach this Service" in message for message in decisions(result)) is (asks and not acl)
+    assert ("acl-1" in str(result.objects)) is (asks and bool(acl))
+
+
+@pytest.mark.parametrize(
+    ("value", "asks"),
+    [
+        ('[{"port": 80, "mode": "off"}, {"port": 443, "mode": "off"}]', False),
+        ('[{"port": 443, "mode": "off"}, {"port": 8443, "mode": "passthrough"}]', True),
+        ('[{"port": 443, "mode": "verify", "trustStore": "clients"}]', True),
+        ("[]", True),
+        ("[1]", True),
+        ("4", True),
+        ("{}", True),
+        ("nothing", True),
+    ],
+)
+def test_only_a_mutual_authentication_that_is_on_is_asked_about(value: str, asks: bool) -> None:
+    _, result = ingress("eks", name="alb", annotations={f"{ALB}mutual-authentication": value})
+
+    assert any("mutual-authentication" in message for message in decisions(result)) is asks
+    assert not result.blockers
+
+
 def test_an_ingress_of_cce_that_names_no_load_balancer_is_internal() -> None:
     kept, result = ingress("cce", name="cce")
 
@@ -326,6 +398,81 @@ def test_a_scheme_that_either_calls_internal_stays_internal(of_class: str, of_in
 
     assert kept["spec"]["ingressClassName"] == "ack-alb-internal"
     assert any("its class says" in message for message in decisions(result))
+
+
+def group_member(name: str, scheme: str | None, group: str = "shared", of: str = "alb") -> dict[str, Any]:
+    annotations = {f"{ALB}group.name": group} | ({f"{ALB}scheme": scheme} if scheme else {})
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": name, "namespace": "other", "annotations": annotations},
+        "spec": {
+            "ingressClassName": of,
+            "defaultBackend": {"service": {"name": "w", "port": {"number": 80}}},
+        },
+    }
+
+
+def grouped(*others: dict[str, Any], scheme: str | None = None) -> tuple[str, TransformResult]:
+    """Give the class of an Ingress of the group `shared`, and what was said."""
+    own = group_member("own", scheme)
+    result = transform([own, *others], rules_of("eks"), Parameters())
+    (kept,) = (one for one in result.objects if one["metadata"]["name"] == "own")
+    return kept["spec"]["ingressClassName"], result
+
+
+def test_an_ingress_has_the_scheme_that_another_one_of_its_group_states() -> None:
+    became, result = grouped(group_member("front", "internet-facing"), group_member("silent", None))
+
+    assert became == "ack-alb-shared"
+    assert {one["spec"]["ingressClassName"] for one in result.objects} == {"ack-alb-shared"}
+    assert any("other/front says internet-facing" in finding.message for finding in result.findings)
+    assert not any("scheme" in message for message in decisions(result))
+
+
+def test_the_class_of_another_one_of_its_group_states_the_scheme_too() -> None:
+    became, _ = grouped(
+        ingress_class("edge", "ingress.k8s.aws/alb", "edge"),
+        class_parameters("edge", scheme="internet-facing", group={"name": "shared"}),
+        group_member("front", None, group="ignored", of="edge"),
+    )
+
+    assert became == "ack-alb-shared"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        group_member("front", "internet-facing", group="another"),
+        group_member("front", "internet-facing", of="nginx"),
+        group_member("front", None),
+    ],
+)
+def test_nobody_else_states_the_scheme_of_a_group(other: dict[str, Any]) -> None:
+    became, result = grouped(other)
+
+    assert became == "ack-alb-shared-internal"
+    assert any(
+        finding.severity == "warning" and "its group shared" in finding.message for finding in result.findings
+    )
+
+
+@pytest.mark.parametrize(
+    ("own", "others"),
+    [
+        (None, ["internal", "internet-facing"]),
+        ("internet-facing", ["internal"]),
+        ("internal", ["internet-facing"]),
+        ("internet-facing", ["Public"]),
+        (None, ["Public"]),
+    ],
+)
+def test_a_group_that_contradicts_itself_becomes_internal(own: str | None, others: list[str]) -> None:
+    members = [group_member(f"m{index}", scheme) for index, scheme in enumerate(others)]
+    became, result = grouped(*members, scheme=own)
+
+    assert became == "ack-alb-shared-internal"
+    assert any("it becomes internal" in message for message in decisions(result))
 
 
 def test_parameters_that_did_not_come_along_may_have_said_internal() -> None:

@@ -8,11 +8,13 @@ kubernetes/ingress-gce.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from migration_ops.transform.context import Context
 from migration_ops.transform.draft import Draft
 from migration_ops.transform.ingress_classes import class_of, parameters_of
+from migration_ops.transform.ingress_groups import ALB, group_of_ingress
 from migration_ops.transform.objects import Parts, group_of, mapping_at
 from migration_ops.transform.registry import adapter
 
@@ -27,7 +29,6 @@ YES = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 NO = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 """What Go's strconv.ParseBool reads."""
 
-_ALB = "alb.ingress.kubernetes.io/"
 _AWS = "service.beta.kubernetes.io/aws-load-balancer-"
 
 
@@ -101,14 +102,14 @@ def check_address_type(draft: Draft, _base: Parts, _context: Context) -> None:
 def eks_class_parameters(draft: Draft, _base: Parts, context: Context) -> None:
     """Write on an EKS Ingress what its class's parameters say: they win over its annotations in the source.
 
-    A scheme that either of them calls internal stays internal.
+    A scheme that either of them calls internal stays internal; one that neither states is its group's.
 
     :param draft: the Ingress.
     :param _base: unused.
     :param context: knows the IngressClasses and their IngressClassParams.
     """
     spec = parameters_of(draft.manifest, context.ingress_classes, context.objects)
-    scheme: Parts = ("metadata", "annotations", f"{_ALB}scheme")
+    scheme: Parts = ("metadata", "annotations", f"{ALB}scheme")
     said = draft.get(scheme)
     if spec is None:
         draft.set(scheme, "internal")
@@ -122,12 +123,15 @@ def eks_class_parameters(draft: Draft, _base: Parts, context: Context) -> None:
     schemes = [str(value) for value in (spec.get("scheme"), said) if value is not None]
     if len(set(schemes)) > 1 and "internal" in schemes:
         _ask(draft, f"its class says that it is {schemes[0]}, and its annotation {schemes[1]}")
+    group = group_of_ingress(draft.manifest, context.ingress_controller(draft.manifest), spec)
+    if group is not None:
+        schemes += _schemes_of_group(draft, group[1], context.schemes_of_groups.get(group, {}), schemes)
     if schemes:
-        draft.set(scheme, "internal" if "internal" in schemes else schemes[0])
+        draft.set(scheme, "internet-facing" if set(schemes) == {"internet-facing"} else "internal")
     if schemes and not {"internal", "internet-facing"}.issuperset(schemes):
         _ask(draft, f"its scheme is {' and '.join(map(repr, schemes))}, which its controller doesn't know")
     for key, value in _as_annotations(spec).items():
-        draft.set(("metadata", "annotations", f"{_ALB}{key}"), value)
+        draft.set(("metadata", "annotations", f"{ALB}{key}"), value)
 
 
 @adapter("application-routing-class")
@@ -171,6 +175,26 @@ def application_routing_class(draft: Draft, _base: Parts, context: Context) -> N
             "another class by a rule",
             CHOICES,
         )
+
+
+def _schemes_of_group(draft: Draft, group: str, stated: Mapping[str, str], own: list[str]) -> list[str]:
+    """Give the schemes that others of its group state, and tell where an Ingress becomes what they say."""
+    others = [scheme for scheme in stated if scheme not in own]
+    told = " and ".join(f"{stated[scheme]} says {scheme}" for scheme in others)
+    if own and others:
+        _ask(draft, f"it says that it is {own[0]}, and of its group {group} the Ingress {told}")
+    elif len(others) > 1:
+        _ask(draft, f"it doesn't state its scheme, and of its group {group} the Ingress {told}")
+    elif others:
+        draft.find("info", f"it doesn't state its scheme; of its group {group} the Ingress {told}")
+    elif not own:
+        draft.find(
+            "warning",
+            f"no Ingress of its group {group} that came along states the scheme: it becomes internal",
+            "where another one of the group, in a namespace that isn't chosen, says internet-facing, bring "
+            "it along or set the scheme",
+        )
+    return others
 
 
 def _as_annotations(spec: dict[str, object]) -> dict[str, str]:
