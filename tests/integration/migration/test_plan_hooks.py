@@ -12,6 +12,7 @@ from migration_ops.cluster import Cluster
 from migration_ops.migration import MigrationError
 from migration_ops.migration.plan import Plan
 from migration_ops.migration.plan_hooks import run_hooks
+from migration_ops.migration.readiness_report.hook_objects import missing_hook_objects
 from tests.lab.foreign import AnyCluster
 from tests.lab.mover_image import MOVER_IMAGE
 from tests.lab.readiness import wait_until
@@ -121,3 +122,12 @@ def test_a_command_runs_in_its_pod_and_is_given_up_after_its_time(
         run(command("sleep", "60", timeout="1s"), cluster, "before", api)
     (said,) = run(command("false", on_error="continue"), cluster, "before", api)
     assert "exit code 1" in said
+
+
+def test_a_hook_without_an_object_is_found_beforehand(cluster: Cluster, settings: str) -> None:
+    assert missing_hook_objects(plan(settings), cluster) == {}
+    assert "has no ConfigMap absent in namespace default" in missing_hook_objects(plan("absent"), cluster)[0]
+    other = plan(settings, apiVersion="example.com/v1", kind="Gizmo")
+    assert "serves no Gizmo of example.com/v1" in missing_hook_objects(other, cluster)[0]
+    nowhere = plan(settings, namespace=None)
+    assert missing_hook_objects(nowhere, cluster) == {0: "ConfigMap needs a namespace"}

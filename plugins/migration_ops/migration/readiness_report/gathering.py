@@ -19,6 +19,7 @@ from migration_ops.migration.adaptation import adapt, provider_of, selection
 from migration_ops.migration.plan import Plan
 from migration_ops.migration.readiness_report.capacity import adds_nodes_itself
 from migration_ops.migration.readiness_report.facts import ClusterFacts, read_facts
+from migration_ops.migration.readiness_report.hook_objects import missing_hook_objects
 from migration_ops.migration.readiness_report.report import Situation
 from migration_ops.migration.readiness_report.trial import dry_run
 
@@ -81,6 +82,7 @@ def gather(
         pulls=pulls,
         latest=latest,
         scales=_scales(target, there),
+        unhooked=missing_hook_objects(plan, source),
         stopped={name: stopped_by for name, (stopped_by, _) in find_quiesced(source).items()},
     )
 

@@ -21,6 +21,7 @@ from migration_ops.migration.readiness_report import (
     capacity,
     clusters,
     controllers,
+    hook_objects,
     images,
     kinds,
     movers,
@@ -64,6 +65,7 @@ class Situation:
     :param pulls: what the image probes said.
     :param latest: the newest restore point: how much data there is.
     :param scales: whether the target adds nodes by itself.
+    :param unhooked: by number of the plan's hook, why there is nothing to patch.
     """
 
     plan: Plan
@@ -78,6 +80,7 @@ class Situation:
     pulls: Sequence[ImagePull] | None = None
     latest: RestorePoint | None = None
     scales: bool = False
+    unhooked: Mapping[int, str] = field(default_factory=dict)
     stopped: Mapping[str, str] = field(default_factory=dict)
 
     @functools.cached_property
@@ -128,6 +131,7 @@ def _checks(at: Situation) -> dict[str, Check]:
         "image copies": lambda: rules.check_image_copies(at.adapted),
         "waves": lambda: plan_references.check_waves(at.plan, at.capture),
         "disruption budgets": lambda: plan_references.check_budgets(at.plan, at.capture),
+        "objects of hooks": lambda: hook_objects.check_hook_objects(at.plan, at.unhooked),
         "hooks and probes": lambda: plan_references.check_hooks_and_probes(at.plan, at.capture, at.objects),
     }
     return both | _source_checks(at) | _target_checks(at) | _optional_checks(at)

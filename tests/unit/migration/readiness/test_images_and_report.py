@@ -217,7 +217,7 @@ def situation(make_plan, make_facts, make_capture, make_deployment, make_node):
 
 def test_every_check_runs_over_one_reading(situation):
     report = readiness_report(situation)
-    assert len(report.checked) == 36
+    assert len(report.checked) == 37
     assert report.blockers == []
     said = {(one.check, one.severity) for one in report.findings}
     assert {("rules", "decision"), ("rules", "info"), ("images", "info"), ("plan", "warning")} <= said

@@ -6,6 +6,7 @@ from migration_ops.cluster import Capture, ObjectResult
 from migration_ops.cluster.captured import LeftOut
 from migration_ops.migration.readiness_report import Situation, readiness_report
 from migration_ops.migration.readiness_report.controllers import check_gitops
+from migration_ops.migration.readiness_report.hook_objects import check_hook_objects
 from migration_ops.migration.readiness_report.plan_references import (
     check_budgets,
     check_hooks_and_probes,
@@ -71,6 +72,15 @@ def test_a_command_needs_a_container(make_plan, make_capture, make_deployment, r
     found = told(check_hooks_and_probes(plan, make_capture(web), [web]))
     assert [severity for severity, _ in found] == (["blocker"] * 2 if said else [])
     assert all(said in reason for _, reason in found)
+
+
+@pytest.mark.parametrize(("on_error", "severity"), [("fail", "blocker"), ("continue", "warning")])
+def test_a_hook_that_would_patch_nothing_is_told(make_plan, on_error, severity):
+    patch = {"apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "merge": {"data": {"paused": "true"}}}
+    hook = {"before": "quiesce", "patch": patch | {"namespace": "shop", "on_error": on_error}}
+    plan = make_plan(quiesce={"hooks": [hook]})
+    (found,) = check_hook_objects(plan, {0: "it isn't there"})
+    assert (found.severity, found.object) == (severity, "quiesce.hooks[0].patch")
 
 
 @pytest.mark.parametrize(("port", "blocks"), [(80, False), ("http", False), (8080, True), ("grpc", True)])
