@@ -87,6 +87,7 @@ class PlanLine(Record):
 
     :param staged: whether the target's volumes hold the newest restore point; none without a target.
     :param moved: whether a cutover has moved the newest one, so that the application runs there.
+    :param vault_read: whether the vault could be asked; if not, nothing is known of points or forecast.
     :param change_rate: bytes per second that the applications change, as stored.
     :param open_approvals: questions that wait.
     :param troubles: what couldn't be asked.
@@ -97,6 +98,7 @@ class PlanLine(Record):
     source: str
     target: str | None = None
     vault: str
+    vault_read: bool = False
     points: int = 0
     last: PointLine | None = None
     staged: bool | None = None
@@ -164,6 +166,7 @@ def plan_line(plan: Plan, slips: PlanSlips | None, **more: Any) -> PlanLine:
         source=plan.source.conn_id,
         target=plan.target.conn_id if plan.target else None,
         vault=plan.vault.conn_id,
+        vault_read=slips is not None,
         **more,
     )
     if slips is None or not slips.points:

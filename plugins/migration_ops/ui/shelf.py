@@ -24,7 +24,14 @@ _MOST_PLACES = 200
 
 
 class StillReadingError(Exception):
-    """The answer isn't there yet; somebody is at it."""
+    """The answer isn't there yet; somebody is at it.
+
+    :param seconds: for so long already.
+    """
+
+    def __init__(self, message: str, seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 @dataclass
@@ -44,7 +51,7 @@ class Shelf:
     def __init__(self, most_weight: int = 400_000) -> None:
         self._most_weight = most_weight
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
-        self._under_way: dict[Hashable, Future[Any]] = {}
+        self._under_way: dict[Hashable, tuple[Future[Any], float]] = {}
         self._pools: OrderedDict[str, ThreadPoolExecutor] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -67,7 +74,7 @@ class Shelf:
         :param keep: an older one is still given up to this age, while a new one is being made.
         :param wait: how long to wait for a new one.
         :param weight: how much of the shelf the answer takes.
-        :raises StillReadingError: when the wait is over.
+        :raises StillReadingError: when the wait is over; the error of the last time, if that failed.
         """
         with self._lock:
             entry, now = self._entries.get(key), time.monotonic()
@@ -78,10 +85,10 @@ class Shelf:
                     raise entry.error
                 if entry.error is None and age < fresh:
                     return cast("T", entry.value)
-            future = self._under_way.get(key)
+            future, began = self._under_way.get(key) or (None, now)
             if future is None:
                 future = self._pool(place).submit(self._make, key, make, weight)
-                self._under_way[key] = future
+                self._under_way[key] = future, began
                 future.add_done_callback(lambda _: self._under_way.pop(key, None))
         if entry is not None and entry.error is None and now - entry.made < keep:
             return cast("T", entry.value)
@@ -89,7 +96,12 @@ class Shelf:
         waited.add_done_callback(_take_error)
         done, _ = await asyncio.wait([waited], timeout=wait)
         if not done:
-            raise StillReadingError(f"{place} has not answered within {wait:.1f} s; it is still being asked")
+            if entry is not None and entry.error is not None:
+                raise entry.error
+            seconds = time.monotonic() - began
+            raise StillReadingError(
+                f"{place} has not answered in {seconds:.1f} s; it is being asked", seconds
+            )
         return cast("T", waited.result())
 
     def _make(self, key: Hashable, make: Callable[[], T], weight: Callable[[T], int]) -> T:

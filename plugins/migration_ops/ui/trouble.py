@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 _LONGEST = 600
 _SHORTEST_SECRET = 4
+_LONG_SECONDS = 20
 
 
 class Trouble(BaseModel):
@@ -42,6 +43,10 @@ def trouble(where: str, error: Exception, secrets: Collection[str] = ()) -> Trou
     :param where: what was asked.
     :param secrets: values that must not be shown, whoever quotes them.
     """
+    if isinstance(error, StillReadingError) and error.seconds > _LONG_SECONDS:
+        message = f"hasn't answered for {error.seconds:.0f} s, and is still being asked"
+        remedy = "If that stays so, look whether the API server reaches it, and at its connection."
+        return Trouble(where=where, message=message, remedy=remedy, reading=True)
     if isinstance(error, StillReadingError):
         remedy = "The page looks again by itself."
         return Trouble(

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from migration_ops.vault import init_repository
 from migration_ops.vault.errors import StorageUnavailable
 
 from .conftest import (
@@ -19,6 +20,7 @@ from .conftest import (
     STORE_KEY,
     VAULT_PASSWORD,
     FakeAirflow,
+    Hook,
     encoded,
 )
 
@@ -180,6 +182,22 @@ def test_a_vault_that_is_away_is_named_and_the_page_is_shown(pages):
     assert "vault shop_vault" in answer.text
     assert "did not answer" in answer.text
     assert VAULT_PASSWORD not in answer.text
+    for claimed in (
+        "has no restore point",
+        "nothing is there",
+        "none yet",
+        "No run has stopped",
+        "Nothing was",
+    ):
+        assert claimed not in answer.text
+
+
+def test_a_vault_without_a_restore_point_is_told_from_one_that_is_away(pages, tmp_path):
+    location = str(tmp_path / "vault")
+    init_repository(location, VAULT_PASSWORD)
+    text = pages(hook=lambda _: Hook(location)).settled("/plans/shop").text
+    assert "has no restore point" in text
+    assert "not known: the vault" not in text
 
 
 def test_errors_of_others_are_not_quoted(pages):
