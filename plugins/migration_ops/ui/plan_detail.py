@@ -38,7 +38,7 @@ class PlanDetail(Record):
     @property
     def saved_share(self) -> float | None:
         """The part of all contents that deduplication and compression saved."""
-        return 1 - self.stored_bytes / self.content_bytes if self.content_bytes else None
+        return max(0.0, 1 - self.stored_bytes / self.content_bytes) if self.content_bytes else None
 
     @property
     def findings_by_severity(self) -> dict[str, int]:

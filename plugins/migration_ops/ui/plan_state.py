@@ -46,7 +46,7 @@ class PointLine(Record):
     @property
     def saved_share(self) -> float | None:
         """The part of its content that the vault had already, or that compression saved."""
-        return 1 - self.added_bytes / self.bytes if self.bytes else None
+        return max(0.0, 1 - self.added_bytes / self.bytes) if self.bytes else None
 
 
 class Approval(Record):

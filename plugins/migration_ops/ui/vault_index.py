@@ -65,7 +65,12 @@ class PointSlips:
 
     @property
     def began(self) -> datetime:
-        """When it was begun, as the point's name says; the commit's time if it doesn't."""
+        """When it was begun, as the point's name says; the commit's time if it doesn't.
+
+        A final one is named after its run, which prepares, asks and stages first: its volumes tell better.
+        """
+        if self.kind == "final" and self.volumes:
+            return min(one.time for one in self.volumes)
         try:
             return datetime.strptime(self.id.split("-", maxsplit=1)[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         except ValueError:

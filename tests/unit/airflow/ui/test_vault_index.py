@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
 
+from migration_ops.ui.plan_state import point_line
 from migration_ops.ui.vault_index import PlanSlips, Slip, by_plan
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -57,3 +59,16 @@ def test_a_moved_plan_stays_moved_when_its_final_point_is_rehearsed_or_restored_
     assert plan(moved).is_moved
     assert plan(moved, run("restore", FINAL, "restore-begun", "staged", "applied")).is_moved
     assert not plan(moved, slip("journal", run="cutover", event="rolled-back")).is_moved
+
+
+def test_a_final_point_begins_with_its_volumes_not_with_the_run_that_asked_first():
+    volume = slip("volume", point=FINAL, namespace="shop", claim="data")
+    (point,) = plan(volume, slip("resources", point=FINAL)).points
+    assert point.began == volume.time
+
+
+def test_a_point_that_added_more_than_it_holds_saved_nothing():
+    volume = slip("volume", point=POINT, namespace="shop", claim="data")
+    larger = dataclasses.replace(volume, bytes=90, added_bytes=100)
+    (point,) = plan(larger, slip("resources", point=POINT)).points
+    assert point_line(point).saved_share == 0
