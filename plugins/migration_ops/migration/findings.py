@@ -21,9 +21,15 @@ def count_by_severity(findings: Sequence[Finding]) -> dict[str, int]:
 
 def finding_line(finding: Finding) -> str:
     """A finding in one line."""
-    where = f"{finding.object}: " if finding.object else ""
-    remedy = f" ({finding.suggestion})" if finding.suggestion else ""
-    return f"{finding.severity}: {where}{finding.message}{remedy}"
+    return _line(str(finding.severity), finding.object, finding.message, finding.suggestion)
+
+
+def finding_lines(findings: Sequence[Finding]) -> list[str]:
+    """Findings in their order, a line for all objects about which the same was found."""
+    from migration_ops.transform import Told, group_findings
+
+    told = (Told(str(one.severity), one.object, one.message, one.suggestion) for one in findings)
+    return [_line(group.severity, group.where(), group.text, group.rest) for group in group_findings(told)]
 
 
 def raise_for_blockers(findings: Sequence[Finding]) -> None:
@@ -37,3 +43,9 @@ def raise_for_blockers(findings: Sequence[Finding]) -> None:
             "the rules found blockers; solve them in the source, the plan's rules or its selection:\n"
             + "\n".join(blockers)
         )
+
+
+def _line(severity: str, where: str, message: str, suggestion: str) -> str:
+    place = f"{where}: " if where else ""
+    remedy = f" ({suggestion})" if suggestion else ""
+    return f"{severity}: {place}{message}{remedy}"

@@ -15,7 +15,7 @@ from migration_ops.cluster import NotFound, ObjectReference, apply, discovery
 from migration_ops.cluster.reference import annotations_of
 from migration_ops.migration.adaptation import adapt, kept_addresses, kept_finalizers
 from migration_ops.migration.errors import ApplyError
-from migration_ops.migration.findings import count_by_severity, finding_line, raise_for_blockers
+from migration_ops.migration.findings import count_by_severity, finding_lines, raise_for_blockers
 from migration_ops.migration.staging import mark_staged, staged_snapshots
 from migration_ops.migration.switchover import hold_back, release_patch
 from migration_ops.migration.switchover.external_dns import HELD
@@ -94,7 +94,7 @@ class AdaptedPoint:
     def lines(self) -> list[str]:
         """What the rules did, a line each."""
         head = f"{len(self.objects)} objects, {self.changes} changes; in the vault as {self.snapshot[:8]}"
-        return [head, *(finding_line(finding) for finding in self.findings)]
+        return [head, *finding_lines(self.findings)]
 
 
 def adapt_restore_point(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         RuleSetError,
         TransformError,
     )
+    from migration_ops.transform.finding_groups import SHOWN_OBJECTS, FindingGroup, Told, group_findings
     from migration_ops.transform.loading import load_rule_sets
     from migration_ops.transform.manifests import read_manifests, write_manifests
     from migration_ops.transform.parameters import Parameters
@@ -32,6 +33,10 @@ _HOMES = {
     "RuleExecutionError": "errors",
     "RuleSetError": "errors",
     "TransformError": "errors",
+    "FindingGroup": "finding_groups",
+    "SHOWN_OBJECTS": "finding_groups",
+    "Told": "finding_groups",
+    "group_findings": "finding_groups",
     "load_rule_sets": "loading",
     "read_manifests": "manifests",
     "write_manifests": "manifests",
@@ -46,17 +51,21 @@ _HOMES = {
 }
 
 __all__ = [
+    "SHOWN_OBJECTS",
     "Change",
     "Dropped",
     "Finding",
+    "FindingGroup",
     "ImageCopy",
     "ManifestError",
     "ParameterError",
     "Parameters",
     "RuleExecutionError",
     "RuleSetError",
+    "Told",
     "TransformError",
     "TransformResult",
+    "group_findings",
     "load_rule_sets",
     "read_manifests",
     "recognise_provider",

@@ -15,6 +15,7 @@ import yaml
 from migration_ops.bad_input import kind_of, yaml_problem
 from migration_ops.cli_checks import writable
 from migration_ops.transform.errors import ParameterError, TransformError
+from migration_ops.transform.finding_groups import SHOWN_OBJECTS, Told, group_findings
 from migration_ops.transform.manifests import STREAM, check_location, read_manifests, write_manifests
 from migration_ops.transform.parameters import Parameters, check_apis
 from migration_ops.transform.private_files import write_private
@@ -154,9 +155,13 @@ def _adapted(
 
 
 def _say(result: TransformResult) -> None:
-    for finding in result.findings:
-        if finding.severity != "info":
-            click.echo(f"{finding.severity}: {finding.object}: {finding.message} ({finding.rule})", err=True)
+    told = [
+        Told(finding.severity, finding.object, finding.message, finding.rule)
+        for finding in result.findings
+        if finding.severity != "info"
+    ]
+    for group in group_findings(told):
+        click.echo(f"{group.severity}: {group.where(SHOWN_OBJECTS)}: {group.text} ({group.rest})", err=True)
     report = result.report()
     click.echo(
         f"{report['objects']} objects, {report['changed']} changed, {report['dropped']} dropped, "

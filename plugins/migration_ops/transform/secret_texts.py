@@ -23,6 +23,14 @@ _SUSPICIOUS = re.compile(
 _WORD = re.compile(r"([A-Za-z0-9._-]+)")
 _OF_URL = re.compile(r"(?<=://)[^/@\s:]*:[^/\s]+(?=@)")
 _BEFORE_HOST = re.compile(r"(?<![\w.%+-])[^\s/@:\"']+:[^\s/@\"']+@(?!sha\d+:)(?=[\w\[])")
+_VERSION = r"v?\d+(?:\.\d+){0,2}(?:[-+][\w.+-]*)?(?![\w.:/])"
+_EZCONNECT = re.compile(rf"(?<![\w$#./@-])([\w$#.-]++/)([^\s/]+)@(?!sha\d+:|{_VERSION})(?=[\w\[(/])")
+"""Oracle's `user/password@host:1521/service`; digests and versions follow names of images and packages."""
+_PGPASS = re.compile(
+    r"(?<![\w:./*-])([\w.*/\[\]-]++:(?:\d{1,5}|\*):[^\s:\"']++:(?![\d.]+:)[^\s:\"']++:)"
+    r"((?:\\.|[^\s:\\\"'])++)(?=[\s\"']|$)"
+)
+"""PostgreSQL's `host:port:database:user:password`; a time stamp has no name in the fourth place."""
 _SECRET_NAME = re.compile(rf"{_NAME}|sharedaccesskey", re.IGNORECASE)
 _ASSIGNED = re.compile(
     r"(?<![\w.-])([\w.-]++)(\\*+[\"']?\s*+[:=]\s*+)"
@@ -31,6 +39,8 @@ _ASSIGNED = re.compile(
 """A name, and the value that is given to it: also in JSON, in JSON within JSON, and cut off."""
 _IN_MESSAGES = (
     (_OF_URL, WITHHELD),
+    (_EZCONNECT, rf"\1{WITHHELD}@"),
+    (_PGPASS, rf"\1{WITHHELD}"),
     (_BEFORE_HOST, f"{WITHHELD}@"),
     (re.compile(r"\b(bearer|basic)\s+(?=\S*[\d=+/_-])\S+", re.IGNORECASE), rf"\1 {WITHHELD}"),
     (re.compile(r"((?:mysql|mariadb|mysqldump)\b[^\n]*?\s-p)\S+", re.IGNORECASE), rf"\1{WITHHELD}"),
@@ -47,7 +57,7 @@ def may_hold_secrets(text: str) -> bool:
         len(text) > LONGEST
         or "\n" in text.strip()
         or _SUSPICIOUS.search(text) is not None
-        or _BEFORE_HOST.search(text) is not None
+        or any(form.search(text) is not None for form in (_BEFORE_HOST, _EZCONNECT, _PGPASS))
     )
 
 
@@ -75,6 +85,8 @@ def changed_words(before: str, after: str) -> tuple[str, str] | None:
     :param before: the former text.
     :param after: the new text.
     """
+    if _logins(before) != _logins(after):
+        return None
     old, new = _WORD.split(before), _WORD.split(after)
     if len(old) != len(new) or old == new:
         return None
@@ -89,6 +101,10 @@ def changed_words(before: str, after: str) -> tuple[str, str] | None:
         if any(_SUSPICIOUS.search(f" {text[index]}") for text in (old, new)):
             return None
     return _joined(old, places), _joined(new, places)
+
+
+def _logins(text: str) -> list[str]:
+    return [found[2] for form in (_EZCONNECT, _PGPASS) for found in form.finditer(text)]
 
 
 def _joined(pieces: list[str], places: list[int]) -> str:

@@ -82,6 +82,23 @@ def test_standard_input_and_output(tmp_path: Path) -> None:
     }
 
 
+def test_what_is_the_same_about_many_objects_is_printed_once_and_reported_for_each(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    items = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"c{number}", "namespace": "shop"}}
+        | {"data": {f"HOST_{number}": "db.rds.amazonaws.com"}}
+        for number in range(5)
+    ]
+
+    result = run("--rules", "eks-to-ack", "--report", report, "-", tmp_path / "o", text=json.dumps(items))
+
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
+    assert "v1/ConfigMap/shop/c0 /data/HOST_0, " in line
+    assert "/data/HOST_2 and 2 more: names .rds.amazonaws.com" in line
+    assert "c4" not in line
+    assert len({one["object"] for one in json.loads(report.read_text())["findings"]}) == 5
+
+
 def test_blockers_end_with_2_and_the_output_is_still_written(tmp_path: Path) -> None:
     apis = tmp_path / "apis.txt"
     apis.write_text("v1\napps/v1\n")

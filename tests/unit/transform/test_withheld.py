@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from migration_ops.transform import Parameters, load_rule_sets, transform, write_manifests
 from migration_ops.transform.cli import transform as command
@@ -206,7 +208,59 @@ def test_other_messages_stay_as_they_are(message: str) -> None:
     assert without_credentials(message) == message
 
 
-@pytest.mark.parametrize("piece", ["a:", "password", "mysql ", "begin ", " -u", "a."])
+NAMES = st.text("abcxyz", min_size=1, max_size=8)
+NUMBERS = st.integers(0, 59).map("{:02}".format)
+PASSWORDS = st.text("ABCXYZ0189!#%$&*-_+=^", min_size=1, max_size=20).map("Q9{}".format)
+HOSTS = st.one_of(NAMES, st.builds("{}.{}.svc".format, NAMES, NAMES), st.just("10.0.0.5"))
+LOGINS = st.one_of(
+    st.builds("{}/{}@{}:1521/orcl".format, NAMES, PASSWORDS, HOSTS),
+    st.builds("{}/{}@//{}/orcl".format, NAMES, PASSWORDS, HOSTS),
+    st.builds("jdbc:oracle:thin:{}/{}@{}:1521:orcl".format, NAMES, PASSWORDS, HOSTS),
+    st.builds("{}:5432:{}:{}:{}".format, HOSTS, NAMES, NAMES, PASSWORDS),
+    st.builds("{}:*:*:{}:{}".format, HOSTS, NAMES, PASSWORDS),
+    st.builds("*:*:*:{}:{}".format, NAMES, PASSWORDS),
+)
+NO_LOGINS = st.one_of(
+    st.builds("{}/{}@sha256:{}".format, NAMES, NAMES, NAMES),
+    st.builds("{}.example.com:5000/{}/{}:1.2@sha256:{}".format, NAMES, NAMES, NAMES, NAMES),
+    st.builds("git@{}.example.com:{}/{}.git".format, NAMES, NAMES, NAMES),
+    st.builds("ssh://git@{}.example.com:22/{}/{}@main".format, NAMES, NAMES, NAMES),
+    st.builds("git+https://{}.example.com/{}/{}@main".format, NAMES, NAMES, NAMES),
+    st.builds("@{}/{}@{}".format, NAMES, NAMES, st.sampled_from(["1.2.3", "^2", "latest", "4.0.0-rc.1"])),
+    st.builds("{}/{}@v{}.{}".format, NAMES, NAMES, NUMBERS, NUMBERS),
+    st.builds("2026-11-23T{}:{}:{}Z".format, NUMBERS, NUMBERS, NUMBERS),
+    st.builds("2026:11:23:{}:{}".format, NUMBERS, NUMBERS),
+    st.builds("{}:{}:{}:{}:{}:{}".format, *[NUMBERS] * 6),
+    st.builds("arn:aws:iam::111122223333:role/{}".format, NAMES),
+    st.builds("2001:{}:a:b:c::1".format, NUMBERS),
+)
+
+
+@given(LOGINS, st.sampled_from(["it is {}", "{}", "-s {} and more", '"{}"', "['{}']"]))
+def test_passwords_of_logins_are_withheld(login: str, around: str) -> None:
+    text = around.format(login)
+
+    assert "Q9" not in without_credentials(text)
+    assert "Q9" not in json.dumps(Change("v1/ConfigMap/a/b", "/data/x", "r/r", text, None).as_dict())
+
+
+@given(NO_LOGINS, st.sampled_from(["it is {}", "{}", "-s {} and more", '"{}"', "['{}']"]))
+def test_names_that_only_look_like_logins_are_shown(name: str, around: str) -> None:
+    assert without_credentials(around.format(name)) == around.format(name)
+
+
+@pytest.mark.parametrize("login", ["app/{}@db:1521/x", "db:5432:x:app:{}", "sqlplus app/{}@db"])
+def test_a_password_of_a_login_that_changed_is_withheld(login: str) -> None:
+    texts = (f"-s {login.format('hunter22')} x", f"-s {login.format('hunter33')} x")
+    change = Change("apps/v1/Deployment/shop/web", "/spec/x", "own/rule", *texts)
+
+    assert "hunter" not in json.dumps(change.as_dict())
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a/", "a/b,", "a:1:", "*:", "a/b@", "a:1:b:c:\\\\", "a:", "password", "mysql ", "begin ", " -u", "a."],
+)
 def test_a_very_long_message_is_cut(piece: str) -> None:
     assert len(without_credentials(piece * 100_000)) < 3000
 

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict
 
 from migration_ops.migration.errors import ReadinessError
+from migration_ops.transform import SHOWN_OBJECTS, FindingGroup, Told, group_findings
 
 Severity = Literal["blocker", "decision", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -34,8 +35,7 @@ class ReadinessFinding(BaseModel):
 
     def line(self) -> str:
         """The finding in one line, for logs and approvals."""
-        remedy = f" ({self.suggestion})" if self.suggestion else ""
-        return f"{self.severity}: {self.object}: {self.reason}{remedy}"
+        return _line(self.severity, self.object, self.reason, self.suggestion)
 
 
 def finding(
@@ -80,21 +80,30 @@ class ReadinessReport(BaseModel):
         counted = Counter(one.severity for one in self.findings)
         return {severity: counted[severity] for severity in SEVERITIES if counted[severity]}
 
-    def lines(self) -> list[str]:
-        """A line for each finding, the worst first."""
+    def _head(self) -> str:
         head = ", ".join(f"{number} {severity}" for severity, number in self.counts.items())
-        return [f"{len(self.checked)} checks: {head or 'nothing found'}", *(f.line() for f in self.findings)]
+        return f"{len(self.checked)} checks: {head or 'nothing found'}"
+
+    def lines(self) -> list[str]:
+        """A line for each finding with all objects that it is about, the worst first."""
+        groups = _grouped(self.findings)
+        return [self._head(), *(_line(one.severity, one.where(), one.text, one.rest) for one in groups)]
 
     def markdown(self, shown: int = 50) -> str:
         """The report as a list for an approval's text.
 
-        :param shown: at most so many findings; the rest is counted. `info` is never listed there.
+        :param shown: at most so many findings; the rest is counted. `info` is never listed there. Of objects
+            about which the same was found only the first ones are named.
         """
-        listed = [one for one in self.findings if one.severity != "info"]
-        lines = [self.lines()[0], "", *(f"- {one.line()}" for one in listed[:shown])]
+        listed = _grouped(one for one in self.findings if one.severity != "info")
+        lines = [
+            f"- {_line(one.severity, one.where(SHOWN_OBJECTS), one.text, one.rest)}" for one in listed[:shown]
+        ]
         if len(listed) > shown:
             lines.append(f"- and {len(listed) - shown} more, in the task's log")
-        return "\n".join(lines)
+        if any(len(one.places) > SHOWN_OBJECTS for one in listed[:shown]):
+            lines.append("- the task's log names all objects")
+        return "\n".join([self._head(), "", *lines])
 
     def raise_for_blockers(self) -> None:
         """Stop before anybody is asked.
@@ -106,3 +115,14 @@ class ReadinessReport(BaseModel):
                 f"{len(self.blockers)} blockers stand against the cutover:\n"
                 + "\n".join(one.line() for one in self.blockers)
             )
+
+
+def _grouped(findings: Iterable[ReadinessFinding]) -> list[FindingGroup]:
+    return list(
+        group_findings(Told(one.severity, one.object, one.reason, one.suggestion) for one in findings)
+    )
+
+
+def _line(severity: str, where: str, reason: str, suggestion: str) -> str:
+    remedy = f" ({suggestion})" if suggestion else ""
+    return f"{severity}: {where}: {reason}{remedy}"

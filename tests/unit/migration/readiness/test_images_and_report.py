@@ -166,8 +166,8 @@ def test_an_image_that_cannot_be_pulled_blocks_and_names_its_users(make_deployme
     assert "apps/v1/Deployment/shop-prod/web" in found.reason
 
 
-def made(severity, check="c", where="o"):
-    return ReadinessFinding(check=check, severity=severity, object=where, reason="r", suggestion="s")
+def made(severity, check="c", where="o", reason="r"):
+    return ReadinessFinding(check=check, severity=severity, object=where, reason=reason, suggestion="s")
 
 
 def test_a_report_puts_the_worst_first_and_says_things_once():
@@ -184,10 +184,24 @@ def test_blockers_stop_and_are_named_with_their_remedy():
 
 
 def test_the_text_of_an_approval_is_bounded_and_leaves_information_out():
-    findings = [made("warning", where=f"o{number}") for number in range(60)] + [made("info")]
+    findings = [made("warning", reason=f"r{number:02}") for number in range(60)] + [made("info")]
     text = ReadinessReport.of(findings, ["c"]).markdown(shown=50)
     assert text.count("\n- ") == 51
     assert "and 10 more" in text
+
+
+def test_what_is_the_same_about_many_objects_is_said_once():
+    findings = [made("warning", where=f"o{number}", reason=f"/data/k{number} is odd") for number in range(5)]
+    report = ReadinessReport.of([*findings, made("decision", where="o1"), made("warning")], ["c"])
+
+    assert report.markdown().splitlines()[2:] == [
+        "- decision: o1: r (s)",
+        "- warning: o: r (s)",
+        "- warning: o0 /data/k0, o1 /data/k1, o2 /data/k2 and 2 more: is odd (s)",
+        "- the task's log names all objects",
+    ]
+    assert all(f"o{number} /data/k{number}" in report.lines()[-1] for number in range(5))
+    assert len(report.model_dump()["findings"]) == 7
 
 
 def test_an_unknown_severity_is_refused():
