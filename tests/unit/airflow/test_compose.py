@@ -18,11 +18,17 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import kubernetes_validate
 import pytest
 import yaml
 
+from migration_ops.migration.adaptation import adapt
+from migration_ops.migration.plan_file import load_plan
+
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docker-compose.yaml").read_text()
+TRIAL = ROOT / "include" / "trial"
+PLAN = TRIAL / "plans" / "shop.yaml"
 VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -83,7 +89,7 @@ def test_every_airflow_command_and_setting_is_one(compose):
     assert started == {"db migrate", "api-server", "scheduler", "dag-processor", "triggerer"}
 
 
-def test_the_connections_are_those_of_the_example_plan(compose, tmp_path):
+def test_the_connections_are_those_of_the_plan(compose, tmp_path):
     for side in ("source", "target"):
         (tmp_path / side).mkdir()
         kubeconfig = {"clusters": [{"cluster": {"server": "https://127.0.0.1:6443"}, "name": "default"}]}
@@ -95,7 +101,7 @@ def test_the_connections_are_those_of_the_example_plan(compose, tmp_path):
     subprocess.run([sys.executable, "-c", script], env=environment, check=True)
 
     written = json.loads((tmp_path / "connections" / "connections.json").read_text())
-    plan = yaml.safe_load((ROOT / "include" / "plans" / "shop.yaml").read_text())
+    plan = yaml.safe_load(PLAN.read_text())
     assert set(written) == {plan[part]["conn_id"] for part in ("source", "target", "vault")}
     assert "https://k3s-source:6443" in written["shop_source"]["extra"]["kube_config"]
     vault = written["shop_vault"]
@@ -107,6 +113,27 @@ def test_the_connections_are_those_of_the_example_plan(compose, tmp_path):
         vault["extra"]["access_key"],
         vault["extra"]["secret_key"],
     )
+
+
+def test_the_plan_is_the_one_that_airflow_reads_and_the_application_is_what_it_names(compose):
+    folder = compose["services"]["scheduler"]["environment"]["MIGRATION_OPS_PLANS"]
+    assert PLAN.parent == ROOT / Path(folder).relative_to("/opt/airflow")
+    plan = load_plan(PLAN)
+    application = list(yaml.safe_load_all((TRIAL / "application.yaml").read_text()))
+    workloads = {f"{one['kind']}/{one['metadata']['name']}".lower() for one in application}
+    assert {name for wave in plan.quiesce.waves or () for name in wave} <= workloads
+    assert {probe.exec.pod for probe in plan.verify.probes if probe.exec} <= workloads
+    result = adapt(plan, application, target_version="1.32")
+    assert [one for one in result.findings if one.severity in {"blocker", "decision"}] == []
+    (claims,) = [
+        one["spec"]["volumeClaimTemplates"] for one in result.objects if one["kind"] == "StatefulSet"
+    ]
+    assert [one["spec"]["storageClassName"] for one in claims] == ["local-path"]
+
+
+def test_the_target_takes_the_application():
+    for manifest in yaml.safe_load_all((TRIAL / "application.yaml").read_text()):
+        kubernetes_validate.validate(manifest, "1.32", strict=True)
 
 
 def test_everybody_who_may_log_in_has_a_password(compose):
