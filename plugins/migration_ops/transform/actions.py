@@ -26,7 +26,7 @@ from migration_ops.transform.rules import (
     Translation,
     TranslationTable,
 )
-from migration_ops.transform.secret_texts import WITHHELD, may_hold_secrets
+from migration_ops.transform.secret_texts import WITHHELD, is_plain_list, may_hold_secrets
 from migration_ops.transform.templates import render, render_all
 
 _SECRET_KEY = re.compile(r"pass(word|wd)|token|credential|client-?secret", re.IGNORECASE)
@@ -52,7 +52,7 @@ def tell(draft: Draft, spec: FindingSpec, context: Context, value: Any = None, k
     :param value: the value that it is about.
     :param key: the annotation or label that it is about.
     """
-    if isinstance(value, str) and (may_hold_secrets(value) or _SECRET_KEY.search(key)):
+    if isinstance(value, str) and (_SECRET_KEY.search(key) or _is_withheld(value)):
         value = WITHHELD
     variables = context.variables(draft.manifest, value, key)
     draft.find(
@@ -61,6 +61,10 @@ def tell(draft: Draft, spec: FindingSpec, context: Context, value: Any = None, k
         render(spec.suggestion, variables),
         tuple(render(choice, variables) for choice in spec.choices),
     )
+
+
+def _is_withheld(value: str) -> bool:
+    return may_hold_secrets(value) and not is_plain_list(value)
 
 
 def _set(spec: SetAction) -> Step:

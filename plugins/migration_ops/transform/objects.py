@@ -57,16 +57,26 @@ def check_identity(manifest: Any) -> None:
     if not isinstance(manifest, dict):
         raise ManifestError(f"a manifest must be a mapping, this is {kind_of(manifest)}")
     for key in ("apiVersion", "kind"):
-        if not isinstance(manifest.get(key), str) or not manifest[key]:
+        _check_text(manifest, key, manifest.get(key))
+        if not manifest.get(key):
             raise ManifestError(f"{reference(manifest)} has no {key}: is it a Kubernetes manifest?")
     metadata = manifest.get("metadata")
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str) or not metadata["name"]:
+    if isinstance(metadata, dict):
+        _check_text(manifest, "metadata.name", metadata.get("name"))
+    if not isinstance(metadata, dict) or not metadata.get("name"):
         raise ManifestError(f"{reference(manifest)} has no metadata.name; objects are migrated by name")
     for key in ("labels", "annotations"):
         if metadata.get(key) is not None and not isinstance(metadata[key], dict):
             raise ManifestError(f"{reference(manifest)}: metadata.{key} must be a mapping")
     if not isinstance(metadata.get("namespace") or "", str):
         raise ManifestError(f"{reference(manifest)}: metadata.namespace must be text")
+
+
+def _check_text(manifest: dict[str, Any], field: str, value: Any) -> None:
+    if value is not None and not isinstance(value, str):
+        raise ManifestError(
+            f"{reference(manifest)}: {field} must be text, this is {kind_of(value)}; put quotes around it"
+        )
 
 
 def reference(manifest: Any) -> str:

@@ -24,6 +24,7 @@ _WORD = re.compile(r"([A-Za-z0-9._-]+)")
 _OF_URL = re.compile(r"(?<=://)[^/@\s:]*:[^/\s]+(?=@)")
 _BEFORE_HOST = re.compile(r"(?<![\w.%+-])[^\s/@:\"']+:[^\s/@\"']+@(?!sha\d+:)(?=[\w\[])")
 _VERSION = r"v?\d+(?:\.\d+){0,2}(?:[-+][\w.+-]*)?(?![\w.:/])"
+_PLAIN_LIST = re.compile(r"(?:\s*+[\w.:/*-]{1,100}+\s*+(?:,|$))+")
 _EZCONNECT = re.compile(rf"(?<![\w$#./@-])([\w$#.-]++/)([^\s/]+)@(?!sha\d+:|{_VERSION})(?=[\w\[(/])")
 """Oracle's `user/password@host:1521/service`; digests and versions follow names of images and packages."""
 _PGPASS = re.compile(
@@ -59,6 +60,14 @@ def may_hold_secrets(text: str) -> bool:
         or _SUSPICIOUS.search(text) is not None
         or any(form.search(text) is not None for form in (_BEFORE_HOST, _EZCONNECT, _PGPASS))
     )
+
+
+def is_plain_list(text: str) -> bool:
+    """Whether a text is a list of short names, such as addresses or ARNs: its length says nothing about it.
+
+    :param text: any text.
+    """
+    return _PLAIN_LIST.fullmatch(text) is not None and not any(map(may_hold_secrets, text.split(",")))
 
 
 def without_credentials(text: str) -> str:

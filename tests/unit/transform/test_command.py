@@ -117,6 +117,13 @@ def test_blockers_end_with_2_and_the_output_is_still_written(tmp_path: Path) -> 
         (["--rules", "eks-to-ack", "nowhere", "-"], "", "there is no such file or folder"),
         (["--rules", "eks-to-ack", "-", "-"], "a: [", "is no YAML"),
         (["--rules", "eks-to-ack", "-", "-"], "a: 1", "document 1: .*has no apiVersion"),
+        (
+            ["--rules", "eks-to-ack", "-", "-"],
+            SERVICE.replace("name: web", "name: 123"),
+            "metadata.name must be text, this is a number; put quotes around it",
+        ),
+        (["--rules", "eks-to-ack", "-", "-"], SERVICE.replace("v1", "1"), "apiVersion must be text"),
+        (["--rules", "eks-to-ack", "-", "-"], SERVICE.replace("name: web", ""), "has no metadata.name"),
         (["--rules", "eks-to-ack", "--param", "x", "-", "-"], SERVICE, "write it as name=value"),
         (["--rules", "eks-to-ack", "--param", "x=1", "-", "-"], SERVICE, "no rule set knows the parameter x"),
         (["--rules", "eks-to-ack", "--target-version", "new", "-", "-"], SERVICE, "is no Kubernetes version"),

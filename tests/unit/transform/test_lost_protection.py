@@ -62,6 +62,12 @@ def dropped(api_version: str, kind: str, spec: dict[str, Any], name: str = "db")
             {"sourceRanges": ["10.0.0.0/8"], "securityGroups": ["sg-1"]},
             "source ranges and security groups",
         ),
+        (
+            "approuting.kubernetes.azure.com/v1alpha1",
+            "NginxIngressController",
+            {"loadBalancerAnnotations": {"service.beta.kubernetes.io/azure-allowed-ip-ranges": "10.0.0.0/8"}},
+            "source ranges of its load balancer",
+        ),
     ],
 )
 def test_lost_protection_is_a_decision(api_version: str, kind: str, spec: dict[str, Any], told: str) -> None:
@@ -76,7 +82,20 @@ def test_what_calico_mirrors_needs_no_decision() -> None:
     assert dropped("projectcalico.org/v3", "NetworkPolicy", {}, name="knp.default.db").findings == []
 
 
-def test_settings_of_a_load_balancer_that_keep_nobody_out_are_only_told() -> None:
-    (finding,) = dropped("cloud.google.com/v1", "BackendConfig", {"timeoutSec": 40}).findings
+@pytest.mark.parametrize(
+    ("api_version", "kind", "spec"),
+    [
+        ("cloud.google.com/v1", "BackendConfig", {"timeoutSec": 40}),
+        (
+            "approuting.kubernetes.azure.com/v1alpha1",
+            "NginxIngressController",
+            {"ingressClassName": "x", "loadBalancerAnnotations": {"a": "b"}},
+        ),
+    ],
+)
+def test_settings_of_a_load_balancer_that_keep_nobody_out_are_only_told(
+    api_version: str, kind: str, spec: dict[str, Any]
+) -> None:
+    (finding,) = dropped(api_version, kind, spec).findings
 
     assert finding.severity == "info"

@@ -177,6 +177,58 @@ def test_a_finding_says_nothing_secret(key: str, value: str) -> None:
     assert "hunter22" not in json.dumps(result.report())
 
 
+def decisions_about(rule_set: str, kind: str, annotations: dict[str, str]) -> str:
+    api_version = "v1" if kind == "Service" else "networking.k8s.io/v1"
+    item = {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {"name": "web", "namespace": "shop", "annotations": annotations},
+        "spec": {"type": "LoadBalancer", "ports": [{"port": 443}]}
+        if kind == "Service"
+        else {"ingressClassName": "alb"},
+    }
+    findings = transform([item], load_rule_sets([rule_set]), Parameters()).findings
+    return "\n".join(finding.message for finding in findings if finding.severity == "decision")
+
+
+def test_a_decision_names_the_listeners_that_it_is_about() -> None:
+    listeners = {
+        "443": {"protocol": ["HTTPS"], "tls": "cert-a", "hosts": {"b.example.com": {"tls": "cert-b"}}},
+        "8443": {"protocol": ["TCP_SSL"], "tls": "cert-c"},
+        "80": {"protocol": ["HTTP"]},
+    }
+    said = decisions_about(
+        "tke-to-ack", "Service", {"service.cloud.tencent.com/specify-protocol": json.dumps(listeners)}
+    )
+
+    assert (
+        "the listeners are 443 HTTPS with the certificate of the Secret cert-a for b.example.com "
+        "with that of cert-b, 8443 TCP_SSL with the certificate of the Secret cert-c, 80 HTTP"
+    ) in said
+
+
+def test_a_decision_names_a_long_list_of_addresses_and_certificates() -> None:
+    ranges = ",".join(f"10.{number}.0.0/16" for number in range(20))
+    certificates = ", ".join(
+        f"arn:aws:acm:eu-west-1:111122223333:certificate/{one}" for one in ("1a", "2b", "3c")
+    )
+    prefix = "alb.ingress.kubernetes.io/"
+    said = decisions_about(
+        "eks-to-ack", "Ingress", {f"{prefix}inbound-cidrs": ranges, f"{prefix}certificate-arn": certificates}
+    )
+
+    assert (ranges in said, certificates in said) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "value", ["hunter22" * 20, "10.0.0.0/8," * 20 + "token:hunter22", "10.0.0.0/8 " * 20 + "hunter22"]
+)
+def test_a_decision_withholds_a_long_text_that_is_no_list(value: str) -> None:
+    said = decisions_about("eks-to-ack", "Ingress", {"alb.ingress.kubernetes.io/inbound-cidrs": value})
+
+    assert "inbound-cidrs: (withheld)" in said
+
+
 @pytest.mark.parametrize(
     "message",
     [

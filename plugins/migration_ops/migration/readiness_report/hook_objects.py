@@ -1,4 +1,4 @@
-"""Objects that the plan's hooks patch: one that is missing would be noticed when the application is stopped."""
+"""Objects that the plan's hooks patch: a missing one would be noticed when the application is stopped."""
 
 from __future__ import annotations
 

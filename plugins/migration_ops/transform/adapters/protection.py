@@ -105,6 +105,13 @@ _FRONTS: dict[str, tuple[tuple[str, Callable[[dict[str, Any]], bool]], ...]] = {
         ("IAP", _has("default", "iap", "enabled")),
         ("Cloud Armor", _has("default", "securityPolicy")),
     ),
+    "NginxIngressController": (
+        ("source ranges", _has("loadBalancerSourceRanges")),
+        (
+            "source ranges of its load balancer",
+            _has("loadBalancerAnnotations", "service.beta.kubernetes.io/azure-allowed-ip-ranges"),
+        ),
+    ),
     "GCPAuthzPolicy": (("an authorization policy", lambda _spec: True),),
     "WebApplicationFirewallPolicy": (("a web application firewall", lambda _spec: True),),
     "FrontendTLSPolicy": (("client certificates", _has("default", "verify")),),

@@ -136,6 +136,10 @@ def _new_groups(rule: dict[str, Any]) -> list[str]:
     return sorted(added - set(groups))
 
 
+OF_ACK = frozenset({("alibabacloud.com/v1", "AlbConfig")})
+"""Kinds that rules make, and that ACK's add-ons bring."""
+
+
 @adapter("check-served")
 def check_served(draft: Draft, _base: Parts, context: Context) -> None:
     """Report an object whose kind the target surely lacks, or may lack.
@@ -153,7 +157,7 @@ def check_served(draft: Draft, _base: Parts, context: Context) -> None:
             f"the target doesn't serve {api_version} {kind}, and there is no conversion",
             "install what serves it in the target, bring its CRD along, or leave the object out",
         )
-    elif context.served.is_unknown(api_version, kind):
+    elif context.served.is_unknown(api_version, kind) and (api_version, kind) not in OF_ACK:
         draft.find(
             "warning",
             f"{api_version} {kind} is a custom resource whose definition doesn't come along",
