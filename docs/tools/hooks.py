@@ -22,7 +22,6 @@ SECTIONS = {
     "explanation": "Explanation",
     "decisions": "Decisions",
 }
-SCREENSHOT = re.compile(r"<!-- screenshot ([\w.-]+): (.*?) -->")
 LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 log = logging.getLogger("mkdocs.hooks.links")
 
@@ -60,15 +59,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else target
         return f"{text} (`{name}`)" if str(name) not in text else f"`{name}`"
 
-    return LINK.sub(outside, SCREENSHOT.sub(lambda match: _screenshot(page.file, match), markdown))
-
-
-def _screenshot(file: File, match: re.Match[str]) -> str:
-    """A picture of the UI where there is one; they are taken by the browser tests."""
-    name, caption = match.groups()
-    if not (ROOT / "docs" / "images" / "ui" / name).exists():
-        return ""
-    return f"![{caption}]({'../' * file.src_uri.count('/')}images/ui/{name})"
+    return LINK.sub(outside, markdown)
 
 
 def _listed(nav: list[Any]) -> list[str]:
