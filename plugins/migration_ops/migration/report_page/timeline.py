@@ -19,6 +19,7 @@ TOP = 26.0
 _SMALLEST_BAR = 2.0
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 _MOST_TICKS = 8
+_WORTH_TELLING = 0.05
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Picture:
 
     :param began: when its left end is.
     :param down: left end and width of the time in which the application was down.
+    :param between_text: how much of that lies between steps; empty if next to nothing does.
     """
 
     width: float
@@ -67,6 +69,7 @@ class Picture:
     began: datetime
     down: tuple[float, float] | None
     down_text: str
+    between_text: str
 
 
 def draw(spans: Sequence[Span]) -> Picture | None:
@@ -94,11 +97,14 @@ def draw(spans: Sequence[Span]) -> Picture | None:
         for number, span in enumerate(spans)
     ]
     stopped = [span for span in spans if span.down]
-    down, text, step = None, "", _tick_step(whole)
+    down, text, between, step = None, "", "", _tick_step(whole)
     if stopped:
         first, last = min(span.began for span in stopped), max(span.ended for span in stopped)
         down = (round(place(first), 2), round(place(last) - place(first), 2))
         text = f"down {seconds_text((last - first).total_seconds())}"
+        idle = _between(stopped)
+        if idle >= _WORTH_TELLING * (last - first).total_seconds():
+            between = f"{seconds_text(idle)} of it between the steps, while Airflow begins the next one"
     return Picture(
         width=WIDTH,
         height=TOP + len(spans) * ROW + 8,
@@ -110,7 +116,17 @@ def draw(spans: Sequence[Span]) -> Picture | None:
         began=began,
         down=down,
         down_text=text,
+        between_text=between,
     )
+
+
+def _between(spans: Sequence[Span]) -> float:
+    """Seconds from the first beginning to the last end in which none of the spans was under way."""
+    idle, reached = 0.0, min(span.began for span in spans)
+    for span in sorted(spans, key=lambda one: one.began):
+        idle += max(0.0, (span.began - reached).total_seconds())
+        reached = max(reached, span.ended)
+    return idle
 
 
 def _tick_step(whole: float) -> int:

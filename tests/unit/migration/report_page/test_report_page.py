@@ -231,3 +231,14 @@ def test_the_scale_suits_any_length(report, seconds, last):
 
 def test_nothing_is_drawn_of_nothing():
     assert draw([]) is None
+
+
+def test_time_between_steps_is_told_where_it_matters(report):
+    def span(first: float, last: float) -> Span:
+        began = report.began
+        at = [began + timedelta(seconds=one) for one in (first, last)]
+        return Span(name="x", began=at[0], ended=at[1], down=True)
+
+    gaps = draw([span(0, 10), span(4, 12), span(20, 22), span(25, 40)])
+    assert gaps.between_text.startswith("11 s of it between the steps")
+    assert draw([span(0, 10), span(10.1, 20)]).between_text == ""
