@@ -7,6 +7,7 @@ from typing import Any
 
 from migration_ops.cluster import Manifest, ObjectReference, reference_of
 from migration_ops.cluster.labels import LabelSelector
+from migration_ops.cluster.podspec import pod_labels_of
 from migration_ops.cluster.reference import labels_of
 from migration_ops.migration.readiness_report.facts import ClusterFacts
 from migration_ops.migration.readiness_report.finding import ReadinessFinding, Severity, finding
@@ -40,12 +41,14 @@ def check_target_webhooks(target: ClusterFacts, objects: Sequence[Manifest]) -> 
 
 
 def check_own_webhooks(target: ClusterFacts, objects: Sequence[Manifest]) -> list[ReadinessFinding]:
-    """Find webhooks and aggregated APIs of the set whose Service neither comes along nor exists.
+    """Find webhooks and aggregated APIs of the set whose Service isn't there, or has no pods.
+
+    A Service comes along for its webhook also from a namespace that isn't chosen; its pods don't.
 
     :param objects: the adapted objects.
     """
     coming = {
-        (str(one["metadata"].get("namespace")), str(one["metadata"]["name"]))
+        (str(one["metadata"].get("namespace")), str(one["metadata"]["name"])): one
         for one in objects
         if ObjectReference.of(one).group_kind == ("", "Service")
     }
@@ -53,6 +56,10 @@ def check_own_webhooks(target: ClusterFacts, objects: Sequence[Manifest]) -> lis
     for item in objects:
         for service in _services_of(item):
             key = (str(service["namespace"]), str(service["name"]))
+            if key in coming and not _has_pods(coming[key], objects) and not _has_endpoints(target, service):
+                reason = f"points to Service {key[0]}/{key[1]}, which comes along without its pods"
+                remedy = "add its namespace to the plan, or install what answers there in the target before"
+                findings.append(finding(CHECK, "warning", reference_of(item), reason, remedy))
             if key in coming or _service_exists(target, key):
                 continue
             reason = (
@@ -61,6 +68,18 @@ def check_own_webhooks(target: ClusterFacts, objects: Sequence[Manifest]) -> lis
             remedy = "add its namespace to the plan, or leave this object out"
             findings.append(finding(CHECK, "blocker", reference_of(item), reason, remedy))
     return list(dict.fromkeys(findings))
+
+
+def _has_pods(service: Manifest, objects: Iterable[Manifest]) -> bool:
+    """Whether an object of the set makes pods for a Service; nobody can tell it of one without a selector."""
+    chosen = (service.get("spec") or {}).get("selector")
+    if not chosen:
+        return True
+    selector, namespace = LabelSelector.of_map(chosen), service["metadata"].get("namespace")
+    return any(
+        one["metadata"].get("namespace") == namespace and selector.matches(pod_labels_of(one))
+        for one in objects
+    )
 
 
 def _hooks(target: ClusterFacts) -> Iterator[tuple[Manifest, Mapping[str, Any], Mapping[str, Any]]]:

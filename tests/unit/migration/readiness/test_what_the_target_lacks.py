@@ -169,6 +169,32 @@ def test_a_webhook_that_comes_along_needs_its_service(make_facts):
     assert check_own_webhooks(make_facts(service), [webhook()]) == []
 
 
+@pytest.mark.parametrize("about", ["admission", "conversion"])
+def test_a_webhook_needs_the_pods_behind_its_service(make_facts, make_deployment, about):
+    selector = {"selector": {"app": "guard"}}
+    metadata = {"name": "guard", "namespace": "guard"}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": selector}
+    item = webhook()
+    if about == "conversion":
+        client = {"service": {"namespace": "guard", "name": "guard"}}
+        item = {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": "guards.example.com"},
+            "spec": {"conversion": {"strategy": "Webhook", "webhook": {"clientConfig": client}}},
+        }
+    (found,) = check_own_webhooks(make_facts(), [item, service, make_deployment()])
+    assert (found.severity, "without its pods" in found.reason) == ("warning", True)
+    behind = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata,
+        "spec": {"template": {"metadata": {"labels": {"app": "guard", "more": "yes"}}, "spec": {}}},
+    }
+    assert check_own_webhooks(make_facts(), [item, service, behind]) == []
+    assert check_own_webhooks(make_facts(endpoints(ready=True)), [item, service]) == []
+
+
 def test_classes_that_are_named_must_exist_or_come_along(make_facts, make_deployment):
     priority = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "high"}}
     other = priority | {"metadata": {"name": "other"}}
