@@ -10,9 +10,7 @@ from datetime import UTC, datetime, timedelta
 from migration_ops.alibaba.clusters import find_cluster
 from migration_ops.alibaba.container_service import ContainerService
 from migration_ops.alibaba.errors import AlibabaError, ClusterMissingError
-
-SHORTEST, LONGEST = 15, 4320
-"""Bounds of the API, in minutes: a quarter of an hour, three days."""
+from migration_ops.alibaba.settings import LONGEST, SHORTEST
 
 
 @dataclass(frozen=True, slots=True)

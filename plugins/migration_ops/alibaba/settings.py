@@ -10,7 +10,21 @@ from typing import Any
 from migration_ops.alibaba.access import Access
 from migration_ops.alibaba.errors import AlibabaError
 
+SHORTEST, LONGEST = 15, 4320
+"""Bounds of the API for a kubeconfig's life, in minutes: a quarter of an hour, three days."""
+
+CONN_TYPE = "migration_ops_ack"
 DEFAULT_MINUTES = 720
+REQUIRED = ("access_key_id", "access_key_secret", "region", "cluster")
+_TEXTS = {
+    "access_key_id": "a RAM user's AccessKey ID",
+    "access_key_secret": "the AccessKey's secret",
+    "region": "the cluster's region, for example cn-hangzhou",
+    "cluster": "the cluster's name or ID",
+}
+KNOWN = (*REQUIRED, "security_token", "network", "minutes", "create", "agent_conn_id", "components",
+         "endpoint", "cluster_name")  # fmt: skip
+"""All extra fields that a connection may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +49,20 @@ class AckSettings:
     components: tuple[str, ...] = field(default=())
 
     @classmethod
-    def from_extras(cls, extras: Mapping[str, Any]) -> AckSettings:
+    def from_extras(cls, extras: Mapping[str, Any], conn_id: str) -> AckSettings:
         """Read a connection's extra fields.
 
-        :raises AlibabaError: if one is missing or isn't what it should be; names the field.
+        :param extras: the fields.
+        :param conn_id: the connection's id, for messages.
+        :raises AlibabaError: if one is missing or isn't what it should be; names connection and field.
         """
-        cluster = str(extras.get("cluster") or "")
-        if not cluster:
-            raise AlibabaError("the connection names no cluster; set its field cluster to a name or an ID")
+        connection = f"connection {conn_id}"
+        for name in REQUIRED:
+            if not extras.get(name):
+                raise AlibabaError(f"{connection} has no {name}; set it to {_TEXTS[name]}")
         network = str(extras.get("network") or "public")
         if network not in {"public", "internal"}:
-            raise AlibabaError(f"network is {network!r}; it has to be public or internal")
-        try:
-            minutes = int(extras.get("minutes") or DEFAULT_MINUTES)
-        except (TypeError, ValueError):
-            raise AlibabaError(f"minutes is {extras['minutes']!r}; it has to be a number") from None
+            raise AlibabaError(f"{connection}: network is {network!r}; it has to be public or internal")
         return cls(
             access=Access(
                 key_id=str(extras.get("access_key_id") or ""),
@@ -58,32 +71,36 @@ class AckSettings:
                 security_token=str(extras.get("security_token") or ""),
                 endpoint=str(extras.get("endpoint") or ""),
             ),
-            cluster=cluster,
+            cluster=str(extras["cluster"]),
             internal=network == "internal",
-            minutes=minutes,
-            create=_object(extras.get("create")),
+            minutes=_minutes(extras.get("minutes"), connection),
+            create=_object(extras.get("create"), connection),
             agent_conn_id=str(extras.get("agent_conn_id") or ""),
             components=_names(extras.get("components")),
         )
 
 
-def is_ack(extras: Mapping[str, Any]) -> bool:
-    """Tell whether a connection's extra fields are those of an ACK cluster, and hold no kubeconfig.
+def _minutes(value: Any, connection: str) -> int:
+    try:
+        minutes = int(value or DEFAULT_MINUTES)
+    except (TypeError, ValueError):
+        raise AlibabaError(f"{connection}: minutes is {value!r}; it has to be a number") from None
+    if not SHORTEST <= minutes <= LONGEST:
+        raise AlibabaError(
+            f"{connection}: a kubeconfig can hold {SHORTEST} to {LONGEST} minutes; minutes is {minutes}"
+        )
+    return minutes
 
-    :param extras: the fields.
-    """
-    return bool(extras.get("access_key_id"))
 
-
-def _object(value: object) -> dict[str, Any] | None:
+def _object(value: object, connection: str) -> dict[str, Any] | None:
     if value is None or value == "":
         return None
     try:
         found = json.loads(value) if isinstance(value, str) else value
     except ValueError as error:
-        raise AlibabaError(f"create isn't JSON: {error}") from None
+        raise AlibabaError(f"{connection}: create isn't JSON: {error}") from None
     if not isinstance(found, dict):
-        raise AlibabaError("create has to be a JSON object with fields of CreateCluster")
+        raise AlibabaError(f"{connection}: create has to be a JSON object with fields of CreateCluster")
     return found
 
 

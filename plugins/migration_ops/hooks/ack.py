@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from migration_ops.hooks.unknown_fields import unknown_field
+
 if TYPE_CHECKING:
     from migration_ops.alibaba import ContainerService
     from migration_ops.alibaba.settings import AckSettings
@@ -35,15 +37,13 @@ class AckHook(BaseHook):
         self.conn_id = conn_id
 
     @cached_property
-    def _extras(self) -> dict[str, Any]:
-        return dict(self.get_connection(self.conn_id).extra_dejson)
+    def _connection(self) -> Any:
+        return self.get_connection(self.conn_id)
 
     @property
     def is_ack(self) -> bool:
-        """Whether the connection names an ACK cluster; others bring a kubeconfig of their own."""
-        from migration_ops.alibaba.settings import is_ack
-
-        return is_ack(self._extras)
+        """Whether the connection is one of an ACK cluster; others bring a kubeconfig of their own."""
+        return bool(self._connection.conn_type == self.conn_type)
 
     @cached_property
     def settings(self) -> AckSettings:
@@ -51,9 +51,7 @@ class AckHook(BaseHook):
 
         :raises AlibabaError: if a field is missing or wrong.
         """
-        from migration_ops.alibaba.settings import AckSettings
-
-        return AckSettings.from_extras(self._extras)
+        return _settings(self.conn_id, self._connection.extra_dejson)
 
     @cached_property
     def service(self) -> ContainerService:
@@ -80,24 +78,18 @@ class AckHook(BaseHook):
         return True, f"Cluster {found.name} ({found.id}) is {found.state}"
 
 
-def with_kubeconfig(extras: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a connection's extra fields as Kubernetes' hooks read them.
+def ack_kubeconfig(conn_id: str, extras: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the extra fields that Kubernetes' hooks read, with a temporary kubeconfig of an ACK cluster.
 
-    Those of an ACK cluster are replaced by a temporary kubeconfig, for which the API may have to be asked;
-    others are returned as they are.
-
-    :param extras: the connection's extra fields.
-    :raises AlibabaError: when no kubeconfig can be had.
+    :param conn_id: the connection's id, for messages.
+    :param extras: its extra fields.
+    :raises AlibabaError: if a field is missing or wrong, or no kubeconfig can be had.
     """
-    from migration_ops.alibaba.settings import AckSettings, is_ack
-
-    if not is_ack(extras):
-        return dict(extras)
     import yaml
 
     from migration_ops.alibaba import ContainerService, current_kubeconfig
 
-    settings = AckSettings.from_extras(extras)
+    settings = _settings(conn_id, extras)
     text = current_kubeconfig(
         ContainerService(settings.access),
         settings.cluster,
@@ -106,3 +98,12 @@ def with_kubeconfig(extras: Mapping[str, Any]) -> dict[str, Any]:
     )
     name = str(extras.get("cluster_name") or settings.cluster)
     return {"kube_config": json.dumps(yaml.safe_load(text)), "cluster_name": name}
+
+
+def _settings(conn_id: str, extras: Mapping[str, Any]) -> AckSettings:
+    from migration_ops.alibaba import AlibabaError
+    from migration_ops.alibaba.settings import KNOWN, AckSettings
+
+    if reason := unknown_field(extras, KNOWN):
+        raise AlibabaError(f"connection {conn_id}: {reason}")
+    return AckSettings.from_extras(extras, conn_id)

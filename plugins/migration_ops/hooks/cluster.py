@@ -10,19 +10,20 @@ from airflow.providers.cncf.kubernetes.hooks.kubernetes import AsyncKubernetesHo
 from kubernetes import client
 
 from migration_ops.cluster import Cluster
-from migration_ops.hooks.ack import with_kubeconfig
+from migration_ops.hooks.cluster_fields import cluster_fields, name_of
 
 
 class ClusterHook(KubernetesHook):
     """One cluster of a plan.
 
     The stock hook loads a kubeconfig into the process' default configuration, where the source's and the
-    target's would overwrite each other; this one gives each cluster a configuration of its own.
+    target's would overwrite each other; this one gives each cluster a configuration of its own. Nor does it
+    go to the cluster that `KUBECONFIG` names: the connection says which one is meant.
 
     :param conn_id: Airflow connection of type `kubernetes` or `migration_ops_ack`; the extra field
         `cluster_name` names the cluster in snapshots and messages (the connection's id when left out).
-    :param connection_extras: the connection's extra fields, if somebody has read them already: a triggerer
-        reads connections in its event loop and uses this hook in a thread.
+    :param connection_extras: what `cluster_fields` gave, if somebody has read the connection already: a
+        triggerer reads connections in its event loop and uses this hook in a thread.
     """
 
     def __init__(
@@ -33,8 +34,10 @@ class ClusterHook(KubernetesHook):
 
     @cached_property
     def conn_extras(self) -> dict[str, Any]:
-        """The connection's extra fields; those of an ACK cluster with a kubeconfig that holds for a while."""
-        return with_kubeconfig(super().conn_extras if self._given_extras is None else self._given_extras)
+        """The connection's extra fields, checked; an ACK cluster's with a kubeconfig that holds for a while."""
+        if self._given_extras is not None:
+            return self._given_extras
+        return cluster_fields(self.get_connection(str(self.conn_id)))
 
     def get_conn(self) -> client.ApiClient:
         """Connect; in a cluster's own pod with its service account, which needs the default configuration."""
@@ -45,7 +48,9 @@ class ClusterHook(KubernetesHook):
     @property
     def cluster_name(self) -> str:
         """What the cluster is called in snapshots and messages."""
-        return str(self._get_field("cluster_name") or self.conn_id)
+        if self._given_extras is not None:
+            return str(self._get_field("cluster_name") or self.conn_id)
+        return name_of(self.get_connection(str(self.conn_id)))
 
     @cached_property
     def cluster(self) -> Cluster:
@@ -57,9 +62,11 @@ class AsyncClusterHook(AsyncKubernetesHook):
     """The same for an event loop; only how the connection is read differs from the stock hook."""
 
     async def get_conn_extras(self) -> dict[str, Any]:
-        """The connection's extra fields; those of an ACK cluster with a kubeconfig that holds for a while."""
+        """The connection's extra fields, checked; an ACK cluster's with a kubeconfig that holds for a while."""
         if self._extras is not None:
             return self._extras
-        given = await super().get_conn_extras()
-        self._extras = found = await asyncio.to_thread(with_kubeconfig, given)
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        connection = await get_async_connection(str(self.conn_id))
+        self._extras = found = await asyncio.to_thread(cluster_fields, connection)
         return found

@@ -65,14 +65,15 @@ class AskTrigger(BaseTrigger):
         from airflow.providers.common.compat.connection import get_async_connection
 
         connection = await get_async_connection(self.conn_id)
-        return await asyncio.to_thread(self._ask_in_thread, connection.extra_dejson)
+        return await asyncio.to_thread(self._ask_in_thread, connection)
 
-    def _ask_in_thread(self, connection_extras: dict[str, Any]) -> Any:
+    def _ask_in_thread(self, connection: Any) -> Any:
         from migration_ops.hooks.cluster import ClusterHook
+        from migration_ops.hooks.cluster_fields import cluster_fields
 
         module, name = QUESTIONS[self.question]
         function = getattr(importlib.import_module(module), name)
-        cluster = ClusterHook(self.conn_id, connection_extras=connection_extras).cluster
+        cluster = ClusterHook(self.conn_id, connection_extras=cluster_fields(connection)).cluster
         try:
             return function(cluster, **self.arguments)
         finally:

@@ -81,9 +81,11 @@ class MoversTrigger(BaseTrigger):
         from airflow.providers.common.compat.connection import get_async_connection
 
         from migration_ops.hooks.cluster import ClusterHook
+        from migration_ops.hooks.cluster_fields import cluster_fields
 
-        extras = (await get_async_connection(self.conn_id)).extra_dejson
-        return ClusterHook(self.conn_id, connection_extras=extras)
+        connection = await get_async_connection(self.conn_id)
+        fields = await asyncio.to_thread(cluster_fields, connection)
+        return ClusterHook(self.conn_id, connection_extras=fields)
 
     def _ask(
         self, hook: ClusterHook, told: dict[str, str], *, tell: bool

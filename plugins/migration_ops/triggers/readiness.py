@@ -68,13 +68,14 @@ class ReadinessTrigger(BaseTrigger):
         from airflow.providers.common.compat.connection import get_async_connection
 
         connection = await get_async_connection(self.conn_id)
-        return await asyncio.to_thread(self._ask, connection.extra_dejson, seconds)
+        return await asyncio.to_thread(self._ask, connection, seconds)
 
-    def _ask(self, connection_extras: dict[str, Any], seconds: float) -> tuple[bool, list[str]]:
+    def _ask(self, connection: Any, seconds: float) -> tuple[bool, list[str]]:
         from migration_ops.cluster import wait_ready
         from migration_ops.hooks.cluster import ClusterHook
+        from migration_ops.hooks.cluster_fields import cluster_fields
 
-        cluster = ClusterHook(self.conn_id, connection_extras=connection_extras).cluster
+        cluster = ClusterHook(self.conn_id, connection_extras=cluster_fields(connection)).cluster
         try:
             found = wait_ready(cluster, self.objects, seconds)
         finally:

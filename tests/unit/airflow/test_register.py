@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from migration_ops.alibaba import ClusterFailedError, ClusterMissingError
+from migration_ops.alibaba import AlibabaError, ClusterFailedError, ClusterMissingError
 from migration_ops.alibaba.kubeconfig import forget_kubeconfigs
-from migration_ops.hooks.ack import AckHook, with_kubeconfig
+from migration_ops.hooks.ack import AckHook
 from migration_ops.hooks.cluster import ClusterHook
+from migration_ops.hooks.cluster_fields import cluster_fields
 from migration_ops.migration.errors import ReadinessError
 from migration_ops.operators.register import (
     AckStateSensor,
@@ -100,7 +101,13 @@ def test_a_connection_with_a_kubeconfig_of_its_own_is_skipped(plan, monkeypatch)
     monkeypatch.setenv("AIRFLOW_CONN_OWN", json.dumps({"conn_type": "kubernetes", "extra": extra}))
     with pytest.raises(AirflowSkipException, match="own kubeconfig"):
         find(plan, "own")
-    assert with_kubeconfig(extra) == extra
+
+
+@pytest.mark.parametrize("field", ["access_key_id", "access_key_secret", "region", "cluster"])
+def test_a_connection_without_a_field_fails_instead_of_being_skipped(api, plan, field):
+    api.connect("shop_target", **{field: None})
+    with pytest.raises(AlibabaError, match=f"connection shop_target has no {field}; set it to"):
+        find(plan, "shop_target")
 
 
 def test_every_step_reaches_the_cluster_by_a_temporary_kubeconfig(api):
@@ -108,7 +115,9 @@ def test_every_step_reaches_the_cluster_by_a_temporary_kubeconfig(api):
     hook = ClusterHook("shop_source")
     assert hook.cluster.address == "https://10.0.0.1:6443"
     assert hook.cluster_name == "shop-source"
-    again = ClusterHook("shop_source", connection_extras=api.fields)
+    again = ClusterHook(
+        "shop_source", connection_extras=cluster_fields(AckHook.get_connection("shop_source"))
+    )
     assert again.cluster.address == "https://10.0.0.1:6443"
     asked = [path for _, path, _ in api.asked if path.endswith("/user_config")]
     assert len(asked) == 1
@@ -131,7 +140,9 @@ def test_the_test_button_tells_what_is_there(api):
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("cluster", "", "names no cluster"),
+        ("cluster", "", "connection wrong has no cluster; set it to the cluster's name or ID"),
+        ("clustr", "shop", "its extra field clustr isn't known; was cluster meant?"),
+        ("minutes", 5, "a kubeconfig can hold 15 to 4320 minutes; minutes is 5"),
         ("network", "both", "has to be public or internal"),
         ("minutes", "long", "has to be a number"),
         ("create", "{", "create isn't JSON"),

@@ -1,0 +1,109 @@
+"""A cluster's connection names one cluster, or fails: never the one that the environment happens to name."""
+
+import asyncio
+import json
+
+import pytest
+
+from migration_ops.alibaba import AlibabaError
+from migration_ops.cluster import KubeconfigError
+from migration_ops.hooks.cluster import AsyncClusterHook, ClusterHook
+
+
+def kubeconfig(name="source", host="203.0.113.9"):
+    return {
+        "apiVersion": "v1", "kind": "Config", "current-context": name,
+        "clusters": [{"name": name, "cluster": {"server": f"https://{host}:6443"}}],
+        "users": [{"name": name, "user": {"token": "a-token-that-is-never-told"}}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+    }  # fmt: skip
+
+
+TEXT = json.dumps(kubeconfig())
+
+
+@pytest.fixture
+def connect(monkeypatch, tmp_path):
+    """A hook on a connection with these fields, where the environment names another cluster."""
+    ambient = tmp_path / "ambient"
+    ambient.write_text(json.dumps(kubeconfig("ambient", "198.51.100.1")))
+    monkeypatch.setenv("KUBECONFIG", str(ambient))
+
+    def make(kind="kubernetes", **extra):
+        monkeypatch.setenv("AIRFLOW_CONN_SHOP", json.dumps({"conn_type": kind, "extra": extra}))
+        return ClusterHook("shop")
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kube_config": TEXT},
+        {"kube_config": kubeconfig()},
+        {"kube_config": json.dumps(kubeconfig(), indent=1).replace('"', "'")},  # YAML, and no JSON
+        {"extra__kubernetes__kube_config": TEXT},
+        {"kube_config": TEXT, "in_cluster": False, "cluster_context": "", "kube_config_path": None},
+        {"kube_config": TEXT, "in_cluster": "false"},
+        {"kube_config": TEXT, "cluster_context": "source"},
+    ],
+)
+def test_the_cluster_is_the_one_of_the_connection(connect, fields):
+    with connect(**fields).cluster as cluster:
+        assert cluster.address == "https://203.0.113.9:6443"
+
+
+def test_a_kubeconfig_may_be_a_file(connect, tmp_path):
+    file = tmp_path / "config"
+    file.write_text(TEXT)
+    with connect(kube_config_path=str(file)).cluster as cluster:
+        assert cluster.address == "https://203.0.113.9:6443"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({}, "connection shop names no cluster: it has no kube_config; set kube_config to"),
+        ({"cluster_name": "a", "cluster_context": "b"}, "it has no kube_config; set kube_config to"),
+        ({"kubeconfig": TEXT}, "field kubeconfig isn't known; was kube_config meant?"),
+        ({"kube_config_pth": "/x"}, "field kube_config_pth isn't known; was kube_config_path meant?"),
+        ({"in_cluster": "false"}, "it has no kube_config"),
+        ({"access_key_id": "AK", "cluster": "c"}, "set its connection type to migration_ops_ack"),
+        ({"kube_config": TEXT, "kube_config_path": "/x"}, "has kube_config and kube_config_path; only one"),
+        ({"kube_config": "hello"}, "kube_config of connection shop is no kubeconfig"),
+        ({"kube_config": "a: [b"}, "kube_config of connection shop is no kubeconfig"),
+        ({"kube_config": 5}, "kube_config of connection shop is no kubeconfig"),
+        ({"kube_config": {"clusters": []}}, "is no kubeconfig: it has no list of contexts"),
+        ({"kube_config": TEXT, "cluster_context": "nope"}, "has no context nope; set cluster_context to"),
+        ({"kube_config": kubeconfig() | {"current-context": ""}}, "has no current-context; set cluster"),
+        ({"kube_config_path": "/no/such/file"}, "kube_config_path of connection shop can't be read: /no"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_with_connection_field_and_remedy(connect, fields, message):
+    hook = connect(**fields)
+    with pytest.raises(KubeconfigError) as caught:
+        _ = hook.cluster
+    assert message in str(caught.value)
+    assert "a-token-that-is-never-told" not in str(caught.value)
+    with pytest.raises(KubeconfigError):
+        asyncio.run(AsyncClusterHook(conn_id="shop").get_conn_extras())
+
+
+def test_an_ack_connection_is_told_by_its_type(connect):
+    hook = connect("migration_ops_ack", region="cn-hangzhou", cluster="shop", access_key_secret="x")
+    with pytest.raises(AlibabaError, match="connection shop has no access_key_id; set it to a RAM user's"):
+        _ = hook.cluster
+    with pytest.raises(AlibabaError, match="connection shop has no access_key_id"):
+        asyncio.run(AsyncClusterHook(conn_id="shop").get_conn_extras())
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "name"),
+    [
+        ("kubernetes", {}, "shop"),
+        ("kubernetes", {"cluster_name": "production"}, "production"),
+        ("migration_ops_ack", {"cluster": "prod"}, "prod"),
+    ],
+)
+def test_a_cluster_has_its_name_before_anything_is_known_of_it(connect, kind, fields, name):
+    assert connect(kind, **fields).cluster_name == name
