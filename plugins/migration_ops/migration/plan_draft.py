@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migration_ops.migration.plan_facts import ClusterFacts
+from migration_ops.migration.plan_facts import ClusterFacts, NamespaceFacts
 
 _RULES = ("eks", "gke", "aks", "tke", "cce", "onprem")
 _ANY_DISK = "alicloud-disk-topology-alltype"
+_SHARED = "alibabacloud-cnfs-nas"
 _SHOWN = 4
-_PUBLIC = frozenset({"docker.io/", "quay.io/", "ghcr.io/", "registry.k8s.io/", "gcr.io/", "public.ecr.aws/"})
+_PUBLIC = frozenset({"docker.io/", "quay.io/", "ghcr.io/", "registry.k8s.io/", "public.ecr.aws/"})
+# Projects of gcr.io whose images everybody may pull; all others are somebody's own.
+_PUBLIC_PROJECTS = frozenset(
+    f"gcr.io/{project}/"
+    for project in (
+        "google-containers", "google_containers", "google-samples", "distroless", "kubebuilder", "cadvisor",
+        "kaniko-project", "knative-releases", "tekton-releases", "istio-release", "cloudsql-docker",
+        "cloud-sql-connectors", "gke-release", "kubernetes-helm",
+    )
+)  # fmt: skip
+# What a YAML reader of any version takes for text without quotes.
+_PLAIN = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)$)[a-z][a-z0-9_-]*")
 
 
 @dataclass(frozen=True)
@@ -43,8 +56,9 @@ def draft_plan(source: ClusterFacts, options: DraftOptions, target: ClusterFacts
 def _lines(source: ClusterFacts, options: DraftOptions, target: ClusterFacts | None) -> Iterator[str]:
     yield f"# Written by `migration-ops plan init` from a live cluster: Kubernetes {source.version}."
     yield "# Lines with DECIDE need you. `migration-ops plan check FILE` validates what you write."
+    yield from _unread(source, target)
     yield "apiVersion: migration-ops/v1"
-    yield f"name: {options.name}    # the DAGs are called {options.name}.connect, {options.name}.backup, ..."
+    yield f"name: {_word(options.name)}    # the DAGs are {options.name}.connect, {options.name}.backup, ..."
     yield ""
     yield from _connections(source, options, target)
     yield ""
@@ -53,7 +67,7 @@ def _lines(source: ClusterFacts, options: DraftOptions, target: ClusterFacts | N
         yield ""
         yield from _transform(source, options, target)
     yield ""
-    yield from _SCHEDULE.format(timezone=options.timezone).splitlines()
+    yield from _SCHEDULE.format(timezone=_text(options.timezone)).splitlines()
     yield ""
     yield from _MOVERS.format(image=_text(options.image)).splitlines()
     yield ""
@@ -97,34 +111,52 @@ retention: {keep_last: 3, keep_daily: 7, keep_weekly: 4}
 """
 
 
+def _unread(source: ClusterFacts, target: ClusterFacts | None) -> Iterator[str]:
+    unread = list(source.unread) + [f"{what} of the target" for what in (target.unread if target else ())]
+    if unread:
+        yield "# DECIDE: the account may not read what follows, so this plan lacks what depends on it:"
+        yield from (f"#   - {what}" for what in unread)
+
+
 def _connections(source: ClusterFacts, options: DraftOptions, target: ClusterFacts | None) -> Iterator[str]:
     name = options.name.replace("-", "_")
     yield "# Airflow connections, two of type `kubernetes` and one of type `migration_ops_vault`: make them"
     yield "# under these names, or write yours here."
     if source.provider in _RULES:
-        yield f"source: {{conn_id: {name}_source, provider: {source.provider}}}    # recognised"
+        yield f"source: {{conn_id: {_word(f'{name}_source')}, provider: {source.provider}}}    # recognised"
     else:
-        yield f"source: {{conn_id: {name}_source}}    # DECIDE: provider not recognised: {', '.join(_RULES)}"
+        yield (
+            f"source: {{conn_id: {_word(f'{name}_source')}}}    "
+            f"# DECIDE: provider not recognised: {', '.join(_RULES)}"
+        )
     if options.protect_only:
         yield "# No target: this plan only protects, and gets no cutover."
     else:
         version = f"    # Kubernetes {target.version} when this was written" if target else ""
-        yield f"target: {{conn_id: {name}_target}}{version}"
-    yield f"vault: {{conn_id: {name}_vault}}"
+        yield f"target: {{conn_id: {_word(f'{name}_target')}}}{version}"
+    yield f"vault: {{conn_id: {_word(f'{name}_vault')}}}"
 
 
 def _selection(source: ClusterFacts) -> Iterator[str]:
-    names = sorted(source.workloads, key=lambda name: (-source.workloads[name], name))
+    facts = source.namespaces
     yield "select:"
     yield "  namespaces:"
-    if names:
+    if facts:
         yield "    include:"
-        for name in names:
-            claims = sum(one.startswith(f"{name}/") for found in source.claims.values() for one in found)
-            yield f"      - {_text(name)}    # {source.workloads[name]} pods, {claims} claims"
+        for name in sorted(facts, key=lambda name: (-facts[name].holds.get("pods", 0), name)):
+            yield f"      - {_text(name)}    # {_doubt(facts[name])}{facts[name].text()}"
     else:
-        yield '    include: ["*"]    # DECIDE: no pods were found outside of platform namespaces'
+        reason = "the account may not list them" if source.unread else "there are none but the platform's"
+        yield f'    include: ["*"]    # DECIDE: name the namespaces; {reason}'
+    if source.platform:
+        yield f"    # Left out as a platform's own: {', '.join(source.platform)}. Name one above to move it."
     yield "  resources: {exclude: [events, leases.coordination.k8s.io]}"
+
+
+def _doubt(found: NamespaceFacts) -> str:
+    if found.is_ending:
+        return "DECIDE: it is being deleted; "
+    return "" if found.holds.get("pods") else "DECIDE: no pod runs here; "
 
 
 def _transform(source: ClusterFacts, options: DraftOptions, target: ClusterFacts | None) -> Iterator[str]:
@@ -137,24 +169,34 @@ def _transform(source: ClusterFacts, options: DraftOptions, target: ClusterFacts
     for name in sorted(source.claims):
         used = source.claims[name]
         shown = ", ".join(used[:_SHOWN]) + (", ..." if len(used) > _SHOWN else "")
-        wanted = known.get(name, _ANY_DISK)
-        note = "" if name in known else "DECIDE: not a class that the rules know; "
-        note = _lack(wanted, target) or note
+        wanted, note = known.get(name, _ANY_DISK), ""
+        if name not in known:
+            note = "DECIDE: not a class that the rules know; "
+            if name in source.shared_classes:
+                wanted, note = _SHARED, f"{note}several nodes mount such claims, which no disk serves; "
+        lack = _lack(wanted, target)
+        note += lack.removeprefix("DECIDE: ") if note else lack
+        count = f"{len(used)} claim{'s' if len(used) > 1 else ''}"
         if name:
-            yield f"    {_text(name)}: {wanted}    # {note}{len(used)} claims: {shown}"
+            yield f"    {_text(name)}: {wanted}    # {note}{count}: {shown}"
     yield f'    "*": {_ANY_DISK}    # {_lack(_ANY_DISK, target)}the rest'
-    private = sorted(name for name in source.registries if name not in _PUBLIC)
-    public = sorted(name for name in source.registries if name in _PUBLIC)
+    yield from _registries(source, options)
+    yield f"  params: {{region: {_word(options.region)}}}"
+
+
+def _registries(source: ClusterFacts, options: DraftOptions) -> Iterator[str]:
+    found = source.registries
+    public = sorted(name for name in found if name in _PUBLIC | _PUBLIC_PROJECTS)
+    private = sorted(found.keys() - set(public))
     if private:
         yield "  image_registries:    # DECIDE: your namespace in ACR, and copy the images there"
+        if len(private) > 1:
+            yield "    # Give each a namespace of its own if two hold repositories of one name."
         for name in private:
-            yield (
-                f"    {_text(name)}: registry-vpc.{options.region}.aliyuncs.com/    "
-                f"# {source.registries[name]} containers"
-            )
+            count = f"{found[name]} image{'s' if found[name] > 1 else ''}"
+            yield f"    {_text(name)}: registry-vpc.{options.region}.aliyuncs.com/    # {count}"
     if public:
         yield f"  # Also used: {', '.join(public)}. DECIDE whether the target can pull from there."
-    yield f"  params: {{region: {options.region}}}"
 
 
 def _lack(wanted: str, target: ClusterFacts | None) -> str:
@@ -172,6 +214,10 @@ def known_classes(rules: str) -> dict[str, str]:
     for rule_set in load_rule_sets([rules]):
         found |= dict(rule_set.defaults.storage_classes)
     return found
+
+
+def _word(value: str) -> str:
+    return value if _PLAIN.fullmatch(value) else _text(value)
 
 
 def _text(value: str) -> str:

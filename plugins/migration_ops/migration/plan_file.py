@@ -45,12 +45,17 @@ def load_plan(path: Path | str) -> Plan:
     :raises PlanError: if it can't be read or isn't a valid plan; names every problem with line and field.
     """
     path = Path(path)
-    return _parse(path, _read(path))
+    return parse_plan(path, _read(path))
 
 
 @lru_cache(maxsize=512)
-def _parse(path: Path, raw: bytes) -> Plan:
-    """Read a plan once for all DAG files of a process, as long as its file says the same."""
+def parse_plan(path: Path, raw: bytes) -> Plan:
+    """Read a plan once for all DAG files of a process, as long as its file says the same.
+
+    :param path: what errors call the file.
+    :param raw: what it holds.
+    :raises PlanError: as `load_plan`.
+    """
     document = _document(path, raw)
     try:
         plan = Plan.model_validate(document)

@@ -6,43 +6,79 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from migration_ops.cli_checks import tell_waits, time_zone, writable
-from migration_ops.migration.errors import PlanError
-from migration_ops.migration.plan_file import load_plan
+from migration_ops.migration.errors import PlanError, ReadinessError
+from migration_ops.migration.plan_draft import DraftOptions, draft_plan
+from migration_ops.migration.plan_facts import ClusterFacts, look_at, look_at_target
+from migration_ops.migration.plan_file import load_plan, parse_plan
+from migration_ops.migration.plan_init_dialogue import InitAnswers, ask, contexts_of, dns_label
+from migration_ops.migration.quantities import IMAGE
 
-_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
+if TYPE_CHECKING:
+    from migration_ops.cluster import Cluster
+
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
 
 
-def _label(_context: click.Context, _option: click.Parameter, value: str) -> str:
-    if not _LABEL.match(value):
-        raise click.BadParameter(f"{value!r} is no DNS label; use lower case letters, digits and hyphens")
+def _label(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    return value and dns_label(value)
+
+
+def _labels(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dns_label(value) for value in values)
+
+
+def _region(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    if not _REGION.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is no region of Alibaba Cloud; write for example cn-hangzhou")
     return value
 
 
+def _image(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(IMAGE, value):
+        raise click.BadParameter(f"{value!r} is no name of an image; write HOST/PATH:TAG")
+    return value
+
+
+def is_terminal() -> bool:
+    """Whether somebody is there who can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 @click.command()
-@click.option(
-    "--kubeconfig", required=True, type=_EXISTING, prompt="Kubeconfig of the source", help="The source's."
-)
+@click.option("--kubeconfig", type=_EXISTING, default=None, help="The source's.")
 @click.option(
     "--context", default=None, help="Context of the source's kubeconfig; its current one when left out."
 )
-@click.option("--name", required=True, prompt="Name of the plan", callback=_label, help="DNS label.")
+@click.option("--name", default=None, callback=_label, help="Of the plan; a DNS label.")
 @click.option(
-    "--namespace", "namespaces", multiple=True, help="Only this namespace; may be given several times."
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    callback=_labels,
+    help="Take this namespace and no other; may be given several times. All but the platform's without it.",
 )
 @click.option(
     "--target-kubeconfig", type=_EXISTING, default=None, help="The target's, to check StorageClasses."
 )
+@click.option(
+    "--target-context",
+    default=None,
+    help="Context of the target's kubeconfig; of the source's if that holds both.",
+)
 @click.option("--protect-only", is_flag=True, help="No target: scheduled restore points only.")
-@click.option("--region", default="cn-hangzhou", show_default=True, help="Region of the target.")
+@click.option(
+    "--region", default="cn-hangzhou", show_default=True, callback=_region, help="Region of the target."
+)
 @click.option(
     "--timezone", default="UTC", show_default=True, callback=time_zone, help="Time zone of the schedule."
 )
-@click.option("--image", default=None, help="The mover's image, as both clusters pull it.")
+@click.option("--image", default=None, callback=_image, help="The mover's image, as both clusters pull it.")
 @click.option(
     "-o",
     "--output",
@@ -53,11 +89,12 @@ def _label(_context: click.Context, _option: click.Parameter, value: str) -> str
 )
 def init(
     *,
-    kubeconfig: Path,
+    kubeconfig: Path | None,
     context: str | None,
-    name: str,
+    name: str | None,
     namespaces: tuple[str, ...],
     target_kubeconfig: Path | None,
+    target_context: str | None,
     protect_only: bool,
     region: str,
     timezone: str,
@@ -66,38 +103,81 @@ def init(
 ) -> None:
     """Look at a live cluster and write a commented plan; what only people can decide is marked DECIDE.
 
-    Reads nodes, namespaces, pods, claims and StorageClasses; changes nothing.
+    Reads nodes, namespaces, workloads, pods, claims, StorageClasses, and the names of Services and
+    ConfigMaps; changes nothing. What may not be read is told, in the plan and on stderr. Without
+    --kubeconfig or --name it asks, at a terminal, for what no option says.
     """
-    from migration_ops.cluster import Cluster, ClusterError
-    from migration_ops.migration.plan_draft import DraftOptions, draft_plan
-    from migration_ops.migration.plan_facts import look_at
+    from migration_ops.cluster import ClusterError
 
     if output and output.exists():
         raise click.ClickException(f"{output} exists; choose another file, or remove it")
-    options = DraftOptions(name=name, region=region, timezone=timezone, protect_only=protect_only)
+    answers = InitAnswers(
+        kubeconfig, context, name, namespaces, target_kubeconfig, target_context, protect_only
+    )
+    try:
+        if kubeconfig is None or name is None:
+            if not is_terminal():
+                lacking = " and ".join(
+                    option
+                    for option, value in (("--kubeconfig", kubeconfig), ("--name", name))
+                    if value is None
+                )
+                raise click.UsageError(f"{lacking}: missing, and there is no terminal to ask at")
+            answers = ask(answers, _open)
+        facts, target = _look(answers)
+    except (ClusterError, ReadinessError) as error:
+        raise click.ClickException(str(error)) from None
+    options = DraftOptions(
+        name=str(answers.name), region=region, timezone=timezone, protect_only=answers.protect_only
+    )
     if image:
         options = DraftOptions(**{**options.__dict__, "image": image})
-    tell = tell_waits("plan init")
+    _write(draft_plan(facts, options, target), output, str(answers.name))
+
+
+def _open(kubeconfig: Path, context: str | None) -> Cluster:
+    from migration_ops.cluster import Cluster
+
+    return Cluster.from_kubeconfig(kubeconfig, context, on_wait=tell_waits("plan init"))
+
+
+def _look(answers: InitAnswers) -> tuple[ClusterFacts, ClusterFacts | None]:
+    """What source and target tell; the second is missing if no target was given."""
+    source, target = (Path(str(answers.kubeconfig)), answers.context), answers.target
+    if target and target[0].resolve() == source[0].resolve():
+        current = contexts_of(source[0])[1]
+        if (source[1] or current) == (target[1] or current):
+            raise click.ClickException(
+                f"source and target are one context of {source[0]} ({source[1] or current}); "
+                "give --context and --target-context, or --protect-only"
+            )
+    with _open(*source) as cluster:
+        facts = look_at(cluster, answers.namespaces)
+    for what in facts.unread:
+        click.echo(f"migration-ops plan init: may not read in the source: {what}", err=True)
+    if target is None:
+        return facts, None
+    with _open(*target) as cluster:
+        found = look_at_target(cluster)
+    for what in found.unread:
+        click.echo(f"migration-ops plan init: may not read in the target: {what}", err=True)
+    return facts, found
+
+
+def _write(text: str, output: Path | None, name: str) -> None:
+    """Write a plan that can be read back, or nothing."""
     try:
-        with Cluster.from_kubeconfig(kubeconfig, context, on_wait=tell) as source:
-            facts = look_at(source, namespaces)
-        target = None
-        if target_kubeconfig and not protect_only:
-            with Cluster.from_kubeconfig(target_kubeconfig, on_wait=tell) as cluster:
-                target = look_at(cluster)
-    except ClusterError as error:
-        raise click.ClickException(str(error)) from None
-    text = draft_plan(facts, options, target)
+        parse_plan(output or Path("plan.yaml"), text.encode())
+    except PlanError as error:
+        raise click.ClickException("\n".join(["no plan was written:", *error.lines()])) from None
     if output is None:
         click.echo(text, nl=False)
         return
-    output.write_text(text, encoding="utf-8")
     try:
-        load_plan(output)
-    except PlanError as error:
-        for line in error.lines():
-            click.echo(line, err=True)
-        sys.exit(1)
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise click.ClickException(f"{output} exists; choose another file, or remove it") from None
     decisions = text.count("DECIDE") - 1  # the head explains the word
     click.echo(f"{output}: plan {name} is valid; {decisions} decisions are marked DECIDE")
 

@@ -20,6 +20,7 @@ from migration_ops.migration.quantities import (
     BytesPerSecond,
     DnsLabel,
     Duration,
+    ImageName,
     Patience,
     Resources,
     amount,
@@ -191,7 +192,7 @@ class Pools(Section):
 class Movers(Section):
     """The Jobs that move volumes' data."""
 
-    image: str = Field(min_length=1, description="Image of the mover, as both clusters can pull it.")
+    image: ImageName = Field(description="Image of the mover, as both clusters can pull it.")
     namespace: DnsLabel = Field(
         default="default", description="Where movers without a volume run (vault probe)."
     )

@@ -1,4 +1,4 @@
-"""Durations, rates, times of day and amounts as people write them: `4h`, `50MiB/s`, `01:00`, `1Gi`."""
+"""Durations, rates, times, amounts and names as people write them: `4h`, `50MiB/s`, `01:00`, `1Gi`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ _RATE = r"^\d+(\.\d+)?(B|KiB|MiB|GiB|KB|MB|GB)/s$"
 
 _TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
 _DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+# As https://github.com/distribution/reference has it, but for the names of hosts, which are only bounded.
+IMAGE = (
+    r"^((?=[^/]*[.:]|localhost)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?/)?"
+    r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"
+    r"(:\w[\w.-]{0,127})?(@sha(256:[0-9a-f]{64}|512:[0-9a-f]{128}))?$"
+)
 
 
 def parse_duration(text: Any) -> Any:
@@ -147,5 +153,10 @@ DnsLabel = Annotated[
     str,
     in_form(_DNS_LABEL, "a DNS label: up to 63 lower case letters, digits and inner hyphens"),
     Field(json_schema_extra={"pattern": _DNS_LABEL}, examples=["shop"]),
+]
+ImageName = Annotated[
+    str,
+    in_form(IMAGE, "the name of an image: HOST/PATH:TAG, or HOST/PATH@sha256:DIGEST"),
+    Field(min_length=1, max_length=512, examples=["registry.example.com/migration-ops-mover:1"]),
 ]
 Percentage = Annotated[int, Field(ge=1, le=100)]

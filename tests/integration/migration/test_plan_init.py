@@ -97,7 +97,7 @@ def test_what_is_written_passes_plan_check_and_knows_the_cluster(
     assert plan.select.namespaces.include == [namespace]
     assert "gp2" in plan.transform.storage_classes
     assert list(plan.transform.image_registries) == [f"{REGISTRY}/"]
-    assert "# 2 pods, 1 claims" in file.read_text()
+    assert "# 2 pods, 1 claim\n" in file.read_text()
 
 
 def test_without_a_file_it_is_printed(source: AnyCluster, namespace: str) -> None:

@@ -78,7 +78,8 @@ def test_too_little_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "not enough memory" in done.stderr
 
 
-def test_a_question_without_an_answer_ends_with_1() -> None:
+def test_a_question_without_an_answer_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("migration_ops.migration.plan_init_cli.is_terminal", lambda: True)
     done = CliRunner().invoke(main, ["plan", "init"], input="")
     assert done.exit_code == 1
     assert "give its option instead" in done.stderr
