@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from migration_ops.transform.ingress_classes import controller_of, ingress_classes
+from migration_ops.transform.ingress_classes import class_parameters, controller_of, ingress_classes
 from migration_ops.transform.ingress_groups import Group, schemes_of_groups
 from migration_ops.transform.objects import Manifest, group_of, items_at, mapping_at
 from migration_ops.transform.parameters import Parameters
@@ -94,9 +94,14 @@ class Context:
         return ingress_classes(self.objects)
 
     @cached_property
+    def class_parameters(self) -> Mapping[str, dict[str, Any]]:
+        """What the parameters of IngressClasses say, by the class's name, as far as they came along."""
+        return class_parameters(self.ingress_classes, self.objects)
+
+    @cached_property
     def schemes_of_groups(self) -> Mapping[Group, Mapping[str, str]]:
         """The schemes that members of EKS's groups of Ingresses state, with the first Ingress of each."""
-        return schemes_of_groups(self.objects, self.ingress_classes)
+        return schemes_of_groups(self.objects, self.ingress_classes, self.class_parameters)
 
     def ingress_controller(self, manifest: Manifest) -> str:
         """Give the controller that serves an Ingress in the source, `class:NAME` if only its class is known.

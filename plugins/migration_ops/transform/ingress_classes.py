@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -55,8 +56,29 @@ def controller_of(ingress: Manifest, classes: Mapping[str, Manifest]) -> str:
     return str(controller) if controller else f"{BY_NAME}{name}"
 
 
+def class_parameters(
+    classes: Mapping[str, Manifest], objects: Sequence[Manifest]
+) -> dict[str, dict[str, Any]]:
+    """Give the spec of the parameters of each class by its name, as far as they are there.
+
+    :param classes: the IngressClasses by name.
+    :param objects: where the parameters may be.
+    """
+    named: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for name, item in classes.items():
+        reference = mapping_at(item, "spec", "parameters")
+        group, kind = reference.get("apiGroup"), reference.get("kind")
+        named[str(group or ""), str(kind), str(reference.get("name"))].append(name)
+    found: dict[str, dict[str, Any]] = {}
+    for item in objects:
+        key = (group_of(item["apiVersion"]), item["kind"], item["metadata"]["name"])
+        for name in named.get(key, ()):
+            found.setdefault(name, mapping_at(item, "spec"))
+    return found
+
+
 def parameters_of(
-    ingress: Manifest, classes: Mapping[str, Manifest], objects: Sequence[Manifest]
+    ingress: Manifest, classes: Mapping[str, Manifest], parameters: Mapping[str, dict[str, Any]]
 ) -> dict[str, Any] | None:
     """Give the spec of the parameters of an Ingress's class; None when they are named and not known.
 
@@ -65,16 +87,13 @@ def parameters_of(
 
     :param ingress: the Ingress.
     :param classes: the IngressClasses by name.
-    :param objects: where the parameters may be.
+    :param parameters: of each class, by its name.
     """
-    named = mapping_at(classes.get(class_of(ingress, classes)), "spec", "parameters")
-    if not named or mapping_at(ingress, "metadata", "annotations").get(CLASS_ANNOTATION):
+    name = class_of(ingress, classes)
+    has_parameters = mapping_at(classes.get(name), "spec", "parameters")
+    if not has_parameters or mapping_at(ingress, "metadata", "annotations").get(CLASS_ANNOTATION):
         return {}
-    for item in objects:
-        is_it = (item["kind"], item["metadata"]["name"]) == (named.get("kind"), named.get("name"))
-        if is_it and group_of(item["apiVersion"]) == str(named.get("apiGroup") or ""):
-            return mapping_at(item, "spec")
-    return None
+    return parameters.get(name)
 
 
 def _is_default(ingress_class: Manifest) -> bool:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from migration_ops.transform.ingress_classes import class_of, controller_of, parameters_of
+from migration_ops.transform.ingress_classes import controller_of, parameters_of
 from migration_ops.transform.objects import Manifest, mapping_at
 
 ALB = "alb.ingress.kubernetes.io/"
@@ -37,20 +37,22 @@ def group_of_ingress(
 
 
 def schemes_of_groups(
-    objects: Sequence[Manifest], classes: Mapping[str, Manifest]
+    objects: Sequence[Manifest],
+    classes: Mapping[str, Manifest],
+    of_classes: Mapping[str, dict[str, Any]],
 ) -> dict[Group, dict[str, str]]:
     """Give the schemes that members of each group state, each with the first Ingress that states it.
 
     :param objects: any objects.
     :param classes: the IngressClasses by name.
+    :param of_classes: their parameters, by the class's name.
     """
     found: dict[Group, dict[str, str]] = defaultdict(dict)
     for item in objects:
         if item["kind"] != "Ingress" or (controller := controller_of(item, classes)) not in CONTROLLERS:
             continue
         annotations = mapping_at(item, "metadata", "annotations")
-        named = mapping_at(classes.get(class_of(item, classes)), "spec").get("parameters")
-        parameters = parameters_of(item, classes, objects) if named else {}
+        parameters = parameters_of(item, classes, of_classes)
         group = group_of_ingress(item, controller, parameters)
         scheme = mapping_at(parameters).get("scheme") or annotations.get(f"{ALB}scheme")
         if group is not None and scheme is not None and parameters is not None:

@@ -108,7 +108,7 @@ def eks_class_parameters(draft: Draft, _base: Parts, context: Context) -> None:
     :param _base: unused.
     :param context: knows the IngressClasses and their IngressClassParams.
     """
-    spec = parameters_of(draft.manifest, context.ingress_classes, context.objects)
+    spec = parameters_of(draft.manifest, context.ingress_classes, context.class_parameters)
     scheme: Parts = ("metadata", "annotations", f"{ALB}scheme")
     said = draft.get(scheme)
     if spec is None:
