@@ -25,8 +25,8 @@ _REFUSED = (
     "Forbidden",
     "StatusForbidden",
 )
-_CONNECT_MILLISECONDS = 5_000
-_READ_MILLISECONDS = 20_000
+_CONNECT_SECONDS, _READ_SECONDS = 5.0, 20.0
+_HURRIED_CONNECT_SECONDS, _HURRIED_READ_SECONDS, _HURRIED_RETRY_SECONDS = 3.0, 5.0, 3.0
 
 
 class ContainerService:
@@ -34,11 +34,31 @@ class ContainerService:
 
     :param access: the key.
     :param retry_seconds: how long a request is repeated while the service throttles, fails or is away.
+    :param connect_seconds: how long one attempt waits for the connection.
+    :param read_seconds: how long it waits for the answer.
     """
 
-    def __init__(self, access: Access, *, retry_seconds: float = 120.0) -> None:
+    def __init__(
+        self,
+        access: Access,
+        *,
+        retry_seconds: float = 120.0,
+        connect_seconds: float = _CONNECT_SECONDS,
+        read_seconds: float = _READ_SECONDS,
+    ) -> None:
         self.access = access
         self.retry_seconds = retry_seconds
+        self.connect_seconds = connect_seconds
+        self.read_seconds = read_seconds
+
+    def hurried(self) -> ContainerService:
+        """The same API, for whoever can do without an answer: a request ends after some ten seconds."""
+        return ContainerService(
+            self.access,
+            retry_seconds=min(self.retry_seconds, _HURRIED_RETRY_SECONDS),
+            connect_seconds=_HURRIED_CONNECT_SECONDS,
+            read_seconds=_HURRIED_READ_SECONDS,
+        )
 
     def call(self, operation: str, *arguments: Any, what: str, **fields: Any) -> dict[str, Any]:
         """Call an operation and return its answer's body.
@@ -57,7 +77,8 @@ class ContainerService:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(ServiceBusyError),
             wait=tenacity.wait_random_exponential(multiplier=0.3, max=10),
-            stop=tenacity.stop_after_delay(self.retry_seconds),
+            # No attempt begins later than that.
+            stop=tenacity.stop_before_delay(self.retry_seconds),
             reraise=True,
         )
         return retrying(self._once, operation, arguments, fields, f"{what} in {self.access.region}")
@@ -69,7 +90,9 @@ class ContainerService:
         from darabonba.runtime import RuntimeOptions
 
         runtime = RuntimeOptions(
-            connect_timeout=_CONNECT_MILLISECONDS, read_timeout=_READ_MILLISECONDS, autoretry=False
+            connect_timeout=int(self.connect_seconds * 1000),
+            read_timeout=int(self.read_seconds * 1000),
+            autoretry=False,
         )
         if name := _REQUESTS.get(operation):
             request = getattr(models, name)().from_map(fields)

@@ -65,11 +65,11 @@ class AckHook(BaseHook):
         return self.service
 
     def test_connection(self) -> tuple[bool, str]:
-        """Look for the cluster, for the button in Airflow's UI."""
+        """Look for the cluster, for the button in Airflow's UI; ends after some ten seconds."""
         from migration_ops.alibaba import AlibabaError, find_cluster
 
         try:
-            found = find_cluster(self.service, self.settings.cluster)
+            found = find_cluster(self.service.hurried(), self.settings.cluster)
         except AlibabaError as error:
             return False, str(error)
         if found is None:

@@ -34,7 +34,7 @@ class ClusterHook(KubernetesHook):
 
     @cached_property
     def conn_extras(self) -> dict[str, Any]:
-        """The connection's extra fields, checked; an ACK cluster's with a kubeconfig that holds for a while."""
+        """The connection's extra fields, checked; an ACK cluster's with a kubeconfig that still holds."""
         if self._given_extras is not None:
             return self._given_extras
         return cluster_fields(self.get_connection(str(self.conn_id)))
@@ -62,7 +62,7 @@ class AsyncClusterHook(AsyncKubernetesHook):
     """The same for an event loop; only how the connection is read differs from the stock hook."""
 
     async def get_conn_extras(self) -> dict[str, Any]:
-        """The connection's extra fields, checked; an ACK cluster's with a kubeconfig that holds for a while."""
+        """The connection's extra fields, checked; an ACK cluster's with a kubeconfig that still holds."""
         if self._extras is not None:
             return self._extras
         from airflow.providers.common.compat.connection import get_async_connection

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -24,6 +29,7 @@ from migration_ops.alibaba import (
     nodes,
     task_error,
 )
+from migration_ops.alibaba import kubeconfig as kubeconfigs
 
 from .fake_container_service import KEY_ID, KEY_SECRET, REGION, FakeContainerService
 
@@ -193,6 +199,131 @@ def test_a_kubeconfig_is_kept_while_it_holds_and_renewed_before_it_ends(
     assert at(45) != first
     asked = [query for _, path, query in api.asked if path.endswith("/user_config")]
     assert [query["TemporaryDurationMinutes"] for query in asked] == ["60", "60"]
+
+
+BUSY = (503, "ServiceUnavailable", {})
+
+
+def kubeconfig_after(service: ContainerService, minutes: int) -> str:
+    """What a step gets so many minutes from now; a kubeconfig holds for 720, and is renewed after 480."""
+    return current_kubeconfig(service, "prod", clock=lambda: datetime.now(UTC) + timedelta(minutes=minutes))
+
+
+def test_a_kubeconfig_with_time_left_is_used_while_the_api_is_away(
+    service: ContainerService, api: FakeContainerService, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.add("prod")
+    service = ContainerService(service.access, retry_seconds=0.5)
+    first = kubeconfig_after(service, 0)
+    api.troubles.extend([BUSY] * 1000)
+    asked = len(api.asked)
+    assert kubeconfig_after(service, 600) == first
+    assert "of cluster prod can't be renewed; it is used until it ends at" in caplog.text
+    tried = len(api.asked)
+    assert tried > asked
+    assert kubeconfig_after(service, 600) == first
+    assert len(api.asked) == tried, "it was tried again at once"
+    assert kubeconfig_after(service, 610) == first
+    assert len(api.asked) > tried
+    with pytest.raises(ServiceBusyError):
+        kubeconfig_after(service, 900)
+    api.troubles.clear()
+    assert kubeconfig_after(service, 900) != first
+
+
+def test_a_key_that_is_refused_meanwhile_ends_nothing_before_the_kubeconfig_does(
+    service: ContainerService, api: FakeContainerService
+) -> None:
+    api.add("prod")
+    first = kubeconfig_after(service, 0)
+    api.troubles.append((403, "Forbidden.RAM", {}))
+    assert kubeconfig_after(service, 600) == first
+    assert kubeconfig_after(service, 610) != first
+
+
+def test_one_thread_renews_while_the_others_go_on(
+    service: ContainerService, api: FakeContainerService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.add("prod")
+    first = kubeconfig_after(service, 0)
+    is_asking, may_answer = threading.Event(), threading.Event()
+    fetch = kubeconfigs.fetch_kubeconfig
+
+    def slowly(*arguments: Any, **options: Any) -> Any:
+        is_asking.set()
+        assert may_answer.wait(60)
+        return fetch(*arguments, **options)
+
+    monkeypatch.setattr(kubeconfigs, "fetch_kubeconfig", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        renewing = pool.submit(kubeconfig_after, service, 600)
+        assert is_asking.wait(60)
+        assert kubeconfig_after(service, 600) == first
+        may_answer.set()
+        second = renewing.result(60)
+    assert second != first
+
+
+def test_an_api_that_is_away_keeps_threads_that_have_nothing_waiting_once_and_not_in_turn(
+    service: ContainerService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = 4
+    asked, may_fail = [], threading.Event()
+
+    def away(*_arguments: Any, **_options: Any) -> Any:
+        asked.append(1)
+        assert may_fail.wait(60)
+        raise ServiceBusyError("away")
+
+    monkeypatch.setattr(kubeconfigs, "fetch_kubeconfig", away)
+    has_begun = threading.Semaphore(0)
+    clock = time.monotonic
+
+    def noting() -> float:
+        has_begun.release()
+        return clock()
+
+    monkeypatch.setattr(kubeconfigs, "time", SimpleNamespace(monotonic=noting))
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = [pool.submit(current_kubeconfig, service, "prod") for _ in range(threads)]
+        for _ in range(threads):
+            assert has_begun.acquire(timeout=60)
+        may_fail.set()
+        for one in waiting:
+            with pytest.raises(ServiceBusyError, match="away"):
+                one.result(60)
+    assert len(asked) == 1
+
+
+def test_clusters_do_not_wait_for_each_other(
+    service: ContainerService, api: FakeContainerService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.add("prod")
+    is_asking, may_answer = threading.Event(), threading.Event()
+    fetch = kubeconfigs.fetch_kubeconfig
+
+    def slowly_one(by: ContainerService, name: str, **options: Any) -> Any:
+        if name == "slow":
+            is_asking.set()
+            assert may_answer.wait(60)
+            raise ServiceBusyError("away")
+        return fetch(by, name, **options)
+
+    monkeypatch.setattr(kubeconfigs, "fetch_kubeconfig", slowly_one)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(current_kubeconfig, service, "slow")
+        assert is_asking.wait(60)
+        assert kubeconfig_after(service, 0)
+        assert not slow.done()
+        may_answer.set()
+        with pytest.raises(ServiceBusyError):
+            slow.result(60)
+
+
+def test_a_hurried_request_ends_soon(service: ContainerService) -> None:
+    hurried = service.hurried()
+    longest = hurried.retry_seconds + hurried.connect_seconds + hurried.read_seconds
+    assert longest <= 11
 
 
 def test_a_kubeconfig_that_cannot_be_had_is_explained(service: ContainerService) -> None:
