@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from migration_ops.transform import Parameters, load_rule_sets, transform, write_manifests
@@ -288,6 +288,7 @@ NO_LOGINS = st.one_of(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(LOGINS, st.sampled_from(["it is {}", "{}", "-s {} and more", '"{}"', "['{}']"]))
 def test_passwords_of_logins_are_withheld(login: str, around: str) -> None:
     text = around.format(login)
@@ -296,6 +297,7 @@ def test_passwords_of_logins_are_withheld(login: str, around: str) -> None:
     assert "Q9" not in json.dumps(Change("v1/ConfigMap/a/b", "/data/x", "r/r", text, None).as_dict())
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(NO_LOGINS, st.sampled_from(["it is {}", "{}", "-s {} and more", '"{}"', "['{}']"]))
 def test_names_that_only_look_like_logins_are_shown(name: str, around: str) -> None:
     assert without_credentials(around.format(name)) == around.format(name)
