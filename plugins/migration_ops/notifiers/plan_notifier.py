@@ -9,6 +9,7 @@ from airflow.sdk import BaseNotifier
 
 from migration_ops.migration.plan_notify import Notify
 from migration_ops.notifiers.delivery import deliver, deliver_async
+from migration_ops.notifiers.failed_steps import failed_steps
 from migration_ops.notifiers.message import Message, run_of, run_url
 
 if TYPE_CHECKING:
@@ -37,16 +38,17 @@ class PlanNotifier(BaseNotifier):
 def failure(plan: str, context: Mapping[str, Any]) -> Message:
     """A run that failed for good."""
     dag_id, run_id = run_of(context)
-    task_id = str(getattr(context.get("ti"), "task_id", "") or "")
+    failed = failed_steps(context)
     lines = [
         f"Run {run_id} of {dag_id} has failed.",
-        f"Its last task was {task_id}; its log says why and what to do." if task_id else "",
+        *(f"- {one}" for one in failed),
         "Steps can be cleared once the cause is mended: they go on where they were.",
     ]
     if dag_id == f"{plan}.cutover":
         lines.append(f"If the source is stopped and you want it back, run {plan}.rollback.")
+    title = f"{dag_id} failed at {failed[0].name}" if failed else f"{dag_id} failed"
     return Message(
-        "failure", plan, f"{dag_id} failed", "\n".join(line for line in lines if line), run_url(context)
+        "failure", plan, title, "\n".join(lines), run_url(context, failed[0].task_id if failed else "")
     )
 
 

@@ -51,13 +51,12 @@ def tell_findings(plan: Plan, context: Mapping[str, Any], counts: Mapping[str, i
     """What the checks or the rules found; says nothing unless somebody has to decide or to mend.
 
     :param counts: number of findings by severity.
-    :param lines: the findings, a line each.
+    :param lines: the counts in words, then the findings, a line each.
     """
     serious = sum(counts.get(severity, 0) for severity in ("blocker", "decision"))
     if not serious:
         return 0
-    body = f"{', '.join(f'{count} {severity}' for severity, count in counts.items())}:\n{_some(lines)}"
-    return _tell(plan, context, "finding", f"{plan.name}: {serious} findings need you", body)
+    return _tell(plan, context, "finding", f"{plan.name}: {serious} findings need you", _some(lines))
 
 
 def tell_question(plan: Plan, context: Mapping[str, Any], title: str, body: str) -> int:

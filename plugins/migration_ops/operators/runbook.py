@@ -9,6 +9,7 @@ from airflow.sdk import Asset
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
+from migration_ops.notifiers.failed_steps import note_failure
 from migration_ops.notifiers.plan_notifier import PlanNotifier
 from migration_ops.operators.run_params import params_of
 
@@ -61,6 +62,7 @@ def runbook(plan: Plan, verb: str, doc: str | None, **options: Any) -> dict[str,
             "retry_delay": timedelta(seconds=3),
             "retry_exponential_backoff": 2.0,
             "max_retry_delay": timedelta(minutes=1),
+            "on_failure_callback": note_failure,
             "priority_weight": _PRIORITIES.get(verb, 1),
             "weight_rule": "absolute",
             # Taken by what asks questions, and by nothing else.

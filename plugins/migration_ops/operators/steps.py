@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import TaskGroup, TriggerRule, chain
 
 from migration_ops.operators.cutover import ResumeOperator
@@ -61,6 +62,9 @@ def adapt_resources(plan: Plan, point: Any = "") -> AdaptResourcesOperator:
 def roll_back_when_asked(plan: Plan, steps: Sequence[BaseOperator]) -> None:
     """The rollback within a cutover's own run; it begins when a step failed and somebody answered so.
 
+    The run has succeeded if its last step or its rollback has. A rollback that is skipped alone, since there
+    was nothing to roll back or nobody wanted it, would let Airflow take a failed run for a successful one.
+
     :param steps: those that may fail while the source is stopped.
     """
     document = plan.document()
@@ -77,3 +81,5 @@ def roll_back_when_asked(plan: Plan, steps: Sequence[BaseOperator]) -> None:
         report = ReportRunOperator(task_id="report", plan=document, kind="rollback", needs=["resumed"])
         chain(list(steps), begin)
         chain(begin, undo, resume, report)
+    ended = EmptyOperator(task_id="ended", trigger_rule=TriggerRule.ONE_SUCCESS)
+    chain([steps[-1], report], ended)

@@ -16,6 +16,7 @@ from airflow.plugins_manager import AirflowPlugin
 from airflow.serialization.serialized_objects import DagSerialization
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+DAGS = REPOSITORY / "dags"
 VERBS = ("register", "connect", "backup", "stage", "rehearse", "cutover", "rollback", "restore", "maintain")
 EXPECTED = {f"shop.{verb}" for verb in VERBS}
 
@@ -82,6 +83,7 @@ def test_whatever_fails_after_the_stop_can_be_answered_by_retry_or_rollback(bag)
         "rollback.undo_target",
         "rollback.resume",
         "rollback.report",
+        "ended",
     }
     assert steps == {"quiesce", "final", "restore", "resources", "ready", "verify", "report", "finished"}
     for step in steps:
@@ -89,6 +91,46 @@ def test_whatever_fails_after_the_stop_can_be_answered_by_retry_or_rollback(bag)
     assert set(cutover["finish"].options) == {"Finish", "Roll back", "Leave as it is"}
     assert cutover["rollback.begin"].upstream_task_ids == steps | {"finish"}
     assert cutover["rollback.begin"].trigger_rule == "one_failed"
+
+
+def run_state(dag, outcomes):
+    """What Airflow makes of a run in which tasks that may run end as given, or else succeed."""
+    states = {}
+    for task in dag.topological_sort():
+        above = [states[name] for name in task.upstream_task_ids]
+        lost = [one for one in above if one in {"failed", "upstream_failed"}]
+        rule = getattr(task.trigger_rule, "value", task.trigger_rule)
+        if rule == "one_failed":
+            states[task.task_id] = outcomes.get(task.task_id, "success") if lost else "skipped"
+        elif rule == "one_success" and "success" not in above:
+            states[task.task_id] = "skipped" if set(above) == {"skipped"} else "upstream_failed"
+        elif rule in {"all_success", "none_failed", "none_failed_min_one_success"} and lost:
+            states[task.task_id] = "upstream_failed"
+        elif rule == "all_success" and "skipped" in above:
+            states[task.task_id] = "skipped"
+        else:
+            states[task.task_id] = outcomes.get(task.task_id, "success")
+    counted = [one for one in dag.tasks if not one.is_teardown]
+    leaves = [
+        one for one in counted if all(dag.task_dict[name].is_teardown for name in one.downstream_task_ids)
+    ]
+    return "failed" if {states[one.task_id] for one in leaves} & {"failed", "upstream_failed"} else "success"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_run_of_which_a_step_has_failed_has_failed(bag, verb):
+    dag = bag.dags[f"shop.{verb}"]
+    assert run_state(dag, {}) == "success"
+    for task in dag.tasks:
+        if not task.is_teardown and not task.task_id.startswith("rollback."):
+            left_as_it_is = {task.task_id: "failed", "rollback.begin": "skipped"}
+            assert run_state(dag, left_as_it_is) == "failed", task.task_id
+
+
+def test_a_cutover_that_was_rolled_back_as_somebody_asked_has_succeeded(bag):
+    for step in ("final", "verify", "finish"):
+        assert run_state(bag.dags["shop.cutover"], {step: "failed"}) == "success"
+        assert run_state(bag.dags["shop.cutover"], {step: "failed", "rollback.resume": "failed"}) == "failed"
 
 
 def test_the_source_is_looked_at_again_before_the_target_takes_over_and_nowhere_else(bag):
@@ -185,6 +227,16 @@ def test_several_broken_plans_are_all_named(tmp_path, monkeypatch):
     assert "two.yaml:2: name: " in error
 
 
+def test_a_plan_that_names_what_is_not_there_is_an_import_error_and_keeps_its_dags(tmp_path, monkeypatch):
+    text = (REPOSITORY / "include" / "plans" / "shop.yaml").read_text(encoding="utf-8")
+    (tmp_path / "shop.yaml").write_text(text.replace("{region: cn-hangzhou}", "{regionn: x}"))
+    monkeypatch.setenv("MIGRATION_OPS_PLANS", str(tmp_path))
+    bag = DagBag(REPOSITORY / "dags")
+    (error,) = bag.import_errors.values()
+    assert "shop.yaml:23: transform.params.regionn: no rule set knows the parameter regionn" in error
+    assert set(bag.dags) == EXPECTED
+
+
 def test_each_dag_file_is_parsed_in_less_than_300_ms_once_everything_is_imported(bag):
     for file in sorted((REPOSITORY / "dags").glob("*.py")):
         began = time.process_time()
@@ -210,13 +262,21 @@ def test_fifty_plans_are_parsed_quickly_and_without_network(tmp_path, monkeypatc
     assert len(bag.dags) == 50 * len(VERBS)
 
 
-def test_a_dag_file_imports_no_client_of_cluster_or_store():
-    clients = ["kubernetes", "kubernetes_asyncio", "boto3", "obstore", "migration_ops.cluster"]
+@pytest.mark.parametrize(
+    ("files", "besides"),
+    [
+        (sorted(path for path in DAGS.glob("*.py") if path.name != "plans.py"), ["migration_ops.cluster"]),
+        ([DAGS / "plans.py"], []),  # asks whether a namespace is a platform's
+    ],
+    ids=["runbooks", "plans"],
+)
+def test_a_dag_file_imports_no_client_of_cluster_or_store(files, besides):
+    clients = ["kubernetes", "kubernetes_asyncio", "boto3", "obstore", "migration_ops.vault", *besides]
     code = (
         "import sys, runpy; [runpy.run_path(file) for file in sys.argv[1:]]; "
-        f"print([name for name in {[*clients, 'migration_ops.vault']} if name in sys.modules])"
+        f"print([name for name in {clients} if name in sys.modules])"
     )
-    command = [sys.executable, "-W", "ignore", "-c", code, *sorted((REPOSITORY / "dags").glob("*.py"))]
+    command = [sys.executable, "-W", "ignore", "-c", code, *files]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 

@@ -13,13 +13,15 @@ from types import SimpleNamespace
 
 import pytest
 from aiosmtpd.controller import Controller
-from airflow.sdk import BaseNotifier
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, BaseNotifier, TaskGroup
 from airflow.sdk.log import mask_secret
 
 from migration_ops.migration import Plan
 from migration_ops.migration.plan_notify import OCCASIONS, Notify
 from migration_ops.notifiers import delivery, telling
 from migration_ops.notifiers.delivery import deliver, make_notifier
+from migration_ops.notifiers.failed_steps import FAILURE, failed_steps, note_failure
 from migration_ops.notifiers.message import Message
 from migration_ops.notifiers.plan_notifier import PlanNotifier, tell_late
 
@@ -128,13 +130,65 @@ def test_own_words_take_the_place_of_ours(plan_that_tells, mails):
     assert mails[0]["Subject"] == "[shop] overrun"
 
 
-def test_a_failed_run_names_its_last_task(plan_that_tells, mails):
-    run, last = SimpleNamespace(dag_id="shop.cutover", run_id="r1"), SimpleNamespace(task_id="resources")
-    notifier = PlanNotifier(plan_that_tells(by_mail()), "failure")
-    notifier.notify(CONTEXT | {"dag_run": run, "ti": last})
-    assert mails[0]["Subject"] == "shop.cutover failed"
-    assert "resources" in text_of(mails[0])
+class LastTask:
+    """What Airflow gives a DAG's callback: a task of the run, which can be asked about the others."""
+
+    task_id = "ended"
+
+    def __init__(self, states, reasons):
+        self.states, self.reasons = states, reasons
+
+    def get_task_states(self, dag_id, run_ids):
+        return dict.fromkeys(run_ids, self.states)
+
+    def xcom_pull(self, *, task_ids, key, map_indexes=-1):
+        assert key == FAILURE
+        return self.reasons.get((task_ids, map_indexes))
+
+
+def failed_run(states, reasons=None):
+    run = SimpleNamespace(dag_id="shop.cutover", run_id="r1")
+    with DAG("shop.cutover") as dag:
+        for task_id in ("resources", "ended", "list_2"):
+            EmptyOperator(task_id=task_id)
+        with TaskGroup("fresh"):
+            EmptyOperator(task_id="volume")
+    return CONTEXT | {"dag_run": run, "dag": dag, "ti": LastTask(states, reasons or {})}
+
+
+def test_a_failed_run_names_the_step_that_failed_and_why(plan_that_tells, mails):
+    states = {"resources": "failed", "ended": "upstream_failed"}
+    context = failed_run(states, {("resources", -1): "MigrationError: the quota is used up"})
+    PlanNotifier(plan_that_tells(by_mail()), "failure").notify(context)
+    assert mails[0]["Subject"] == "shop.cutover failed at resources"
+    assert "- resources: MigrationError: the quota is used up" in text_of(mails[0])
+    assert "/runs/r1/tasks/resources" in text_of(mails[0])
     assert "shop.rollback" in text_of(mails[0])
+
+
+def test_volumes_that_failed_are_named_each_with_its_reason():
+    states = {"fresh.volume_3": "failed", "fresh.volume_4": "success", "list_2": "failed"}
+    first, second = failed_steps(failed_run(states, {("fresh.volume", 3): "MoverError: no space left"}))
+    assert (first.task_id, str(first)) == ("fresh.volume", "fresh.volume_3: MoverError: no space left")
+    assert (second.task_id, second.reason) == ("list_2", "")
+    assert "its worker was killed" in str(second)
+
+
+def test_an_airflow_that_does_not_say_what_failed_keeps_no_message_back(plan_that_tells, mails):
+    last = SimpleNamespace(task_id="resources")
+    run = SimpleNamespace(dag_id="shop.cutover", run_id="r1")
+    notifier = PlanNotifier(plan_that_tells(by_mail()), "failure")
+    notifier.notify(CONTEXT | {"dag_run": run, "dag": DAG("shop.cutover"), "ti": last})
+    assert mails[0]["Subject"] == "shop.cutover failed"
+
+
+def test_a_task_that_fails_keeps_its_reason_without_secrets():
+    mask_secret("hidden-in-an-error")
+    kept = {}
+    task = SimpleNamespace(xcom_push=lambda key, value: kept.update({key: value}))
+    note_failure({"ti": task, "exception": ValueError("no access with hidden-in-an-error")})
+    assert kept == {FAILURE: "ValueError: no access with ***"}
+    note_failure({"ti": task})
 
 
 def test_a_question_is_told_with_its_facts_and_where_to_answer(plan_that_tells, posts):
