@@ -13,6 +13,10 @@ SOURCE_SILENT = "source-silent"
 FINAL_DELTA, ADAPTED, RESTORED, APPLIED = "final-delta", "adapted", "restored", "applied"
 READY, VERIFIED, FINISHED = "ready", "verified", "finished"
 FAILED, ANSWERED, ROLLED_BACK, RESUMED = "failed", "answered", "rolled-back", "resumed"
+TAKEN_BACK = "taken-back"
+"""In the run of a rollback of its own; what it did stands in the cutover's."""
+LOOKED = "looked"
+"""A readiness report that no approval followed: `connect`'s, or that of a cutover which it stopped."""
 
 
 class Event(BaseModel):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from migration_ops.operators.asking import await_answer
 from migration_ops.operators.base import MigrationOperator, movers_result
+from migration_ops.operators.decision import note
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -123,6 +124,8 @@ class ConnectReportOperator(MigrationOperator):
 
         :raises ReadinessError: if something stands against a cutover; names all that does.
         """
+        from migration_ops.migration.events import LOOKED
+        from migration_ops.migration.looks import look_data
         from migration_ops.migration.readiness_report import (
             CONNECTED,
             ImagePull,
@@ -152,6 +155,7 @@ class ConnectReportOperator(MigrationOperator):
         for line in report.lines():
             self.log.info("%s", line)
         context["ti"].xcom_push(key="findings", value=report.counts)
+        note(self, context, LOOKED, look_data(report, situation))
         tell_findings(plan, context, report.counts, report.lines())
         report.raise_for_blockers()
         return f"{text}\n\n{report.markdown()}"

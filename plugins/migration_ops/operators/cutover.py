@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from migration_ops.operators.ahead import Ahead
 from migration_ops.operators.base import MigrationOperator
-from migration_ops.operators.decision import asks_when_it_fails
+from migration_ops.operators.decision import asks_when_it_fails, note
 from migration_ops.operators.moving import SaveVolumesOperator
 from migration_ops.operators.restore import adapt_with_claims
 from migration_ops.operators.restore_point import RestorePointOperator, commit
@@ -37,6 +37,8 @@ class PrepareCutoverOperator(MigrationOperator):
         """
         from migration_ops.metrics import measure_forecast
         from migration_ops.migration.cutover import prepare
+        from migration_ops.migration.events import LOOKED
+        from migration_ops.migration.looks import look_data
         from migration_ops.migration.upkeep import PREPARED
         from migration_ops.notifiers.telling import tell_findings
 
@@ -48,6 +50,8 @@ class PrepareCutoverOperator(MigrationOperator):
             self.log.info("%s", line)
         tell_findings(self.the_plan, context, found.readiness.counts, found.readiness.lines())
         measure_forecast(self.the_plan.name, found.forecast.downtime.point)
+        if found.readiness.blockers:
+            note(self, context, LOOKED, look_data(found.readiness, found.situation))
         found.readiness.raise_for_blockers()
         self._dismiss_leftovers()
         self.journal.write(run, PREPARED, began=began, data=found.data())
@@ -233,7 +237,7 @@ class ResumeOperator(MigrationOperator):
     @asks_when_it_fails
     def execute(self, context: Context) -> dict[str, Any]:
         """Start them in reverse order; does nothing to a workload that runs."""
-        from migration_ops.migration.events import RESUMED
+        from migration_ops.migration.events import RESUMED, TAKEN_BACK
         from migration_ops.migration.stopping import resume_source
 
         began = datetime.now(UTC)
@@ -241,6 +245,9 @@ class ResumeOperator(MigrationOperator):
             self.the_plan, self.source, self.source_hook.api_client, journal=self.journal, say=self.log.info
         )
         resumed = list(result.resumed)
-        self.journal.write(self.cutover_run(context), RESUMED, began=began, data={"workloads": resumed})
+        cutover, own = self.cutover_run(context), self.run_key(context)
+        self.journal.write(cutover, RESUMED, began=began, data={"workloads": resumed})
+        if cutover != own:
+            self.journal.write(own, TAKEN_BACK, began=began, data={"run": cutover})
         self.log.info("Resumed %s", ", ".join(resumed) or "nothing: no workload was quiesced")
         return {"workloads": resumed}

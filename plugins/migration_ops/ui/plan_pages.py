@@ -28,6 +28,7 @@ from migration_ops.ui.plan_state import (
 from migration_ops.ui.plan_view import PlanView, run_urls, runs_in_airflow
 from migration_ops.ui.rendering import page, roots
 from migration_ops.ui.runs import RunLine, run_lines, run_report
+from migration_ops.ui.standing import standing
 from migration_ops.ui.trouble import Trouble, trouble
 from migration_ops.ui.volumes_now import VolumeHistory, history_of, volume_rows
 
@@ -110,7 +111,7 @@ async def plan_detail(request: Request, view: View, airflow: Airflow) -> PlanDet
         line = plan_line(plan, slips, **more)
         return PlanDetail(plan=line, volumes=rows, others=others, movers=moving, troubles=view.troubles)
     newest, stopped, events = slips.points[-1], told.stopped, told.events
-    rows, others = volume_rows(plan, newest, told.staged, moving, moved=slips.is_moved)
+    rows, others = volume_rows(plan, newest, told.staged, moving, moved=standing(slips).moved)
     chart = [point_line(one) for one in reversed(slips.points)]
     return PlanDetail(
         plan=plan_line(plan, slips, downtime=told.downtime, **more),

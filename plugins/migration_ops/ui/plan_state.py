@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from migration_ops.ui.airflow_api import segment
+from migration_ops.ui.standing import standing
 from migration_ops.ui.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -74,7 +75,10 @@ class ActiveRun(Record):
 
 
 class Downtime(Record):
-    """The forecast downtime in seconds: expected, and the range that four runs of five keep."""
+    """The forecast downtime in seconds: expected, and the range that four runs of five keep.
+
+    :param runs: how many measured runs it is made of; without any it is an estimate from speeds alone.
+    """
 
     expected: float
     low: float
@@ -87,6 +91,7 @@ class PlanLine(Record):
 
     :param staged: whether the target's volumes hold the newest restore point; none without a target.
     :param moved: whether a cutover has moved the newest one, so that the application runs there.
+    :param finished: when the migration was finished, if nobody took it back: nothing is forecast any more.
     :param vault_read: whether the vault could be asked; if not, nothing is known of points or forecast.
     :param change_rate: bytes per second that the applications change, as stored.
     :param open_approvals: questions that wait.
@@ -104,6 +109,7 @@ class PlanLine(Record):
     staged: bool | None = None
     staged_point: str | None = None
     moved: bool = False
+    finished: datetime | None = None
     change_rate: float | None = None
     downtime: Downtime | None = None
     open_approvals: list[Approval] = []
@@ -171,15 +177,17 @@ def plan_line(plan: Plan, slips: PlanSlips | None, **more: Any) -> PlanLine:
     )
     if slips is None or not slips.points:
         return line
-    newest, staged = slips.points[-1], slips.staged_point
+    newest, stands = slips.points[-1], standing(slips)
     return line.model_copy(
         update={
             "points": len(slips.points),
             "last": point_line(newest),
-            "staged": staged == newest.id if plan.target else None,
-            "staged_point": staged,
-            "moved": slips.is_moved,
-            "change_rate": change_rate(slips.points),
+            "staged": stands.staged_point == newest.id if plan.target else None,
+            "staged_point": stands.staged_point,
+            "moved": stands.moved,
+            "finished": stands.finished[1] if stands.finished else None,
+            "change_rate": None if stands.finished else change_rate(slips.points),
+            "downtime": None if stands.finished else line.downtime,
         }
     )
 

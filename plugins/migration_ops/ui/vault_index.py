@@ -115,27 +115,6 @@ class PlanSlips:
         """Whether the run filled other claims than the plan's own: a rehearsal, or a restore."""
         return not _ELSEWHERE.isdisjoint(self.events_of(run))
 
-    @property
-    def is_moved(self) -> bool:
-        """Whether a cutover has brought its final delta into the target, and nobody took it back."""
-        if not self.points or self.points[-1].kind != "final":
-            return False
-        adapted = self.adapted.get(self.points[-1].id)
-        names = self.events_of(adapted.tags.get("run", "")) if adapted else set()
-        return "restored" in names and "rolled-back" not in names
-
-    @property
-    def staged_point(self) -> str | None:
-        """The newest restore point that a staging brought to its end."""
-        staged = {
-            run for run in self.journal if "staged" in self.events_of(run) and not self.is_elsewhere(run)
-        }
-        for point in reversed(self.points):
-            adapted = self.adapted.get(point.id)
-            if adapted and adapted.tags.get("run") in staged:
-                return point.id
-        return None
-
 
 class VaultIndex:
     """The snapshots of one open vault.

@@ -132,7 +132,14 @@ def test_a_diff_names_the_rule_of_each_change(pages):
 def test_a_plan_tells_its_state(pages):
     (line,) = pages().settled("/api/plans").json()["plans"]
     assert (line["points"], line["last"]["id"], line["staged"]) == (2, INCREMENT, True)
-    assert line["change_rate"] > 0
+
+
+def test_a_finished_plan_says_so_and_forecasts_nothing(pages):
+    (line,) = pages().settled("/api/plans").json()["plans"]
+    assert line["finished"] is not None
+    assert (line["moved"], line["change_rate"], line["downtime"]) == (True, None, None)
+    assert ">finished<" in pages().settled("/").text
+    assert "nothing is forecast any more" in pages().settled("/plans/shop").text
 
 
 def test_restore_points_are_listed_newest_first_with_what_they_added(pages):

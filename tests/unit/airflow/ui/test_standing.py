@@ -1,0 +1,77 @@
+"""Where a plan stands, from what its runs wrote into the journal."""
+
+from __future__ import annotations
+
+import pytest
+
+from migration_ops.ui.standing import Standing, standing
+
+from .slips import FINAL, POINT, journal, plan, run, slip
+
+CUTOVER = ["prepared", "staged", "quiesce-begun", "quiesced", "restored", "applied", "verified"]
+
+
+def stands(*parts) -> Standing:
+    return standing(plan(*parts))
+
+
+def test_a_staged_point_is_the_one_that_a_staging_brought_to_its_end():
+    assert stands(slip("resources", point=POINT), run("stage", POINT)).staged_point is None
+    assert stands(slip("resources", point=POINT), run("stage", POINT, "staged")).staged_point == POINT
+
+
+@pytest.mark.parametrize("begun", ["rehearsal-begun", "restore-begun"])
+def test_neither_a_rehearsal_nor_a_restore_stages(begun):
+    elsewhere = [begun, "staged", "applied"]
+    assert stands(slip("resources", point=POINT), run("elsewhere", POINT, *elsewhere)).staged_point is None
+    known = plan(
+        slip("resources", point=POINT),
+        run("stage", POINT, "staged"),
+        run("elsewhere", POINT, *elsewhere),
+    )
+    assert standing(known).staged_point == POINT
+    assert known.adapted[POINT].tags["run"] == "stage"
+
+
+def test_a_moved_plan_stays_moved_when_its_final_point_is_rehearsed_or_restored_elsewhere():
+    moved = [slip("resources", point=FINAL), *run("cutover", FINAL, *CUTOVER)]
+    assert stands(moved).moved
+    assert stands(moved, run("restore", FINAL, "restore-begun", "staged", "applied")).moved
+
+
+def test_after_a_rollback_nothing_is_moved_or_staged_until_a_new_staging_has_ended():
+    before = [slip("resources", point=POINT), *run("stage", POINT, "staged")]
+    cutover = [slip("resources", point=FINAL), *run("cutover", FINAL, *CUTOVER, "finished")]
+    back = journal("cutover", "rolled-back", "resumed")
+    assert stands(before, cutover).moved
+    assert stands(before, cutover, back) == Standing()
+    anew = run("stage2", FINAL, "staged")
+    assert stands(before, cutover, back, anew) == Standing(FINAL)
+
+
+def test_a_source_that_was_started_by_hand_has_not_moved_and_its_claims_were_given_away():
+    cutover = [slip("resources", point=FINAL), *run("cutover", FINAL, *CUTOVER)]
+    assert stands(cutover).moved
+    assert stands(cutover, journal("cutover", "resumed")) == Standing()
+
+
+def test_a_source_that_was_started_and_stopped_once_more_counts_from_the_newest_stop():
+    first = [slip("resources", point=FINAL), *run("cutover", FINAL, *CUTOVER), *journal("cutover", "resumed")]
+    assert not stands(first, journal("cutover", "quiesce-begun")).moved
+    assert stands(first, journal("cutover", "quiesce-begun", "restored")).moved
+
+
+def test_a_finished_plan_stays_finished_though_the_source_is_started_by_hand_but_not_after_a_rollback():
+    cutover = [slip("resources", point=FINAL), *run("cutover", FINAL, *CUTOVER, "finished")]
+    known = stands(cutover)
+    assert known.finished is not None
+    assert (known.finished[0], known.moved, known.staged_point) == ("cutover", True, FINAL)
+    assert stands(cutover, journal("cutover", "resumed")).finished is not None
+    assert stands(cutover, slip("resources", point=POINT)).staged_point == FINAL
+    kept = [*journal("cutover", "resumed"), *journal("rollback", "taken-back")]
+    assert stands(cutover, kept) == Standing()
+    assert stands(cutover, journal("cutover", "rolled-back")) == Standing()
+
+
+def test_a_plan_without_restore_points_stands_nowhere():
+    assert stands(journal("connect", "connected")) == Standing()
