@@ -69,7 +69,12 @@ def problem_text(message: dict[str, Any]) -> str:
 
 
 def progress_text(message: dict[str, Any]) -> str:
-    """A `status` message in one line: `42 %, 120 of 300 files, 1.2 GiB of 3.0 GiB, 35 s left`."""
+    """A `status` message in one line: `42 %, 120 of 300 files, 1.2 GiB of 3.0 GiB, 35 s left`.
+
+    Where nobody knows how much there is, it tells what is done: `120 files, 1.2 GiB`.
+    """
+    if message.get("bytes_done") and not message.get("percent_done"):
+        return f"{message.get('files_done', 0)} files, {size_text(message['bytes_done'])}"
     parts = [f"{100 * float(message.get('percent_done') or 0):.0f} %"]
     if message.get("total_files"):
         parts.append(f"{message.get('files_done', 0)} of {message['total_files']} files")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,6 +58,20 @@ FIRST_ANSWER_SECONDS = 20.0
 # Where the client looks for credentials when it was given none: the services of AWS' machines and containers.
 _ASKED_FOR_KEYS = ("169.254.169.254", "169.254.170.2", "/latest/api/token", "/latest/meta-data/iam")
 _USELESS_TO_RETRY = ("NoSuchBucket", "InvalidBucketName", "InvalidCertificate", "dns error")
+_STATUS = re.compile(r"status code: (\d{3})")
+_CODE = re.compile(r"<Code>([\w.]+)</Code>")
+# Answers that say that the request itself won't do: the same one gets the same answer later.
+_REFUSALS = ("400", "405", "411", "413", "501")
+# But these come with a 400, and pass: the body came late or broken, or too many ask.
+_PASSING = ("RequestTimeout", "SlowDown", "Throttl", "TooMany", "Busy", "BadDigest", "InvalidDigest",
+            "IncompleteBody", "ContentSHA256Mismatch", "OperationAborted", "InternalError",
+            "Unavailable")  # fmt: skip
+_ON_ENCRYPTION = ("encrypt", "kms", "sse")
+ENCRYPTIONS = ("AES256", "aws:kms")
+
+
+class _RefusedWithoutReason(StorageUnavailable):
+    """A refusal that says nothing of why, as a HEAD's: it may have been something in between."""
 
 
 class S3Backend:
@@ -72,6 +87,7 @@ class S3Backend:
         self.read_ahead = 1 << 20
         self._bucket = location.bucket
         self._retry_seconds = settings.retry_seconds
+        self._encryption, self._kms_key = settings.encryption, settings.kms_key
         self._was_reached = False
         self._store = _make_store(location, settings)
 
@@ -163,7 +179,8 @@ class S3Backend:
 
         def is_over(state: RetryCallState) -> bool:
             limit = self._retry_seconds
-            if not self._was_reached:
+            failure = state.outcome.exception() if state.outcome else None
+            if not self._was_reached or isinstance(failure, _RefusedWithoutReason):
                 limit = min(limit, FIRST_ANSWER_SECONDS)
             return (state.seconds_since_start or 0.0) >= limit
 
@@ -177,10 +194,12 @@ class S3Backend:
     def _explain(self, error: Exception, doing: str, path: str) -> StorageError:
         whole = " ".join(str(error).split())
         # Behind that, the library prints its own structures.
-        text = whole.partition(" Debug source:")[0].rpartition(f" {StorageDenied.__name__}: ")[2][:500]
+        told = whole.partition(" Debug source:")[0].rpartition(f" {StorageDenied.__name__}: ")[2]
+        text = told[:500]
         what = f"cannot {doing} {path} in {self.location}"
         if any(word in whole for word in _USELESS_TO_RETRY):
-            return StorageError(f"{what}: {text}; check the bucket's name, the address and the CA")
+            reason = f"there is no bucket {self._bucket}" if "NoSuchBucket" in whole else text
+            return StorageError(f"{what}: {reason}; check the bucket's name, the address and the CA")
         if any(word in whole for word in _ASKED_FOR_KEYS):
             return StorageDenied(
                 f"{what}: there are no credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or"
@@ -191,12 +210,34 @@ class S3Backend:
         if isinstance(error, PermissionDeniedError | UnauthenticatedError) or any(
             word in whole for word in _DENIED
         ):
-            return StorageDenied(f"{what}: {text}; check the credentials and the bucket's policy")
+            key = f", and that they may use the key {self._kms_key} of KMS" if self._kms_key else ""
+            return StorageDenied(f"{what}: {text}; check the credentials and the bucket's policy{key}")
         if not self._was_reached:
             return StorageUnavailable(
                 f"{what}: nothing answers there; check the address and the port: {text}"
             )
-        return StorageUnavailable(f"{what}: {text}")
+        return self._refusal(told, text, what, doing) or StorageUnavailable(f"{what}: {text}")
+
+    def _refusal(self, told: str, text: str, what: str, doing: str) -> StorageError | None:
+        """What a store says that won't say anything else later; nothing if it may."""
+        status = _STATUS.search(told)
+        if status is None or status.group(1) not in _REFUSALS:
+            return None
+        answer = told[status.end() :]
+        code = _CODE.search(answer)
+        if code is None:
+            return _RefusedWithoutReason(f"{what}: {text}")
+        if any(word in code.group(1) for word in _PASSING):
+            return None
+        sent = [f"encryption {self._encryption}"] if self._encryption else []
+        sent += [f"kms_key {self._kms_key}"] if self._kms_key else []
+        if sent and (doing == "write" or any(word in answer.lower() for word in _ON_ENCRYPTION)):
+            return StorageError(
+                f"{what}: the bucket refuses it with {' and '.join(sent)}: {text}; set what the bucket offers"
+                " (encryption and kms_key of the connection, MIGRATION_OPS_S3_ENCRYPTION and"
+                " MIGRATION_OPS_S3_KMS_KEY in the environment), or neither: the vault is encrypted anyway"
+            )
+        return StorageError(f"{what}: the store refuses it: {text}; check address, region and addressing")
 
 
 def _make_store(location: S3Location, settings: StoreSettings) -> S3Store:
@@ -224,6 +265,7 @@ def _make_store(location: S3Location, settings: StoreSettings) -> S3Store:
         # TLS protects the body; without it the signature has to.
         "unsigned_payload": not plain,
     }
+    _check_encryption(settings)
     if settings.encryption:
         config["server_side_encryption"] = settings.encryption
     if settings.kms_key:
@@ -259,6 +301,18 @@ def _make_store(location: S3Location, settings: StoreSettings) -> S3Store:
     except (ValueError, BaseError) as error:
         reason = str(error).partition("\n")[0]
         raise UsageError(f"the S3 client refuses its settings: {reason}; check the environment") from error
+
+
+def _check_encryption(settings: StoreSettings) -> None:
+    if settings.encryption and settings.encryption not in ENCRYPTIONS:
+        raise UsageError(
+            f"MIGRATION_OPS_S3_ENCRYPTION is {settings.encryption!r}; write {' or '.join(ENCRYPTIONS)}"
+        )
+    if settings.kms_key and settings.encryption != "aws:kms":
+        raise UsageError(
+            "MIGRATION_OPS_S3_KMS_KEY is set, but without MIGRATION_OPS_S3_ENCRYPTION=aws:kms no object is"
+            " stored under that key; set both or neither"
+        )
 
 
 def _is_virtual(endpoint: str, addressing: str) -> bool:

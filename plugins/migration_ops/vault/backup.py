@@ -215,19 +215,20 @@ def resolve_targets(
 
 
 def _expected(parent: Snapshot | None, paths: Sequence[Path | str], excludes: Sequence[str]) -> Expectation:
-    if parent is not None:
-        said = parent.summary or {}
-        size, files = said.get("total_bytes_processed", 0), said.get("total_files_processed", 0)
-        return Expectation(int(size), int(files))
-    return Expectation() if excludes else look_up(paths)
+    found = Expectation() if excludes else look_up(paths)
+    if found.size_bytes or parent is None:
+        return found
+    said = parent.summary or {}
+    size, files = said.get("total_bytes_processed", 0), said.get("total_files_processed", 0)
+    return Expectation(int(size), int(files))
 
 
 def _status(counts: BackupCounts, expected: Expectation, started: int) -> dict[str, Any]:
     done = max(counts.bytes_read, counts.total_bytes_processed)
     total = max(expected.size_bytes, done)
     elapsed = (now() - started) / NANOSECONDS
-    # What nobody expected is never nearly done.
-    fraction = done / total if expected.size_bytes else 0.0
+    # What nobody expected is never nearly done, nor is what has grown beyond what was expected.
+    fraction = done / total if done <= expected.size_bytes else 0.0
     return {
         "message_type": "status",
         "seconds_elapsed": int(elapsed),

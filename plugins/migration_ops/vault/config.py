@@ -74,7 +74,8 @@ def refuse_existing(backend: Backend) -> None:
 def config_exists(backend: Backend) -> bool:
     """Whether a config file is there."""
     try:
-        backend.size(FileKind.CONFIG, "")
+        # Not its size: an answer without a body doesn't say whether it is the bucket that is missing.
+        backend.load(FileKind.CONFIG, "")
     except ObjectMissing:
         return False
     return True

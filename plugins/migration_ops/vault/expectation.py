@@ -1,8 +1,8 @@
 """How much a backup has before it, for its progress alone.
 
-An increment is about as large as its parent. Without one the sizes are looked up beside the backup, from the
-first report on, so that short ones don't pay for it, and with bounded effort: a volume of millions of files
-goes without a percentage sooner than it pays seconds for one.
+Sizes are looked up beside the backup, from the first report on, so that short ones don't pay for it, and with
+bounded effort: a volume of millions of files is expected to be as large as its parent, and goes without a
+percentage if it has none, sooner than it pays seconds for one.
 """
 
 from __future__ import annotations

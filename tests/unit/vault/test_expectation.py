@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
-from migration_ops.vault.backup import _status
+from migration_ops.vault.backup import _expected, _status
 from migration_ops.vault.backup_counts import BackupCounts
 from migration_ops.vault.clock import now
 from migration_ops.vault.expectation import Expectation, look_up
+from migration_ops.vault.snapshot import Snapshot
 
 
 def test_the_sizes_of_regular_files_are_summed_up_and_nothing_is_followed(tmp_path: Path) -> None:
@@ -39,7 +42,17 @@ def test_progress_is_a_part_of_what_is_expected_and_never_more_than_all_of_it() 
     assert part["seconds_remaining"] == 30
     counts.bytes_read = 1250
     grown = _status(counts, Expectation(1000, 4), now() - 10**10)
-    assert (grown["percent_done"], grown["total_bytes"]) == (1.0, 1250)
+    assert (grown["percent_done"], grown["total_bytes"], grown["seconds_remaining"]) == (0.0, 1250, 0)
+    counts.bytes_read = 1000
+    assert _status(counts, Expectation(1000, 4), now() - 10**10)["percent_done"] == 1.0
+
+
+def test_a_volume_that_has_grown_since_its_parent_is_looked_at_itself(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x" * 3000)
+    summary = {"total_bytes_processed": 500, "total_files_processed": 9}
+    parent = cast("Snapshot", SimpleNamespace(summary=summary))
+    assert _expected(parent, [tmp_path], []) == Expectation(3000, 1)
+    assert _expected(parent, [tmp_path], ["*.log"]) == Expectation(500, 9)
 
 
 def test_without_an_expectation_nothing_is_said_to_be_nearly_done() -> None:
