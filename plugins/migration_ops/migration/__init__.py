@@ -6,7 +6,7 @@ plan is imported here; the rest lies in modules of its own.
 
 from migration_ops.migration.errors import MigrationError, PlanError, RestorePointError, VerificationError
 from migration_ops.migration.plan import Plan, plan_schema
-from migration_ops.migration.plan_file import check_plans, load_plan, load_plans, plans_folder, usable_plans
+from migration_ops.migration.plan_file import load_plan, load_plans, plans_folder, usable_plans
 
 __all__ = [
     "MigrationError",
@@ -14,7 +14,6 @@ __all__ = [
     "PlanError",
     "RestorePointError",
     "VerificationError",
-    "check_plans",
     "load_plan",
     "load_plans",
     "plan_schema",

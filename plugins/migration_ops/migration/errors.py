@@ -2,6 +2,7 @@
 
     MigrationError
     ├── PlanError            a plan file can't be used; names file, line and field
+    ├── PlansError           several plan files can't be used; names each
     ├── RestorePointError    the vault holds no such restore point, or not all of it
     │   └── GapError         what a moment ago could be read can't be read now, so a point would lack it
     ├── ReadinessError       something that a step needs is missing, found before the step
@@ -19,7 +20,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +67,26 @@ class PlanError(MigrationError):
             f"{problem.field + ': ' if problem.field else ''}{problem.message}"
             for problem in self.problems
         ]
+
+
+class PlansError(MigrationError):
+    """Several plan files can't be used; the message has lines for each of them, however many they are.
+
+    :param errors: one for each file.
+    """
+
+    _SHOWN = 5
+
+    def __init__(self, errors: Sequence[PlanError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join([f"{len(errors)} plan files can't be used:", *self._lines()]))
+
+    def _lines(self) -> Iterator[str]:
+        for error in self.errors:
+            lines = error.lines()
+            yield from lines[: self._SHOWN]
+            if more := lines[self._SHOWN :]:
+                yield f"{error.path}: {len(more)} more; `migration-ops plan check` names them"
 
 
 class RestorePointError(MigrationError):

@@ -11,6 +11,7 @@ import click
 from migration_ops.migration.errors import PlanError
 from migration_ops.migration.plan import plan_schema
 from migration_ops.migration.plan_check import check_plan
+from migration_ops.migration.plan_file import same_name
 from migration_ops.migration.plan_init_cli import init, pools
 
 
@@ -28,12 +29,17 @@ plan.add_command(pools)
 def check(files: tuple[Path, ...]) -> None:
     """Validate plan files, and look whether there is what they name: rule sets, parameters, notifiers.
 
-    Prints one line per error, with line number and field; exits with 1 if there is any.
+    Two plans of one name are an error too. Prints one line per error, with line number and field; exits with
+    1 if there is any.
     """
     failed = False
+    named: dict[str, Path] = {}
     for file in files:
         try:
             found, notes = check_plan(file)
+            first = named.setdefault(found.name, file)
+            if first.resolve() != file.resolve():
+                raise same_name(file, found.name, first)
         except PlanError as error:
             failed = True
             for line in error.lines():

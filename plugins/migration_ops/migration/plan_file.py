@@ -98,26 +98,22 @@ def load_plans(folder: Path | str) -> list[Plan]:
 def usable_plans(folder: Path | str) -> list[Plan]:
     """The folder's valid plans: one that can't be used must not take the others' DAGs away.
 
-    Whoever shows people what is wrong uses `check_plans`.
+    Whoever shows people what is wrong uses `plan_check.check_plans`.
     """
     return read_plans(folder)[0]
 
 
-def check_plans(folder: Path | str) -> None:
-    """Refuse a folder with plans that can't be used.
-
-    :raises PlanError: naming every problem of the one file that has any.
-    :raises ExceptionGroup: of PlanErrors, if it is several files.
-    """
-    errors = read_plans(folder)[1]
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise ExceptionGroup(f"{len(errors)} plans can't be used", errors)
-
-
 def read_plans(folder: Path | str) -> tuple[list[Plan], list[PlanError]]:
     """The folder's valid plans by file name, and what is wrong with the other files.
+
+    Of two plans of one name the first one stays.
+    """
+    plans, errors = read_files(plan_files(folder))
+    return list(plans.values()), errors
+
+
+def read_files(paths: Sequence[Path]) -> tuple[dict[Path, Plan], list[PlanError]]:
+    """The valid plans of some files, and what is wrong with the others.
 
     Of two plans of one name the first one stays.
     """
@@ -130,13 +126,18 @@ def read_plans(folder: Path | str) -> tuple[list[Plan], list[PlanError]]:
         except PlanError as error:
             errors.append(error)
             continue
-        if plan.name in files:
-            message = f"the plan in {files[plan.name]} is also called {plan.name}; rename one of them"
-            errors.append(PlanError(path, [PlanProblem(0, "name", message)]))
+        first = files.setdefault(plan.name, path)
+        if first != path:
+            errors.append(same_name(path, plan.name, first))
             continue
-        files[plan.name] = path
-        plans.append(plan)
+        plans[path] = plan
     return plans, errors
+
+
+def same_name(path: Path, name: str, first: Path) -> PlanError:
+    """The error of a plan whose name another file's plan has already."""
+    message = f"the plan in {first} is also called {name}; rename one of them"
+    return PlanError(path, problems_in(path, [(("name",), message)]))
 
 
 def plans_folder(dags_file: str) -> Path:
@@ -149,14 +150,25 @@ def plans_folder(dags_file: str) -> Path:
 
 
 def plan_files(folder: Path | str) -> list[Path]:
-    """The plan files of a folder, sorted by name; none if there is no such folder."""
+    """The plan files of a folder, sorted by name; none if there is no such folder.
+
+    Also what only looks like one, a folder or a link that leads nowhere, so that it isn't passed over; but
+    for hidden ones, which editors leave beside a file.
+    """
     folder = Path(folder)
-    return sorted(path for path in folder.glob("*") if path.suffix in SUFFIXES and path.is_file())
+    return sorted(
+        path
+        for path in folder.glob("*")
+        if path.suffix in SUFFIXES and (path.is_file() or not path.name.startswith("."))
+    )
 
 
 def _read(path: Path) -> bytes:
     if path.exists() and not path.is_file():
         raise PlanError(path, [PlanProblem(0, "", "is no file; give a plan file's path")])
+    if path.is_symlink() and not path.exists():
+        message = f"is a link to {path.readlink()}, which isn't there; mend the link, or remove it"
+        raise PlanError(path, [PlanProblem(0, "", message)])
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)

@@ -52,8 +52,7 @@ class PlanShelf:
         with self._lock:
             read: dict[_File, Plan | PlanError] = {}
             for path in plan_files(self.folder):
-                state = path.stat()
-                key = (path, state.st_mtime_ns, state.st_size)
+                key = _state(path)
                 read[key] = self._read.get(key) or _load(path)
             self._read = read
         for (path, _, _), one in read.items():
@@ -64,6 +63,14 @@ class PlanShelf:
             else:
                 found.plans[one.name] = one
         return found
+
+
+def _state(path: Path) -> _File:
+    try:
+        state = path.stat()
+    except OSError:  # a link that leads nowhere, or a file that is gone meanwhile
+        return path, 0, 0
+    return path, state.st_mtime_ns, state.st_size
 
 
 def _load(path: Path) -> Plan | PlanError:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from migration_ops.cli import main
+from migration_ops.migration.errors import PlanError, PlansError
 from migration_ops.migration.notifier_class import trouble_with
+from migration_ops.migration.plan_check import check_plans
 
 EXAMPLE = Path(__file__).parents[3] / "include" / "plans" / "shop.yaml"
 SMTP = "airflow.providers.smtp.notifications.smtp"
@@ -77,6 +80,56 @@ def test_a_right_plan_stays_right_with_amounts_as_numbers_and_a_real_notifier(tm
     old = 'limits: {cpu: "2", memory: 1Gi}\n'
     status, lines = check(tmp_path, old, changed)
     assert (status, lines) == (0, ["plan: plan shop is valid"])
+
+
+def changed(folder: Path, name: str, old: str, new: str) -> Path:
+    path = folder / f"{name}.yaml"
+    text = EXAMPLE.read_text(encoding="utf-8").replace("name: shop ", f"name: {name} ")
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+def test_a_folder_of_plans_is_checked_for_what_they_name(tmp_path: Path) -> None:
+    changed(tmp_path, "good", "", "")
+    check_plans(tmp_path)
+    changed(tmp_path, "a", "eks-to-ack]", "eks-to-akc]")
+    with pytest.raises(PlanError, match=r"a.yaml:19: transform.rules\[1\]: eks-to-akc: there is no such"):
+        check_plans(tmp_path)
+    changed(tmp_path, "b", "{region: cn-hangzhou}", "{regoin: x}")
+    with pytest.raises(PlansError) as caught:
+        check_plans(tmp_path)
+    lines = str(caught.value).splitlines()
+    assert [line.removeprefix(f"{tmp_path}/").split(": ")[:2] for line in lines[1:]] == [
+        ["a.yaml:19", "transform.rules[1]"],
+        ["b.yaml:23", "transform.params.regoin"],
+    ]
+
+
+def test_every_broken_file_is_named_however_many_they_are(tmp_path: Path) -> None:
+    for number in range(40):
+        (tmp_path / f"{number}.yaml").write_text("name: x\na: 1\nb: 2\n")
+    with pytest.raises(PlansError) as caught:
+        check_plans(tmp_path)
+    lines = str(caught.value).splitlines()
+    assert {f"{tmp_path}/{number}.yaml:1" for number in range(40)} <= {line.split(": ")[0] for line in lines}
+    assert f"{tmp_path}/7.yaml: 1 more; `migration-ops plan check` names them" in lines
+
+
+def test_rule_sets_are_read_again_when_they_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules, plans = tmp_path / "rules", tmp_path / "plans"
+    shutil.copytree(EXAMPLE.parents[1] / "transform_rules", rules)
+    plans.mkdir()
+    monkeypatch.setenv("MIGRATION_OPS_RULES", str(rules))
+    changed(plans, "own", "eks-to-ack]", "own-rules]")
+    with pytest.raises(PlanError, match="own-rules: there is no such rule set"):
+        check_plans(plans)
+    (rules / "own-rules.yaml").write_text((rules / "eks-to-ack.yaml").read_text(encoding="utf-8"))
+    check_plans(plans)
+    (rules / "own-rules.yaml").write_text("name: [\n")
+    with pytest.raises(PlanError, match=r"own-rules\.yaml"):
+        check_plans(plans)
 
 
 @pytest.mark.parametrize(

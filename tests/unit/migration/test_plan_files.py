@@ -12,6 +12,8 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from migration_ops.migration import Plan, PlanError, load_plan, load_plans, plan_schema, plans_folder
+from migration_ops.migration.errors import PlansError
+from migration_ops.migration.plan_check import check_plans
 from migration_ops.migration.plan_cli import plan as plan_command
 
 EXAMPLE = Path(__file__).parents[3] / "include" / "plans" / "shop.yaml"
@@ -214,6 +216,42 @@ def test_plan_check_prints_a_line_for_each_error_and_exits_with_one(tmp_path):
     assert f"{good}: plan tiny is valid" in result.output
     assert f"{bad}:1: apiVersion: is missing" in result.output
     assert CliRunner().invoke(plan_command, ["check", str(good)]).exit_code == 0
+
+
+def test_plan_check_finds_two_plans_of_one_name(tmp_path):
+    one, two = written(tmp_path, SMALLEST, "one.yaml"), written(tmp_path, SMALLEST, "two.yaml")
+    result = CliRunner().invoke(plan_command, ["check", str(one), str(two)])
+    assert result.exit_code == 1
+    assert f"{two}:2: name: the plan in {one} is also called tiny; rename one of them" in result.output
+    assert CliRunner().invoke(plan_command, ["check", str(one), str(one)]).exit_code == 0
+
+
+def test_what_only_looks_like_a_plan_file_is_told(tmp_path):
+    (tmp_path / "gone.yaml").symlink_to("elsewhere.yaml")
+    (tmp_path / ".#edited.yaml").symlink_to("somebody@here.4711")
+    (tmp_path / "folder.yaml").mkdir()
+    with pytest.raises(PlansError) as caught:
+        check_plans(tmp_path)
+    assert str(caught.value).splitlines() == [
+        "2 plan files can't be used:",
+        f"{tmp_path}/folder.yaml: is no file; give a plan file's path",
+        f"{tmp_path}/gone.yaml: is a link to elsewhere.yaml, which isn't there; mend the link, or remove it",
+    ]
+
+
+@pytest.mark.parametrize(
+    "image", ["A B  c:::", "", "https://host/mover", "mover:", "Mover/x", "a//b", "mover@sha256:12", "a b"]
+)
+def test_what_is_no_name_of_an_image_is_refused(tmp_path, image):
+    (found,) = mistakes(written(tmp_path, SMALLEST.replace("mover:1", f'"{image}"')))
+    assert found.startswith("5: movers.image: ")
+
+
+@pytest.mark.parametrize(
+    "image", ["mover", "localhost:5000/a/mover:1", "HOST.example/mover__x-y.z", f"h.cn/a@sha256:{'0f' * 32}"]
+)
+def test_images_are_named_as_clusters_pull_them(tmp_path, image):
+    assert load_plan(written(tmp_path, SMALLEST.replace("mover:1", image))).movers.image == image
 
 
 def test_plan_schema_prints_json():
