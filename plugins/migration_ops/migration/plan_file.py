@@ -14,29 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
 from ruamel.yaml.error import YAMLError
 
 from migration_ops.bad_input import in_words, yaml_problem
 from migration_ops.migration.errors import PlanError, PlanProblem
 from migration_ops.migration.plan import Plan
+from migration_ops.migration.plan_yaml import MAX_NODES, OddError, read_quickly, read_with_lines
 
 PLANS_FOLDER_VARIABLE = "MIGRATION_OPS_PLANS"
 MAX_BYTES = 256 * 1024
-MAX_NODES = 20_000
 SUFFIXES = (".yaml", ".yml")
-
-
-class _Constructor(RoundTripConstructor):
-    """Tells the line of a value that can't be read, such as a number of many thousand digits."""
-
-    def construct_object(self, node: Any, deep: bool = False) -> Any:
-        try:
-            return super().construct_object(node, deep=deep)
-        except (ValueError, KeyError, OverflowError) as error:
-            raise ConstructorError(None, None, yaml_problem(error)[1], node.start_mark) from None
 
 
 def load_plan(path: Path | str) -> Plan:
@@ -56,15 +44,18 @@ def parse_plan(path: Path, raw: bytes) -> Plan:
     :param raw: what it holds.
     :raises PlanError: as `load_plan`.
     """
-    document = _document(path, raw)
     try:
-        plan = Plan.model_validate(document)
-    except ValidationError as error:
-        problems = [_problem(document, dict(item)) for item in error.errors(include_url=False)]
-        raise PlanError(path, _joined(problems)) from None
+        plan = Plan.model_validate(read_quickly(raw.decode("utf-8")))
+    except (OddError, ValueError):  # something is odd or wrong: the slow reader knows where
+        document = _document(path, raw)
+        try:
+            plan = Plan.model_validate(document)
+        except ValidationError as error:
+            problems = [_problem(document, dict(item)) for item in error.errors(include_url=False)]
+            raise PlanError(path, _joined(problems)) from None
     # Of files only: the plan of a single restore may well lead back to where it came from.
     if plan.target is not None and plan.target.conn_id == plan.source.conn_id:
-        line, parts = _locate(document, ("target", "conn_id"), missing=False)
+        line, parts = _locate(_document(path, raw), ("target", "conn_id"), missing=False)
         message = (
             f"is the source's connection, too ({plan.source.conn_id}): the applications would be restored "
             "over themselves; name the target's own, or leave `target` out to protect only"
@@ -117,10 +108,10 @@ def read_files(paths: Sequence[Path]) -> tuple[dict[Path, Plan], list[PlanError]
 
     Of two plans of one name the first one stays.
     """
-    plans: list[Plan] = []
+    plans: dict[Path, Plan] = {}
     errors: list[PlanError] = []
     files: dict[str, Path] = {}
-    for path in plan_files(folder):
+    for path in paths:
         try:
             plan = load_plan(path)
         except PlanError as error:
@@ -184,10 +175,8 @@ def _read(path: Path) -> bytes:
 
 
 def _document(path: Path, raw: bytes) -> Any:
-    reader = YAML(typ="rt")
-    reader.Constructor = _Constructor
     try:
-        document = reader.load(raw.decode("utf-8"))
+        document = read_with_lines(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise PlanError(path, [PlanProblem(line, "", "isn't UTF-8 text")]) from None
