@@ -25,11 +25,15 @@ def finding_line(finding: Finding) -> str:
 
 
 def finding_lines(findings: Sequence[Finding]) -> list[str]:
-    """Findings in their order, a line for all objects about which the same was found."""
+    """Findings in their order, those of all objects about which the same was found together."""
     from migration_ops.transform import Told, group_findings
 
     told = (Told(str(one.severity), one.object, one.message, one.suggestion) for one in findings)
-    return [_line(group.severity, group.where(), group.text, group.rest) for group in group_findings(told)]
+    return [
+        line
+        for group in group_findings(told)
+        for line in (_line(group.severity, group.where, group.text, group.rest), *group.others)
+    ]
 
 
 def raise_for_blockers(findings: Sequence[Finding]) -> None:

@@ -156,6 +156,6 @@ class ConnectReportOperator(MigrationOperator):
             self.log.info("%s", line)
         context["ti"].xcom_push(key="findings", value=report.counts)
         note(self, context, LOOKED, look_data(report, situation))
-        tell_findings(plan, context, report.counts, report.lines())
+        tell_findings(plan, context, report.counts, report.short_lines())
         report.raise_for_blockers()
         return f"{text}\n\n{report.markdown()}"

@@ -48,7 +48,7 @@ class PrepareCutoverOperator(MigrationOperator):
         )
         for line in [*found.readiness.lines(), *found.forecast.markdown().splitlines()]:
             self.log.info("%s", line)
-        tell_findings(self.the_plan, context, found.readiness.counts, found.readiness.lines())
+        tell_findings(self.the_plan, context, found.readiness.counts, found.readiness.short_lines())
         measure_forecast(self.the_plan.name, found.forecast.downtime.point)
         if found.readiness.blockers:
             note(self, context, LOOKED, look_data(found.readiness, found.situation))

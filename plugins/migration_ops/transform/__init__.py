@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         RuleSetError,
         TransformError,
     )
-    from migration_ops.transform.finding_groups import SHOWN_OBJECTS, FindingGroup, Told, group_findings
+    from migration_ops.transform.finding_groups import FindingGroup, Told, group_findings
     from migration_ops.transform.loading import load_rule_sets
     from migration_ops.transform.manifests import read_manifests, write_manifests
     from migration_ops.transform.parameters import Parameters
@@ -34,7 +34,6 @@ _HOMES = {
     "RuleSetError": "errors",
     "TransformError": "errors",
     "FindingGroup": "finding_groups",
-    "SHOWN_OBJECTS": "finding_groups",
     "Told": "finding_groups",
     "group_findings": "finding_groups",
     "load_rule_sets": "loading",
@@ -51,7 +50,6 @@ _HOMES = {
 }
 
 __all__ = [
-    "SHOWN_OBJECTS",
     "Change",
     "Dropped",
     "Finding",

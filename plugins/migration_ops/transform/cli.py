@@ -15,7 +15,7 @@ import yaml
 from migration_ops.bad_input import kind_of, yaml_problem
 from migration_ops.cli_checks import writable
 from migration_ops.transform.errors import ParameterError, TransformError
-from migration_ops.transform.finding_groups import SHOWN_OBJECTS, Told, group_findings
+from migration_ops.transform.finding_groups import Told, group_findings
 from migration_ops.transform.manifests import STREAM, check_location, read_manifests, write_manifests
 from migration_ops.transform.parameters import Parameters, check_apis
 from migration_ops.transform.private_files import write_private
@@ -161,7 +161,7 @@ def _say(result: TransformResult) -> None:
         if finding.severity != "info"
     ]
     for group in group_findings(told):
-        click.echo(f"{group.severity}: {group.where(SHOWN_OBJECTS)}: {group.text} ({group.rest})", err=True)
+        click.echo(f"{group.severity}: {group.where}: {group.text} ({group.rest})", err=True)
     report = result.report()
     click.echo(
         f"{report['objects']} objects, {report['changed']} changed, {report['dropped']} dropped, "

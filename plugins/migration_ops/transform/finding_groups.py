@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+_IN_A_LINE = 10
 SHOWN_OBJECTS = 3
 """So many objects are named where there is little room."""
 
@@ -40,14 +41,20 @@ class FindingGroup:
     text: str
     rest: str
 
-    def where(self, shown: int | None = None) -> str:
-        """Name the places.
+    @property
+    def where(self) -> str:
+        """The first places, and the number of the others."""
+        more = len(self.places) - SHOWN_OBJECTS
+        return ", ".join(self.places[:SHOWN_OBJECTS]) + (f" and {more} more" if more > 0 else "")
 
-        :param shown: at most so many of them; the others are counted. None: all.
-        """
-        named = self.places if shown is None else self.places[:shown]
-        more = len(self.places) - len(named)
-        return ", ".join(named) + (f" and {more} more" if more else "")
+    @property
+    def others(self) -> list[str]:
+        """The places that `where` only counts, some in a line."""
+        rest = self.places[SHOWN_OBJECTS:]
+        return [
+            f"    also {', '.join(rest[start : start + _IN_A_LINE])}"
+            for start in range(0, len(rest), _IN_A_LINE)
+        ]
 
 
 def group_findings(findings: Iterable[Told]) -> Iterator[FindingGroup]:

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict
 
 from migration_ops.migration.errors import ReadinessError
-from migration_ops.transform import SHOWN_OBJECTS, FindingGroup, Told, group_findings
+from migration_ops.transform import FindingGroup, Told, group_findings
 
 Severity = Literal["blocker", "decision", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -85,9 +85,15 @@ class ReadinessReport(BaseModel):
         return f"{len(self.checked)} checks: {head or 'nothing found'}"
 
     def lines(self) -> list[str]:
-        """A line for each finding with all objects that it is about, the worst first."""
-        groups = _grouped(self.findings)
-        return [self._head(), *(_line(one.severity, one.where(), one.text, one.rest) for one in groups)]
+        """The findings, the worst first, each with all objects that it is about: for logs."""
+        lines = [self._head()]
+        for one in _grouped(self.findings):
+            lines += [_group_line(one), *one.others]
+        return lines
+
+    def short_lines(self) -> list[str]:
+        """A line for each finding with the first objects that it is about, the worst first: for messages."""
+        return [self._head(), *(_group_line(one) for one in _grouped(self.findings))]
 
     def markdown(self, shown: int = 50) -> str:
         """The report as a list for an approval's text.
@@ -96,12 +102,10 @@ class ReadinessReport(BaseModel):
             about which the same was found only the first ones are named.
         """
         listed = _grouped(one for one in self.findings if one.severity != "info")
-        lines = [
-            f"- {_line(one.severity, one.where(SHOWN_OBJECTS), one.text, one.rest)}" for one in listed[:shown]
-        ]
+        lines = [f"- {_group_line(one)}" for one in listed[:shown]]
         if len(listed) > shown:
             lines.append(f"- and {len(listed) - shown} more, in the task's log")
-        if any(len(one.places) > SHOWN_OBJECTS for one in listed[:shown]):
+        if any(one.others for one in listed[:shown]):
             lines.append("- the task's log names all objects")
         return "\n".join([self._head(), "", *lines])
 
@@ -121,6 +125,10 @@ def _grouped(findings: Iterable[ReadinessFinding]) -> list[FindingGroup]:
     return list(
         group_findings(Told(one.severity, one.object, one.reason, one.suggestion) for one in findings)
     )
+
+
+def _group_line(group: FindingGroup) -> str:
+    return _line(group.severity, group.where, group.text, group.rest)
 
 
 def _line(severity: str, where: str, reason: str, suggestion: str) -> str:
