@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from migration_ops.hooks.vault_fields import Keys, certificate_text, check_fields, keys_of_aws
 from migration_ops.mover import Credentials
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from migration_ops.vault import Repository, StoreSettings
 
-_PEM = "-----BEGIN"
+_TEST_SECONDS = 10
 
 
 class VaultHook(BaseHook):
@@ -43,7 +46,9 @@ class VaultHook(BaseHook):
 
     @cached_property
     def _extra(self) -> dict[str, Any]:
-        return dict(self._connection.extra_dejson)
+        extra = dict(self._connection.extra_dejson)
+        check_fields(self.vault_conn_id, extra)
+        return extra
 
     @property
     def location(self) -> str:
@@ -54,7 +59,7 @@ class VaultHook(BaseHook):
         if not self._connection.host:
             raise ValueError(
                 f"connection {self.vault_conn_id} has no host; set it to the repository's location, "
-                "for example s3:https://oss-cn-hangzhou.aliyuncs.com/bucket/prefix"
+                "for example s3:https://s3.oss-cn-hangzhou.aliyuncs.com/bucket/prefix"
             )
         return str(self._connection.host)
 
@@ -66,7 +71,8 @@ class VaultHook(BaseHook):
         """
         if not self._connection.password:
             raise ValueError(
-                f"connection {self.vault_conn_id} has no password; the vault is always encrypted"
+                f"connection {self.vault_conn_id} has no password; set it to the repository's: "
+                "the vault is always encrypted"
             )
         return str(self._connection.password)
 
@@ -106,48 +112,60 @@ class VaultHook(BaseHook):
         return Credentials(environment, self._ca_pem)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Open the repository, for the button in Airflow's UI."""
+        """Open the repository and write a small object, for the button in Airflow's UI; ends soon."""
         try:
-            self.get_conn()
+            return True, self._tried_out()
         except Exception as error:  # noqa: BLE001 - whatever it is, the user asked to see it
-            return False, str(error)
-        return True, "The repository exists and the password opens it"
+            text, name = str(error), f"connection {self.vault_conn_id}"
+            return False, text if name in text else f"{name}: {text}"
+
+    def _tried_out(self) -> str:
+        from migration_ops.vault import RepositoryNotFound, open_repository, try_writing
+
+        settings = replace(self.settings(), retry_seconds=_TEST_SECONDS, stall_seconds=_TEST_SECONDS)
+        text = "The repository exists and the password opens it"
+        try:
+            open_repository(self.location, self.password, settings)
+        except RepositoryNotFound:
+            text = f"There is no repository at {self.location} yet; PLAN.connect makes it"
+            if not self.location.startswith("s3:"):
+                return text  # nor, perhaps, the folder
+        if try_writing(self.location, settings):
+            return f"{text}; a small object could be written and deleted"
+        return (
+            f"{text}; a small object could be written but not deleted, and stays there: "
+            "locks and what retention drops will pile up"
+        )
+
+    @property
+    def keys_end(self) -> datetime | None:
+        """When temporary keys end that a role gives; ``None`` if they don't, or if nobody says."""
+        return self._keys.expires
 
     @cached_property
     def _store_environment(self) -> dict[str, str]:
-        keys = self._keys()
         values = {
-            "AWS_ACCESS_KEY_ID": keys.get("access_key"),
-            "AWS_SECRET_ACCESS_KEY": keys.get("secret_key"),
-            "AWS_SESSION_TOKEN": keys.get("session_token"),
-            "AWS_DEFAULT_REGION": self._extra.get("region") or keys.get("region"),
+            "AWS_ACCESS_KEY_ID": self._keys.access_key,
+            "AWS_SECRET_ACCESS_KEY": self._keys.secret_key,
+            "AWS_SESSION_TOKEN": self._keys.session_token,
+            "AWS_DEFAULT_REGION": self._extra.get("region") or self._keys.region,
             "MIGRATION_OPS_S3_ADDRESSING": self._extra.get("addressing"),
             "MIGRATION_OPS_S3_ENCRYPTION": self._extra.get("encryption"),
             "MIGRATION_OPS_S3_KMS_KEY": self._extra.get("kms_key"),
         }
         return {name: str(value) for name, value in values.items() if value}
 
-    def _keys(self) -> dict[str, str | None]:
-        aws_conn_id = self._extra.get("aws_conn_id")
-        if not aws_conn_id:
-            return {name: self._extra.get(name) for name in ("access_key", "secret_key", "session_token")}
-        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-
-        aws = AwsBaseHook(aws_conn_id=aws_conn_id, client_type="s3")
-        found = aws.get_credentials()
-        return {
-            "access_key": found.access_key,
-            "secret_key": found.secret_key,
-            "session_token": found.token,
-            "region": aws.region_name,
-        }
+    @cached_property
+    def _keys(self) -> Keys:
+        if aws_conn_id := self._extra.get("aws_conn_id"):
+            return keys_of_aws(self.vault_conn_id, aws_conn_id)
+        given = {name: str(self._extra.get(name) or "") for name in ("access_key", "secret_key")}
+        return Keys(**given, session_token=str(self._extra.get("session_token") or ""))
 
     @cached_property
     def _ca_pem(self) -> str | None:
         ca = self._extra.get("ca")
-        if not ca:
-            return None
-        return str(ca) if _PEM in ca else Path(ca).read_text(encoding="ascii")
+        return certificate_text(self.vault_conn_id, ca) if ca else None
 
     def _ca_environment(self) -> dict[str, str]:
         return {"RESTIC_CACERT": self._ca_file.name} if self._ca_pem else {}
@@ -155,7 +173,7 @@ class VaultHook(BaseHook):
     @cached_property
     def _ca_file(self) -> Any:
         # Lives as long as the hook: a store's client reads it whenever it connects.
-        file = tempfile.NamedTemporaryFile("w", suffix=".crt", encoding="ascii")  # noqa: SIM115
+        file = tempfile.NamedTemporaryFile("w", suffix=".crt", encoding="utf-8")  # noqa: SIM115
         file.write(self._ca_pem or "")
         file.flush()
         return file

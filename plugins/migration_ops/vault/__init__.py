@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     )
     from migration_ops.vault.location import StoreSettings
     from migration_ops.vault.lock import unlock
-    from migration_ops.vault.probe import ProbeSummary, probe
+    from migration_ops.vault.probe import ProbeSummary, probe, try_writing
     from migration_ops.vault.pruner import PruneSummary, prune
     from migration_ops.vault.repository import Repository, init_repository, open_repository
     from migration_ops.vault.restore import restore
@@ -65,6 +65,7 @@ _HOMES = {
     "unlock": "lock",
     "ProbeSummary": "probe",
     "probe": "probe",
+    "try_writing": "probe",
     "PruneSummary": "pruner",
     "prune": "pruner",
     "Repository": "repository",
@@ -118,6 +119,7 @@ __all__ = [
     "prune",
     "read_file",
     "restore",
+    "try_writing",
     "unlock",
     "verify",
 ]

@@ -32,6 +32,27 @@ class ProbeSummary:
         return {"message_type": "summary", **asdict(self)}
 
 
+_TRIAL = "0" * 32
+
+
+def try_writing(location: str, settings: StoreSettings | None = None) -> bool:
+    """Store one small object, as a backup would, and delete it; says whether it could be deleted.
+
+    It always has the same name: where deleting isn't allowed, one object of some bytes stays, however often
+    this is done.
+
+    :param location: of a repository, which need not exist; a folder has to.
+    :raises StorageError: if it can't be stored.
+    """
+    backend = open_backend(location, settings)
+    backend.save(FileKind.PROBE, _TRIAL, [b"migration-ops was here to see whether it may write\n"])
+    try:
+        backend.remove(FileKind.PROBE, _TRIAL)
+    except StorageError:
+        return False
+    return True
+
+
 def probe(
     location: str, settings: StoreSettings | None = None, *, size: int = 8 * 1024 * 1024
 ) -> ProbeSummary:

@@ -7,9 +7,18 @@ from airflow.providers_manager import ProvidersManager
 
 from migration_ops.hooks.vault import VaultHook
 from migration_ops.provider_info import get_provider_info
+from migration_ops.vault import StorageDenied, StorageError
+from tests.lab.certificates import make_certificates
 
 LOCATION = "s3:https://s3.oss-cn-hangzhou.aliyuncs.com/bucket/prefix"
-PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory):
+    """The certificate of an authority."""
+    folder = tmp_path_factory.mktemp("authority")
+    make_certificates(folder / "pki", "Authority of the tests", ["127.0.0.1"])
+    return (folder / "pki" / "ca.crt").read_text()
 
 
 @pytest.fixture
@@ -76,16 +85,18 @@ def test_keys_come_from_an_aws_connection_when_it_is_named(connect, monkeypatch)
     assert (settings.access_key, settings.secret_key, settings.region) == ("AK2", "SK2", "cn-shanghai")
 
 
-def test_a_private_authority_reaches_store_and_movers(connect):
-    hook = connect(ca=PEM)
+def test_a_private_authority_reaches_store_and_movers(connect, pem):
+    hook = connect(ca=pem)
     settings = hook.settings()
     with open(settings.ca_file, encoding="ascii") as file:  # noqa: PTH123 - a name out of settings
-        assert file.read() == PEM
-    assert hook.credentials().ca_certificate == PEM
+        assert file.read() == pem
+    assert hook.credentials().ca_certificate == pem
 
 
 def test_movers_get_what_the_store_needs_and_nothing_is_shown(connect):
-    credentials = connect(encryption="AES256", addressing="virtual", secret_key="marker").credentials()
+    credentials = connect(
+        encryption="AES256", addressing="virtual", access_key="AK", secret_key="marker"
+    ).credentials()
     assert credentials.environment["RESTIC_REPOSITORY"] == LOCATION
     assert credentials.environment["MIGRATION_OPS_S3_ENCRYPTION"] == "AES256"
     assert credentials.environment["MIGRATION_OPS_S3_ADDRESSING"] == "virtual"
@@ -100,3 +111,118 @@ def test_what_is_missing_is_named(monkeypatch):
         _ = hook.location
     with pytest.raises(ValueError, match="has no password"):
         _ = hook.password
+
+
+BROKEN = "-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----"
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"encryption": "AES-256"}, "encryption is 'AES-256'; it can be AES256 or aws:kms"),
+        ({"addressing": "virtuel"}, "addressing is 'virtuel'; it can be auto or path or virtual"),
+        ({"kms_key": "k"}, "has a kms_key, which is used only if encryption is aws:kms; set both or neither"),
+        ({"kms_key": "k", "encryption": "AES256"}, "has a kms_key, which is used only if encryption is"),
+        ({"access_key": "AK"}, "has access_key, but no secret_key; set it, too, or name an aws_conn_id"),
+        ({"secret_key": "SK"}, "has secret_key, but no access_key; set it, too"),
+        ({"session_token": "T"}, "has session_token, but no access_key; set it, too"),
+        ({"acess_key": "x"}, "its extra field acess_key isn't known; was access_key meant?"),
+        ({"regionn": "x"}, "its extra field regionn isn't known; was region meant?"),
+        ({"retries": 3}, "its extra field retries isn't known; known are aws_conn_id, access_key"),
+        ({"region": 5}, "region is no text but a int; quote it"),
+        ({"ca": 5}, "ca is no text but a int; quote it"),
+        ({"ca": "/no/such/ca.crt"}, "'/no/such/ca.crt' can't be read: No such file or directory; set it to"),
+        ({"ca": "hello"}, "'hello' can't be read: No such file or directory; set it to the PEM text"),
+        ({"ca": "a\0b"}, "can't be read: that is no path; set it to the PEM text"),
+        ({"ca": BROKEN}, "the text holds no certificate that can be read"),
+        ({"ca": "-----BEGIN PRIVATE KEY-----"}, "the text holds a private key, which movers must not get"),
+        ({"aws_conn_id": "missing_aws"}, "names aws_conn_id missing_aws, but there is no such connection"),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_connection_and_the_remedy(connect, extra, message):
+    hook = connect(**extra)
+    good, text = hook.test_connection()
+    assert not good
+    assert "connection shop_vault" in text
+    assert message in text
+    with pytest.raises(ValueError, match="connection shop_vault"):
+        hook.credentials()
+
+
+def test_fields_that_a_form_left_empty_are_none(connect):
+    empty = {"kms_key": "", "encryption": None, "addressing": "", "old_field": "", "ca": None}
+    assert connect(**empty).settings().addressing == "auto"
+
+
+def test_a_file_that_holds_no_certificate_is_named(connect, tmp_path):
+    file = tmp_path / "ca.crt"
+    file.write_text("nothing of use")
+    good, text = connect(ca=str(file)).test_connection()
+    assert not good
+    assert f"the file {file} holds no certificate that can be read" in text
+
+
+def test_an_aws_connection_without_keys_is_told(connect, monkeypatch, tmp_path):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AIRFLOW_CONN_OSS_KEYS", json.dumps({"conn_type": "aws"}))
+    with pytest.raises(ValueError, match="aws_conn_id oss_keys, which gives no keys: set its login"):
+        connect(aws_conn_id="oss_keys").credentials()
+
+
+@pytest.fixture
+def folder(connect, monkeypatch, tmp_path):
+    """A hook whose vault is a folder that isn't made yet."""
+    place = tmp_path / "vault"
+    connection = {"conn_type": "migration_ops_vault", "host": str(place), "password": "hunter2"}
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP_VAULT", json.dumps(connection))
+    return place, VaultHook("shop_vault")
+
+
+def test_the_test_button_writes_what_it_takes_away_again(folder):
+    place, hook = folder
+    assert hook.test_connection() == (
+        True,
+        f"There is no repository at {place} yet; PLAN.connect makes it",
+    )
+    assert not place.exists()
+    assert hook.init_if_missing()
+    before = sorted(file.name for file in place.iterdir())
+    assert hook.test_connection() == (
+        True,
+        "The repository exists and the password opens it; a small object could be written and deleted",
+    )
+    assert sorted(file.name for file in place.iterdir()) == before
+
+
+def test_the_test_button_leaves_one_object_where_nothing_may_be_deleted(folder, monkeypatch):
+    place, hook = folder
+    hook.init_if_missing()
+    before = {file.name for file in place.iterdir()}
+
+    def refuse(*_arguments):
+        raise StorageDenied("append only")
+
+    monkeypatch.setattr("migration_ops.vault.backend_local.LocalBackend.remove", refuse)
+    for _ in range(3):
+        good, text = hook.test_connection()
+        assert good
+        assert "could be written but not deleted, and stays there" in text
+    assert len({file.name for file in place.iterdir()} - before) == 1
+
+
+def test_the_test_button_finds_that_nothing_can_be_written(folder, monkeypatch):
+    _, hook = folder
+    hook.init_if_missing()
+
+    def refuse(*_arguments):
+        raise StorageError("the bucket refuses it with encryption AES256")
+
+    monkeypatch.setattr("migration_ops.vault.backend_local.LocalBackend.save", refuse)
+    assert hook.test_connection() == (
+        False,
+        "connection shop_vault: the bucket refuses it with encryption AES256",
+    )
