@@ -6,10 +6,10 @@ one DAG file that makes import errors of mistakes, look at these too. No network
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from migration_ops.migration.adaptation import rule_parameters
 from migration_ops.migration.errors import PlanError, PlansError
@@ -126,18 +126,34 @@ def _state(path: Path) -> _State:
 
 
 def _parameters(plan: Plan, rule_sets: list[RuleSet]) -> Iterator[Finding]:
-    from migration_ops.transform import ParameterError, Parameters
-    from migration_ops.transform.rule_parameters import resolve_params
+    from migration_ops.transform import ParameterError
 
     try:
         rule_parameters(plan)
     except ParameterError as error:
         yield ("transform",), str(error)
-    for name, value in plan.transform.params.items():
+    for name, text in _wrong(rule_sets, plan.transform.params):
+        yield ("transform", "params", name), text
+
+
+def wrong_parameters(plan: Plan, params: Mapping[str, Any]) -> list[str]:
+    """What is wrong with parameters that a run adds; nothing as long as a rule set itself can't be read."""
+    found = [rule_sets_by_name(name) for name in plan.transform.rules]
+    read = [one for one in found if isinstance(one, tuple)]
+    if len(read) < len(found):
+        return []
+    return [text for _, text in _wrong([each for one in read for each in one], params)]
+
+
+def _wrong(rule_sets: Sequence[RuleSet], params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    from migration_ops.transform import ParameterError, Parameters
+    from migration_ops.transform.rule_parameters import resolve_params
+
+    for name, value in params.items():
         try:
             resolve_params(rule_sets, Parameters(params={name: value}))
         except ParameterError as error:
-            yield ("transform", "params", name), str(error)
+            yield name, str(error)
 
 
 def _notifiers(plan: Plan) -> Iterator[Finding]:

@@ -42,7 +42,12 @@ def restore_plan(
             f"plan {plan.name} has no target: name the connection of the cluster to restore to"
         )
     home = target.conn_id == plan.source.conn_id
-    renamed = dict(rename or {})
+    namespaces, renamed = list(namespaces), dict(rename or {})
+    if unknown := sorted(renamed.keys() - set(namespaces)):
+        raise RestorePointError(
+            f"rename: {', '.join(unknown)} is no namespace of the restore point, which holds "
+            f"{', '.join(sorted(namespaces)) or 'none'}"
+        )
     mapping = {name: renamed.get(name, name if home else plan.target_namespace(name)) for name in namespaces}
     if len(set(mapping.values())) < len(mapping):
         raise RestorePointError(f"two namespaces would become one ({mapping}): give each another name")

@@ -106,7 +106,7 @@ class MigrationOperator(BaseOperator):
     @cached_property
     def the_plan(self) -> Plan:
         """The plan, validated, with what was said when the run was started."""
-        return as_this_run_wants(Plan.model_validate(self.plan))
+        return as_this_run_wants(Plan.model_validate(self.plan), is_first=not self.upstream_task_ids)
 
     @property
     def target_conn_id(self) -> str:

@@ -13,6 +13,10 @@ from airflow.sdk import Param, get_current_context
 if TYPE_CHECKING:
     from migration_ops.migration import Plan
 
+_LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_NAMESPACE = {"type": "string", "minLength": 1, "maxLength": 63, "pattern": _LABEL}
+_MOST_NAMES = 1000
+
 KIND = Param(
     "auto",
     type="string",
@@ -59,7 +63,8 @@ AFTER_FINISH = Param(
 NAMESPACES = Param(
     [],
     type="array",
-    items={"type": "string", "minLength": 1, "maxLength": 63, "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"},
+    items=_NAMESPACE,
+    maxItems=_MOST_NAMES,
     title="Only these namespaces",
     description_md="One a line; empty for all that the plan selects. The restore point is marked as partial: "
     "no increment compares with it, and it isn't staged; `restore` takes it by its id.",
@@ -84,25 +89,36 @@ RULE_PARAMS = Param(
     maxProperties=50,
     title="Parameters of the rules",
     description_md='Added to the plan\'s `transform.params`, for example `{"region": "cn-shanghai"}`; of two '
-    "with one name this one counts.",
+    "with one name this one counts. What no rule set knows is refused by the first task.",
     section="More",
 )
 
 POINT = Param(
     None,
     type=["null", "string"],
+    pattern=r"^(\d{8}T\d{6}Z-(full|incremental|final)-[0-9a-z]+)?$",
     title="Restore point",
     description_md="Its id, for example `20261122T181700Z-full-1a2b3c4d`; empty for the newest one.",
 )
 
 
-def names(title: str, text: str, section: str | None = None) -> Param:
-    """A field for several names, one a line; empty for all."""
+# Globs are texts like others, but for what no name can hold.
+_ONE = r"^[^/\s]+$"
+_ONE_OR_TWO = r"^[^/\s]+(/[^/\s]+)?$"
+_KIND = r"^[^/\s]*/?[^/\s]+$"
+
+
+def names(title: str, text: str, form: str, section: str | None = None) -> Param:
+    """A field for several names, one a line; empty for all.
+
+    :param form: what each must match.
+    """
     place: dict[str, Any] = {"section": section} if section else {}
     return Param(
         None,
         type=["null", "array"],
-        items={"type": "string"},
+        items={"type": "string", "minLength": 1, "maxLength": 512, "pattern": form},
+        maxItems=_MOST_NAMES,
         title=title,
         description_md=text,
         **place,
@@ -111,10 +127,12 @@ def names(title: str, text: str, section: str | None = None) -> Param:
 
 CHOICE: dict[str, Param] = {
     "point": POINT,
-    "only_namespaces": names("Namespaces", "Of the source, globs; empty for all.", "Part"),
-    "kinds": names("Kinds", "`Kind` or `group/Kind`; empty for all.", "Part"),
-    "names": names("Names", "`NAME` or `NAMESPACE/NAME` of objects, globs; empty for all.", "Part"),
-    "claims": names("Claims", "`NAMESPACE/CLAIM` or `CLAIM`, globs; empty for all.", "Part"),
+    "only_namespaces": names("Namespaces", "Of the source, globs; empty for all.", _ONE, "Part"),
+    "kinds": names("Kinds", "`Kind` or `group/Kind`; empty for all.", _KIND, "Part"),
+    "names": names(
+        "Names", "`NAME` or `NAMESPACE/NAME` of objects, globs; empty for all.", _ONE_OR_TWO, "Part"
+    ),
+    "claims": names("Claims", "`NAMESPACE/CLAIM` or `CLAIM`, globs; empty for all.", _ONE_OR_TWO, "Part"),
     "only_claims": Param(
         False,
         type="boolean",
@@ -125,6 +143,7 @@ CHOICE: dict[str, Param] = {
     "cluster": Param(
         None,
         type=["null", "string"],
+        maxLength=250,
         title="Cluster",
         description_md="Its Airflow connection; empty for the plan's target.",
         section="Where",
@@ -132,6 +151,9 @@ CHOICE: dict[str, Param] = {
     "rename": Param(
         None,
         type=["null", "object"],
+        propertyNames={"pattern": _LABEL, "maxLength": 63},
+        additionalProperties=_NAMESPACE,
+        maxProperties=_MOST_NAMES,
         title="Other namespaces",
         description_md='`{"shop": "shop-yesterday"}`: source to target namespace, instead of the plan\'s.',
         section="Where",
@@ -158,6 +180,7 @@ CHOICE: dict[str, Param] = {
 _RUN = Param(
     None,
     type=["null", "string"],
+    maxLength=250,
     title="Run of the cutover",
     description_md="Its run id; empty for the last cutover that stopped the source.",
 )
@@ -194,7 +217,7 @@ _OF_VERB: dict[str, dict[str, Param]] = {
     "rehearse": {
         "point": POINT,
         "only_namespaces": names(
-            "Namespaces", "Of the source, globs; empty for all. What they need of others is missing."
+            "Namespaces", "Of the source, globs; empty for all. What they need of others is missing.", _ONE
         ),
         "verification": VERIFICATION,
         "rule_params": RULE_PARAMS,
@@ -208,13 +231,30 @@ def params_of(verb: str) -> dict[str, Param]:
     return dict(_OF_VERB.get(verb, {}))
 
 
-def as_this_run_wants(plan: Plan) -> Plan:
-    """The plan with what the run's trigger form says; the plan itself outside of a running task."""
+def as_this_run_wants(plan: Plan, *, is_first: bool = False) -> Plan:
+    """The plan with what the run's trigger form says; the plan itself outside of a running task.
+
+    :param is_first: whether no task of the run comes before: what no form can check is checked then.
+    :raises ValueError: as `with_run_params`; in the first task also if no rule set knows a parameter.
+    """
     try:
         params = dict(get_current_context()["params"])
     except (RuntimeError, KeyError):
         return plan
+    if is_first:
+        _refuse_unknown(plan, params.get("rule_params") or {})
     return with_run_params(plan, params)
+
+
+def _refuse_unknown(plan: Plan, rule_params: dict[str, Any]) -> None:
+    if not rule_params:
+        return
+    from migration_ops.migration.plan_check import wrong_parameters
+
+    if wrong := wrong_parameters(plan, rule_params):
+        raise ValueError(
+            "\n".join([*(f"rule_params: {text}" for text in wrong), "Nothing was done; trigger it again."])
+        )
 
 
 def with_run_params(plan: Plan, params: dict[str, Any]) -> Plan:

@@ -54,6 +54,11 @@ def test_namespaces_can_be_given_other_names_beside_what_runs(plan):
     assert there.verify.probes[0].http.namespace == "shop-yesterday"
 
 
+def test_a_name_for_a_namespace_that_is_not_there_is_refused(plan):
+    with pytest.raises(RestorePointError, match=r"rename: shpo is no namespace .* holds blog, shop"):
+        restore_plan(plan, ["shop", "blog"], rename={"shpo": "shop-yesterday"})
+
+
 def test_two_namespaces_never_become_one(plan):
     with pytest.raises(RestorePointError, match="another name"):
         restore_plan(plan, ["shop", "blog"], rename={"blog": "shop-prod"})
