@@ -17,12 +17,12 @@ from airflow.sdk import DAG
 
 from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.backup import BeginBackupOperator, back_up_volumes, commit_backup
-from migration_ops.operators.runbook import backup_schedule, restore_points, runbook
+from migration_ops.operators.runbook import backup_schedule, params_once, restore_points, runbook
 
 
 def backup(plan: Plan) -> DAG:
     """The DAG `PLAN.backup`."""
-    with DAG(**runbook(plan, "backup", __doc__, **backup_schedule(plan))) as dag:
+    with DAG(**runbook(plan, "backup", __doc__, **backup_schedule(plan))) as dag, params_once(dag):
         chosen = BeginBackupOperator(
             task_id="list_volumes",
             plan=plan.document(),

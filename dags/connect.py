@@ -20,7 +20,7 @@ from migration_ops.operators.connect import (
     ProbeImagesOperator,
 )
 from migration_ops.operators.mover import ProbeVaultOperator
-from migration_ops.operators.runbook import runbook
+from migration_ops.operators.runbook import params_once, runbook
 
 IMAGES = Param(
     "probe",
@@ -41,7 +41,7 @@ def connect(plan: Plan) -> DAG:
     document = plan.document()
     sides = ["source", "target"] if plan.target else ["source"]
     params = {"images": IMAGES} if plan.target else {}
-    with DAG(**runbook(plan, "connect", __doc__, params=params)) as dag:
+    with DAG(**runbook(plan, "connect", __doc__, params=params)) as dag, params_once(dag):
         vault = InitVaultOperator(task_id="vault", plan=document)
         found, probes = {}, {}
         for side in sides:

@@ -34,7 +34,7 @@ from migration_ops.operators.gate import ApprovalGate, FinishGate
 from migration_ops.operators.moving import RestoreVolumesOperator
 from migration_ops.operators.restore import ApplyResourcesOperator, NoteStagedOperator, WaitReadyOperator
 from migration_ops.operators.restore_point import ListVolumesOperator
-from migration_ops.operators.runbook import runbook
+from migration_ops.operators.runbook import params_once, runbook
 from migration_ops.operators.standby import StandByOperator
 from migration_ops.operators.steps import (
     adapt_resources,
@@ -48,7 +48,10 @@ from migration_ops.operators.verify import FinishOperator, ReportCutoverOperator
 def cutover(plan: Plan) -> DAG:
     """The DAG `PLAN.cutover`."""
     document = plan.document()
-    with DAG(**runbook(plan, "cutover", __doc__, allowed_run_types=["manual", "operator_triggered"])) as dag:
+    with (
+        DAG(**runbook(plan, "cutover", __doc__, allowed_run_types=["manual", "operator_triggered"])) as dag,
+        params_once(dag),
+    ):
         prepare = PrepareCutoverOperator(task_id="prepare", plan=document)
         approve = ApprovalGate(
             task_id="approve",

@@ -13,7 +13,7 @@ from airflow.sdk import DAG, Param, chain
 from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.maintain import ForgetPointsOperator, VaultWorkOperator
 from migration_ops.operators.mover import pool_of
-from migration_ops.operators.runbook import maintenance_schedule, runbook
+from migration_ops.operators.runbook import maintenance_schedule, params_once, runbook
 
 PART = Param(
     "5%",
@@ -27,9 +27,10 @@ PART = Param(
 def maintain(plan: Plan) -> DAG:
     """The DAG `PLAN.maintain`."""
     document = plan.document()
-    with DAG(
-        **runbook(plan, "maintain", __doc__, params={"read": PART}, **maintenance_schedule(plan))
-    ) as dag:
+    with (
+        DAG(**runbook(plan, "maintain", __doc__, params={"read": PART}, **maintenance_schedule(plan))) as dag,
+        params_once(dag),
+    ):
         forget = ForgetPointsOperator(task_id="forget", plan=document)
         pool = pool_of(plan, "source")
         prune = VaultWorkOperator(task_id="prune", plan=document, command=["prune"], **pool)

@@ -18,14 +18,14 @@ from migration_ops.operators.register import (
     ApplyAgentOperator,
     FindAckClusterOperator,
 )
-from migration_ops.operators.runbook import runbook
+from migration_ops.operators.runbook import params_once, runbook
 
 
 def register(plan: Plan) -> DAG:
     """The DAG `PLAN.register`."""
     document = plan.document()
     sides = {"source": plan.source.conn_id} | ({"target": plan.target.conn_id} if plan.target else {})
-    with DAG(**runbook(plan, "register", __doc__)) as dag:
+    with DAG(**runbook(plan, "register", __doc__)) as dag, params_once(dag):
         for side, conn_id in sides.items():
             find = FindAckClusterOperator(task_id=f"find_{side}", plan=document, conn_id=conn_id)
             known = {"conn_id": conn_id, "cluster": find.output}

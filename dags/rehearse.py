@@ -28,7 +28,7 @@ from migration_ops.operators.rehearse import (
 from migration_ops.operators.reporting import ReportRunOperator
 from migration_ops.operators.restore import WaitReadyOperator
 from migration_ops.operators.restoring import ApplyElsewhereOperator
-from migration_ops.operators.runbook import runbook
+from migration_ops.operators.runbook import params_once, runbook
 from migration_ops.operators.steps import move_volumes
 
 
@@ -36,7 +36,7 @@ def rehearse(plan: Plan) -> DAG:
     """The DAG `PLAN.rehearse`."""
     document = plan.document()
     kinds_of_run = ["manual", "scheduled", "operator_triggered"]
-    with DAG(**runbook(plan, "rehearse", __doc__, allowed_run_types=kinds_of_run)) as dag:
+    with DAG(**runbook(plan, "rehearse", __doc__, allowed_run_types=kinds_of_run)) as dag, params_once(dag):
         clear = ClearRehearsalsOperator(task_id="clear", plan=document)
         begin = BeginRehearsalOperator(task_id="begin", plan=document, point="{{ params.point or '' }}")
         volumes = move_volumes(plan, "restore", begin.output, into="target")

@@ -29,13 +29,16 @@ from migration_ops.operators.restoring import (
     ChooseRestoreOperator,
 )
 from migration_ops.operators.run_params import CHOICE
-from migration_ops.operators.runbook import runbook
+from migration_ops.operators.runbook import params_once, runbook
 
 
 def restore(plan: Plan) -> DAG:
     """The DAG `PLAN.restore`."""
     document = plan.document()
-    with DAG(**runbook(plan, "restore", __doc__, allowed_run_types=["manual", "operator_triggered"])) as dag:
+    with (
+        DAG(**runbook(plan, "restore", __doc__, allowed_run_types=["manual", "operator_triggered"])) as dag,
+        params_once(dag),
+    ):
         wanted = {name: f"{{{{ params.{name} }}}}" for name in CHOICE}
         choose = ChooseRestoreOperator(
             task_id="choose", plan=document, choice=wanted, render_template_as_native_obj=True

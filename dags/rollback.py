@@ -21,13 +21,16 @@ from migration_ops.operators.decision import ROLLBACK_ANSWERS, UNDO_ANSWERS
 from migration_ops.operators.gate import ApprovalGate
 from migration_ops.operators.reporting import ReportRunOperator
 from migration_ops.operators.rollback import ChooseRunOperator, UndoTargetOperator
-from migration_ops.operators.runbook import runbook
+from migration_ops.operators.runbook import params_once, runbook
 
 
 def rollback(plan: Plan) -> DAG:
     """The DAG `PLAN.rollback`."""
     document = plan.document()
-    with DAG(**runbook(plan, "rollback", __doc__, allowed_run_types=["manual", "operator_triggered"])) as dag:
+    with (
+        DAG(**runbook(plan, "rollback", __doc__, allowed_run_types=["manual", "operator_triggered"])) as dag,
+        params_once(dag),
+    ):
         choose = ChooseRunOperator(task_id="choose", plan=document, run="{{ params.run or '' }}")
         approve = ApprovalGate(
             task_id="approve",

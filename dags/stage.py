@@ -16,13 +16,13 @@ from airflow.sdk import DAG, TriggerRule
 
 from migration_ops.migration import Plan, plans_folder, usable_plans
 from migration_ops.operators.restore import NoteStagedOperator
-from migration_ops.operators.runbook import restore_points, runbook
+from migration_ops.operators.runbook import params_once, restore_points, runbook
 from migration_ops.operators.staging import stage_newest
 
 
 def stage(plan: Plan) -> DAG:
     """The DAG `PLAN.stage`."""
-    with DAG(**runbook(plan, "stage", __doc__, schedule=[restore_points(plan)])) as dag:
+    with DAG(**runbook(plan, "stage", __doc__, schedule=[restore_points(plan)])) as dag, params_once(dag):
         restore = stage_newest(plan)
         NoteStagedOperator(
             task_id="staged",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -34,6 +35,7 @@ def _known_zone(name: str) -> str:
     return name
 
 
+@lru_cache(maxsize=512)
 def _cron(expression: str) -> str:
     # Letters of croniter's own (H, R) draw lots: a schedule that differs from one reading to the next.
     odd = re.search(r"[^\w*,/\- ]|(?<![a-z])[hr](?![a-z])", expression, re.IGNORECASE)
@@ -56,8 +58,8 @@ Cron = Annotated[str, Field(max_length=128), AfterValidator(_cron)]
 class Window(Section):
     """Off-peak hours, in which movers may work."""
 
-    start: TimeOfDay = Field(description="Local time.")
-    end: TimeOfDay = Field(description="Local time; at or before `start` it is the next day's.")
+    start: TimeOfDay = Field(description="Local time, `HH:MM`.")
+    end: TimeOfDay = Field(description="Local time, `HH:MM`; at or before `start` it is the next day's.")
     timezone: TimeZone | None = Field(default=None, description="The same as `schedule.timezone`.")
     weekdays: list[Weekday] = Field(
         default=[], max_length=7, description="Days on which it begins; all of them when left out."
@@ -86,8 +88,8 @@ def _as_period(value: Any) -> Any:
 class Period(Section):
     """Days from the first to the last, both included."""
 
-    first: date
-    last: date
+    first: date = Field(description="The first day, such as `2026-12-24`.")
+    last: date = Field(description="The last day, which counts; the same as `first` for one day.")
 
     @model_validator(mode="after")
     def _is_in_order(self) -> Self:
@@ -112,8 +114,16 @@ class Schedule(Section):
     wait become one run.
     """
 
-    full: Cron | None = Field(default=None, description="Cron expression.", examples=["0 1 * * 6"])
-    incremental: Cron | None = Field(default=None, description="Cron expression.", examples=["0 2-5 * * *"])
+    full: Cron | None = Field(
+        default=None,
+        description="Cron expression of full backups; by hand only when left out.",
+        examples=["0 1 * * 6"],
+    )
+    incremental: Cron | None = Field(
+        default=None,
+        description="Cron expression of incremental backups; by hand only when left out.",
+        examples=["0 2-5 * * *"],
+    )
     maintain: Cron | None = Field(
         default=None,
         description="When the vault is kept small and sound; cron expression.",
@@ -123,7 +133,9 @@ class Schedule(Section):
         default=None, description="Of cron expressions, windows and blackout dates; UTC when left out."
     )
     window: Window | None = Field(default=None, description="The one window, if there is one only.")
-    windows: list[Window] = Field(default=[], max_length=50, description="Several windows.")
+    windows: list[Window] = Field(
+        default=[], max_length=50, description="Several windows, which may not overlap."
+    )
     blackout: list[Blackout] = Field(
         default=[], max_length=500, description="Days without any: `2026-12-24`, or `first` and `last`."
     )
