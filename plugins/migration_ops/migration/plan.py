@@ -38,24 +38,49 @@ class Plan(Section):
     :param namespaces: source to target namespace; one that isn't named keeps its name.
     """
 
-    api_version: Literal["migration-ops/v1"] = Field(alias="apiVersion")
+    api_version: Literal["migration-ops/v1"] = Field(
+        alias="apiVersion", description="Version of the format of plans."
+    )
     name: DnsLabel = Field(description="DNS label; DAGs are called NAME.connect, NAME.backup, ...")
     description: str = Field(default="", description="For the people who read the DAGs' documentation.")
-    source: Source
+    source: Source = Field(description="Cluster that the applications leave.")
     target: Target | None = Field(default=None, description="Without it the plan only protects.")
-    vault: Vault
-    select: Select = Select()
-    namespaces: dict[DnsLabel, DnsLabel] = Field(default={}, description="Source to target namespace.")
-    transform: Transform = Transform()
-    schedule: Schedule = Schedule()
-    movers: Movers
-    quiesce: Quiesce = Quiesce()
-    restore: Restore = Restore()
-    verify: Verify = Verify()
-    rehearsal: Rehearsal = Rehearsal()
-    approvals: Approvals = Approvals()
-    retention: Retention = Retention()
-    notify: list[Notify] = Field(default=[], max_length=50, description="Who is told of what.")
+    vault: Vault = Field(description="Where restore points are kept.")
+    select: Select = Field(default=Select(), description="What moves; all but platform namespaces.")
+    namespaces: dict[DnsLabel, DnsLabel] = Field(
+        default={},
+        description="Namespace of the source to that of the target; one that isn't named keeps its name.",
+    )
+    transform: Transform = Field(
+        default=Transform(),
+        description="How resources are adapted to the target; only what its version needs by default.",
+    )
+    schedule: Schedule = Field(
+        default=Schedule(), description="When restore points are made by themselves; by hand without it."
+    )
+    movers: Movers = Field(description="Jobs that move volumes' data, and what they may use.")
+    quiesce: Quiesce = Field(
+        default=Quiesce(), description="How workloads of the source are stopped for the cutover."
+    )
+    restore: Restore = Field(
+        default=Restore(),
+        description="What happens to objects that the target has already, and what Services keep.",
+    )
+    verify: Verify = Field(
+        default=Verify(), description="How it is proven, before the downtime ends, that nothing was lost."
+    )
+    rehearsal: Rehearsal = Field(
+        default=Rehearsal(), description="How closed the trial run in scratch namespaces of the target is."
+    )
+    approvals: Approvals = Field(
+        default=Approvals(), description="Who may decide, and how long is waited for them."
+    )
+    retention: Retention = Field(
+        default=Retention(), description="Restore points that `NAME.maintain` keeps."
+    )
+    notify: list[Notify] = Field(
+        default=[], max_length=50, description="Who is told of what, by which of Airflow's notifiers."
+    )
 
     @model_validator(mode="after")
     def _sends_no_two_namespaces_to_one(self) -> Self:

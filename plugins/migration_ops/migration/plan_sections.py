@@ -85,8 +85,12 @@ class Vault(Section):
 class IncludeExclude(Section):
     """Names or globs that are in, less those that are out."""
 
-    include: list[NamePattern] = Field(default=["*"], min_length=1)
-    exclude: list[NamePattern] = []
+    include: list[NamePattern] = Field(
+        default=["*"], min_length=1, description="Names, or globs with `*`, `?` and `[...]`, that are in."
+    )
+    exclude: list[NamePattern] = Field(
+        default=[], description="Names or globs that are out, also of what `include` names."
+    )
 
 
 def _label_selector(text: str) -> str:
@@ -125,9 +129,13 @@ class VolumeSelection(Section):
     """Claims whose data moves. An exclusion wins, as do annotations and labels on the claim itself."""
 
     include: list[ClaimPattern] = Field(
-        default=["*"], min_length=1, description="`CLAIM` or `NAMESPACE/CLAIM`, globs allowed."
+        default=["*"],
+        min_length=1,
+        description="Claims whose data moves: `CLAIM` or `NAMESPACE/CLAIM`, globs allowed.",
     )
-    exclude: list[ClaimPattern] = Field(default=[], description="In the same form.")
+    exclude: list[ClaimPattern] = Field(
+        default=[], description="Claims that are left out, also of what `include` names; in the same form."
+    )
     exclude_labels: list[LabelSelectorText] = Field(
         default=[], description="Claims that one of these selectors matches are left out."
     )
@@ -144,12 +152,21 @@ class VolumeSelection(Section):
 class Select(Section):
     """What moves. Platform namespaces (`kube-system`, ...) are always out."""
 
-    namespaces: IncludeExclude = IncludeExclude()
-    label_selectors: list[LabelSelectorText] = Field(default=[], description="Several are OR-ed.")
-    resources: IncludeExclude = IncludeExclude()
+    namespaces: IncludeExclude = Field(
+        default=IncludeExclude(),
+        description="Namespaces of the source; one of a platform only if it is named without a glob.",
+    )
+    label_selectors: list[LabelSelectorText] = Field(
+        default=[],
+        description="Objects that match one of these, as the API writes selectors; all of them without any.",
+    )
+    resources: IncludeExclude = Field(
+        default=IncludeExclude(),
+        description="Kinds as `plural`, `plural.group`, `group/Kind` or `Kind`; one that is out never comes.",
+    )
     names: IncludeExclude = Field(
         default=IncludeExclude(),
-        description="Of objects; what a chosen object needs comes along all the same.",
+        description="Names of objects; what a chosen object needs comes along all the same.",
     )
     cluster_scoped: Annotated[
         bool | Literal["auto"],
@@ -161,32 +178,47 @@ class Select(Section):
     secrets: Literal["all", "referenced", "none"] = Field(
         default="all", description="`referenced`: only those that a chosen object names."
     )
-    volumes: VolumeSelection = VolumeSelection()
+    volumes: VolumeSelection = Field(
+        default=VolumeSelection(), description="Claims whose data moves; the others' go along empty."
+    )
 
 
 class Transform(Section):
     """How resources are adapted to the target."""
 
-    rules: list[str] = Field(default=["api-versions"], description="Rule sets by name, or files.")
-    storage_classes: dict[str, str] = Field(
-        default={}, description="Old to new StorageClass; `*` is the rest."
+    rules: list[str] = Field(
+        default=["api-versions"], description="Rule sets in their order: names, or files."
     )
-    image_registries: dict[str, str] = Field(default={}, description="Old to new image prefix; longest wins.")
-    params: dict[str, Any] = Field(default={}, description="Parameters of the rules.")
+    storage_classes: dict[str, str] = Field(
+        default={},
+        description="StorageClass of the source, or a glob, to the target's; `*` is the rest.",
+    )
+    image_registries: dict[str, str] = Field(
+        default={}, description="Prefix of images' full names to what replaces it; the longest wins."
+    )
+    params: dict[str, Any] = Field(
+        default={},
+        description="Values of parameters that the rule sets declare; "
+        "`migration-ops transform --describe` lists them.",
+    )
 
 
 class Parallelism(Section):
     """How many movers run at a time in each cluster."""
 
-    source: int = Field(default=4, ge=1, le=1000)
-    target: int = Field(default=4, ge=1, le=1000)
+    source: int = Field(default=4, ge=1, le=1000, description="Movers of one run at a time in the source.")
+    target: int = Field(default=4, ge=1, le=1000, description="Movers of one run at a time in the target.")
 
 
 class Pools(Section):
     """Airflow pools, shared by all plans that name them; `migration-ops plan pools` writes them."""
 
-    source: str | None = Field(default=None, min_length=1, max_length=256, description="Of its movers.")
-    target: str | None = Field(default=None, min_length=1, max_length=256, description="Of its movers.")
+    source: str | None = Field(
+        default=None, min_length=1, max_length=256, description="Pool whose slots movers in the source take."
+    )
+    target: str | None = Field(
+        default=None, min_length=1, max_length=256, description="Pool whose slots movers in the target take."
+    )
 
 
 class Movers(Section):
@@ -196,18 +228,36 @@ class Movers(Section):
     namespace: DnsLabel = Field(
         default="default", description="Where movers without a volume run (vault probe)."
     )
-    parallelism: Parallelism = Parallelism()
-    pools: Pools = Pools()
-    requests: Resources = Field(default={"cpu": "100m", "memory": "128Mi"}, description="Per mover.")
-    limits: Resources = Field(default={"cpu": "2", "memory": "1Gi"}, description="Per mover.")
-    limit_upload: BytesPerSecond | None = Field(default=None, description="Per mover, for example `50MiB/s`.")
+    parallelism: Parallelism = Field(
+        default=Parallelism(), description="How many movers of one run work at a time in each cluster."
+    )
+    pools: Pools = Field(
+        default=Pools(), description="Airflow pools that bound the movers of all plans that name them."
+    )
+    requests: Resources = Field(
+        default={"cpu": "100m", "memory": "128Mi"},
+        description="What each mover's pod requests: `cpu`, `memory`, `ephemeral-storage`.",
+    )
+    limits: Resources = Field(
+        default={"cpu": "2", "memory": "1Gi"},
+        description="What each mover's pod may use at most: `cpu`, `memory`, `ephemeral-storage`.",
+    )
+    limit_upload: BytesPerSecond | None = Field(
+        default=None,
+        description="Most that each mover sends, for example `50MiB/s` (bytes per second, with a unit); "
+        "no limit when left out.",
+    )
     standby: bool = Field(
         default=True,
         description="Start a cutover's movers before its stop: they wait with the volume mounted, so that no "
         "second of the downtime goes into starting them.",
     )
-    start_timeout: Duration = Field(default="10m", validate_default=True, description="Until it runs.")
-    timeout: Duration = Field(default="24h", validate_default=True, description="Until it is done.")
+    start_timeout: Duration = Field(
+        default="10m", validate_default=True, description="How long a mover's pod may take to run."
+    )
+    timeout: Duration = Field(
+        default="24h", validate_default=True, description="How long one mover may take for one volume."
+    )
 
     @model_validator(mode="after")
     def _asks_for_no_more_than_it_may_have(self) -> Movers:
@@ -227,30 +277,45 @@ class HookExec(Section):
         default=None, description="Needed when the plan moves several namespaces."
     )
     pod: PodOrWorkload
-    container: str | None = None
-    command: list[str] = Field(min_length=1)
-    timeout: Duration = Field(default="60s", validate_default=True)
-    on_error: Literal["fail", "continue"] = "fail"
+    container: str | None = Field(default=None, description="Of the pod; its first one when left out.")
+    command: list[str] = Field(min_length=1, description="Program and arguments; no shell is put around.")
+    timeout: Duration = Field(
+        default="60s", validate_default=True, description="How long the command may run."
+    )
+    on_error: Literal["fail", "continue"] = Field(
+        default="fail", description="`fail`: the step fails if this does; `continue`: it is only told."
+    )
 
 
 class HookPatch(Section):
     """A change to an object of the source, such as an operator's custom resource that must pause."""
 
-    api_version: str = Field(alias="apiVersion", min_length=1, examples=["postgresql.cnpg.io/v1"])
-    kind: str = Field(min_length=1)
+    api_version: str = Field(
+        alias="apiVersion",
+        min_length=1,
+        examples=["postgresql.cnpg.io/v1"],
+        description="As the object's manifest has it.",
+    )
+    kind: str = Field(min_length=1, description="As the object's manifest has it.", examples=["Cluster"])
     namespace: DnsLabel | None = Field(default=None, description="Left out for objects of the cluster.")
-    name: KubernetesName
+    name: KubernetesName = Field(description="As the object's manifest has it.")
     merge: dict[str, Any] = Field(min_length=1, description="JSON merge patch; null takes a field away.")
-    on_error: Literal["fail", "continue"] = "fail"
+    on_error: Literal["fail", "continue"] = Field(
+        default="fail", description="`fail`: the step fails if this does; `continue`: it is only told."
+    )
 
 
 class Hook(Section):
     """What is run around a step."""
 
-    before: Literal["quiesce", "resume"] | None = None
-    after: Literal["quiesce", "resume"] | None = None
-    exec: HookExec | None = None
-    patch: HookPatch | None = None
+    before: Literal["quiesce", "resume"] | None = Field(
+        default=None, description="Done before the source is stopped, or started again; or give `after`."
+    )
+    after: Literal["quiesce", "resume"] | None = Field(
+        default=None, description="Done after the source is stopped, or started again; or give `before`."
+    )
+    exec: HookExec | None = Field(default=None, description="A command in a container; or give `patch`.")
+    patch: HookPatch | None = Field(default=None, description="A change to an object; or give `exec`.")
 
     @model_validator(mode="after")
     def _does_one_thing(self) -> Hook:
@@ -273,13 +338,17 @@ class Quiesce(Section):
         description="Workloads (`deployment/web`, `NAMESPACE/statefulset/db`, globs) in the order in which "
         "they stop. Without it: everything that mounts no volume, then the rest.",
     )
-    hooks: list[Hook] = []
+    hooks: list[Hook] = Field(
+        default=[], description="What is done before or after stop and start, in this order."
+    )
     disruption_budgets: Literal["override", "respect"] = Field(
         default="override",
         description="`respect`: nothing is stopped while a PodDisruptionBudget stands against it.",
     )
     timeout: Duration = Field(
-        default="10m", validate_default=True, description="Until no pod mounts a volume."
+        default="10m",
+        validate_default=True,
+        description="How long it may take until no pod mounts a volume any more.",
     )
 
 
@@ -305,7 +374,9 @@ class Restore(Section):
     keep_addresses: list[Literal["node_ports", "cluster_ips", "load_balancer_ips"]] = Field(
         default=[], description="Which addresses Services keep; the target gives new ones otherwise."
     )
-    ready_timeout: Duration = Field(default="15m", validate_default=True, description="Until all is ready.")
+    ready_timeout: Duration = Field(
+        default="15m", validate_default=True, description="How long all workloads may take to be ready."
+    )
 
     @property
     def takes_over_claims(self) -> bool:
@@ -321,14 +392,20 @@ class HttpProbe(Section):
     namespace: DnsLabel | None = Field(
         default=None, description="In the target; needed when the plan has several."
     )
-    service: KubernetesName
-    port: Annotated[int, Field(ge=1, le=65535)] | str = 80
-    path: Annotated[str, in_form(r"/.*", "a path: it begins with /")] = Field(
-        default="/", json_schema_extra={"pattern": "^/"}
+    service: KubernetesName = Field(description="Name of the Service in the target.")
+    port: Annotated[int, Field(ge=1, le=65535)] | str = Field(
+        default=80, description="Port of the Service, as a number or by its name."
     )
-    status: int = Field(default=200, ge=100, le=599)
+    path: Annotated[str, in_form(r"/.*", "a path: it begins with /")] = Field(
+        default="/", json_schema_extra={"pattern": "^/"}, description="What is asked for; begins with `/`."
+    )
+    status: int = Field(default=200, ge=100, le=599, description="HTTP status that the answer must have.")
     contains: str | None = Field(default=None, description="Text that the answer must contain.")
-    timeout: Duration = Field(default="60s", validate_default=True, description="Asked again until then.")
+    timeout: Duration = Field(
+        default="60s",
+        validate_default=True,
+        description="Asked again until it is answered rightly, or so long.",
+    )
 
 
 class ExecProbe(Section):
@@ -338,17 +415,23 @@ class ExecProbe(Section):
         default=None, description="In the target; needed when the plan has several."
     )
     pod: PodOrWorkload
-    container: str | None = None
-    command: list[str] = Field(min_length=1)
+    container: str | None = Field(default=None, description="Of the pod; its first one when left out.")
+    command: list[str] = Field(
+        min_length=1, description="Program and arguments, no shell around; must end with status 0."
+    )
     contains: str | None = Field(default=None, description="Text that the output must contain.")
-    timeout: Duration = Field(default="60s", validate_default=True, description="Run again until then.")
+    timeout: Duration = Field(
+        default="60s",
+        validate_default=True,
+        description="Run again until it is answered rightly, or so long.",
+    )
 
 
 class Probe(Section):
     """One question to the application in the target."""
 
-    http: HttpProbe | None = None
-    exec: ExecProbe | None = None
+    http: HttpProbe | None = Field(default=None, description="A request to a Service; or give `exec`.")
+    exec: ExecProbe | None = Field(default=None, description="A command in a pod; or give `http`.")
 
     @model_validator(mode="after")
     def _asks_one_question(self) -> Probe:
@@ -366,8 +449,15 @@ def _an_hour_at_most(patience: timedelta) -> timedelta:
 class Verify(Section):
     """How it is proven that nothing was lost."""
 
-    data: Literal["full", "sample", "metadata"] = "full"
-    probes: list[Probe] = []
+    data: Literal["full", "sample", "metadata"] = Field(
+        default="full",
+        description="How volumes are compared with their snapshots: `full`: all content and metadata; "
+        "`sample`: the same before the stop, during it all metadata and 5 % of the content; `metadata`: "
+        "names, sizes, owners, modes, times and attributes only.",
+    )
+    probes: list[Probe] = Field(
+        default=[], description="Questions to the application in the target; all must be answered rightly."
+    )
     settle: Annotated[Patience, AfterValidator(_an_hour_at_most)] = Field(
         default="60s",
         validate_default=True,
@@ -396,17 +486,34 @@ class Rehearsal(Section):
 class Approvals(Section):
     """Who may approve, as user ids of Airflow; an empty list means everybody who may answer."""
 
-    cutover: list[str] = []
-    finish: list[str] = []
-    timeout: Duration = Field(default="4h", validate_default=True, description="Then the answer is no.")
+    cutover: list[str] = Field(
+        default=[],
+        description="Who may approve a cutover, a rollback or a restore, and decide when a step fails.",
+    )
+    finish: list[str] = Field(
+        default=[], description="Who may say that a migration is finished, or is rolled back instead."
+    )
+    timeout: Duration = Field(
+        default="4h", validate_default=True, description="How long is waited; then the answer is no."
+    )
 
 
 class Retention(Section):
     """Restore points that are kept."""
 
-    keep_last: int = Field(default=3, ge=1)
-    keep_hourly: int = Field(default=0, ge=0)
-    keep_daily: int = Field(default=0, ge=0)
-    keep_weekly: int = Field(default=0, ge=0)
-    keep_monthly: int = Field(default=0, ge=0)
-    keep_within: Duration | None = None
+    keep_last: int = Field(default=3, ge=1, description="Number of the newest ones that stay.")
+    keep_hourly: int = Field(
+        default=0, ge=0, description="For so many hours that have any, the newest of each hour stays."
+    )
+    keep_daily: int = Field(
+        default=0, ge=0, description="For so many days that have any, the newest of each day stays."
+    )
+    keep_weekly: int = Field(
+        default=0, ge=0, description="For so many weeks that have any, the newest of each week stays."
+    )
+    keep_monthly: int = Field(
+        default=0, ge=0, description="For so many months that have any, the newest of each month stays."
+    )
+    keep_within: Duration | None = Field(
+        default=None, description="All that are no older than this before the newest one stay."
+    )

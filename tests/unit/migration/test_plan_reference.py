@@ -19,3 +19,9 @@ SCHEMA = plan_schema()
 )
 def test_the_page_explains_the_field(field):
     assert re.search(rf"`([\w.]+\.)?{field}(\.\w+)?`", PAGE)
+
+
+@pytest.mark.parametrize("part", ["Plan", *SCHEMA["$defs"]])
+def test_every_field_has_a_description_for_editors_and_the_reference(part):
+    properties = (SCHEMA if part == "Plan" else SCHEMA["$defs"][part])["properties"]
+    assert [name for name, field in properties.items() if len(field.get("description", "")) < 15] == []
