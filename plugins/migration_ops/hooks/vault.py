@@ -159,8 +159,11 @@ class VaultHook(BaseHook):
     def _keys(self) -> Keys:
         if aws_conn_id := self._extra.get("aws_conn_id"):
             return keys_of_aws(self.vault_conn_id, aws_conn_id)
-        given = {name: str(self._extra.get(name) or "") for name in ("access_key", "secret_key")}
-        return Keys(**given, session_token=str(self._extra.get("session_token") or ""))
+        return Keys(
+            access_key=str(self._extra.get("access_key") or ""),
+            secret_key=str(self._extra.get("secret_key") or ""),
+            session_token=str(self._extra.get("session_token") or ""),
+        )
 
     @cached_property
     def _ca_pem(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from migration_ops.operators.asking import await_answer
@@ -48,6 +49,11 @@ class InitVaultOperator(MigrationOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Open the repository; make it before if there is none."""
         made = self.vault_hook.init_if_missing()
+        if (end := self.vault_hook.keys_end) is not None:
+            from migration_ops.migration.readiness_report.vault_access import check_keys
+
+            for warning in check_keys(self.the_plan, end, datetime.now(UTC)):
+                self.log.warning("%s", warning.line())
         self.log.info("Vault %s %s", self.vault_hook.location, "was made" if made else "exists and opens")
         return {"location": self.vault_hook.location, "made": made}
 
@@ -149,7 +155,14 @@ class ConnectReportOperator(MigrationOperator):
             return text
         latest = latest_restore_point(self.repository, plan.name)
         situation = gather(
-            plan, self.source, self.target, run=run, probes=probed.vault, pulls=probed.pulls, latest=latest
+            plan,
+            self.source,
+            self.target,
+            run=run,
+            probes=probed.vault,
+            pulls=probed.pulls,
+            latest=latest,
+            vault_keys_end=self.vault_hook.keys_end,
         )
         report = readiness_report(situation)
         for line in report.lines():

@@ -37,6 +37,7 @@ def step(plan, journal):
     def make(operator, **options):
         made = operator(task_id="step", plan=plan, **options)
         made.journal, made.repository = journal, Mock()
+        made.vault_hook = SimpleNamespace(keys_end=None)
         made.source_hook = made.target_hook = create_autospec(ClusterHook, instance=True)
         made.source_hook.cluster = create_autospec(Cluster, instance=True)
         return made

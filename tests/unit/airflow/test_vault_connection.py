@@ -1,9 +1,13 @@
 """The vault's connection: its form in Airflow's UI, and what stores and movers get of it."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
+from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers_manager import ProvidersManager
+from botocore.credentials import RefreshableCredentials
 
 from migration_ops.hooks.vault import VaultHook
 from migration_ops.provider_info import get_provider_info
@@ -83,6 +87,19 @@ def test_keys_come_from_an_aws_connection_when_it_is_named(connect, monkeypatch)
     monkeypatch.setenv("AIRFLOW_CONN_OSS_KEYS", json.dumps(aws))
     settings = connect(aws_conn_id="oss_keys", access_key="ignored").settings()
     assert (settings.access_key, settings.secret_key, settings.region) == ("AK2", "SK2", "cn-shanghai")
+
+
+def test_a_roles_keys_are_told_with_their_end(connect, monkeypatch):
+    ends = (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=0)
+    given = {"access_key": "AK3", "secret_key": "SK3", "token": "T3", "expiry_time": ends.isoformat()}
+    role = RefreshableCredentials.create_from_metadata(given, refresh_using=lambda: given, method="sts")
+    session = SimpleNamespace(get_credentials=lambda: role)
+    monkeypatch.setattr(AwsBaseHook, "get_session", lambda _self: session)
+    monkeypatch.setenv("AIRFLOW_CONN_OSS_ROLE", json.dumps({"conn_type": "aws"}))
+    hook = connect(aws_conn_id="oss_role")
+    assert hook.keys_end == ends
+    assert hook.credentials().environment["AWS_SESSION_TOKEN"] == "T3"
+    assert connect(access_key="AK", secret_key="SK").keys_end is None
 
 
 def test_a_private_authority_reaches_store_and_movers(connect, pem):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from migration_ops.cluster import (
@@ -39,6 +40,7 @@ def gather(
     probes: Mapping[str, Mapping[str, Any] | None] | None = None,
     pulls: Sequence[ImagePull] | None = None,
     latest: RestorePoint | None = None,
+    vault_keys_end: datetime | None = None,
 ) -> Situation:
     """Read the source, adapt what is there, and let the target judge it.
 
@@ -46,6 +48,7 @@ def gather(
     :param probes: by side, the summary of the vault probe; left out when it wasn't run.
     :param pulls: what the image probes said; left out when they weren't run.
     :param latest: the newest restore point, if there is one: its sizes are held against the target's claims.
+    :param vault_keys_end: when the keys end that movers get; nothing if they don't.
     :raises ClusterError: if one of the clusters can't be reached.
     :raises TransformError: if a rule set is missing or wrong.
     """
@@ -81,6 +84,7 @@ def gather(
         probes=probes,
         pulls=pulls,
         latest=latest,
+        vault_keys_end=vault_keys_end,
         scales=_scales(target, there),
         unhooked=missing_hook_objects(plan, source),
         stopped={name: stopped_by for name, (stopped_by, _) in find_quiesced(source).items()},

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from migration_ops.cluster import (
@@ -63,6 +64,7 @@ class Situation:
     :param rights: by side, the answers about the accounts' rights.
     :param probes: by side, the summary of the vault probe.
     :param pulls: what the image probes said.
+    :param vault_keys_end: when the keys end that movers get; nothing if they don't.
     :param latest: the newest restore point: how much data there is.
     :param scales: whether the target adds nodes by itself.
     :param unhooked: by number of the plan's hook, why there is nothing to patch.
@@ -78,6 +80,7 @@ class Situation:
     rights: Mapping[str, Sequence[PermissionResult]] = field(default_factory=dict)
     probes: Mapping[str, Mapping[str, Any] | None] | None = None
     pulls: Sequence[ImagePull] | None = None
+    vault_keys_end: datetime | None = None
     latest: RestorePoint | None = None
     scales: bool = False
     unhooked: Mapping[int, str] = field(default_factory=dict)
@@ -241,6 +244,8 @@ def _optional_checks(at: Situation) -> dict[str, Check]:
     if probes is not None:
         total = int(sum(quantity(claim.capacity) for claim in at.capture.claims))
         checks["vault"] = lambda: vault_access.check_vault(probes, total)
+    if (end := at.vault_keys_end) is not None:
+        checks["vault keys"] = lambda: vault_access.check_keys(at.plan, end, datetime.now(UTC))
     if probes is None or pulls is None:
         checks["probes"] = lambda: vault_access.check_probed(probes is not None, pulls is not None)
     if pulls is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from migration_ops.migration.plan import Plan
 from migration_ops.migration.readiness_report.finding import ReadinessFinding, finding
 from migration_ops.mover import size_text
 
@@ -59,6 +61,28 @@ def check_probed(vault: bool, images: bool) -> list[ReadinessFinding]:
         return []
     remedy = "run the plan's connect: it probes both, and what it finds is used from then on"
     return [finding("probes", "warning", "target", f"nobody has tried {' and '.join(missing)}", remedy)]
+
+
+def check_keys(plan: Plan, end: datetime, now: datetime) -> list[ReadinessFinding]:
+    """Say if movers may outlive the keys that they are given when they start.
+
+    :param plan: names the vault's connection, and how long a mover may take.
+    :param end: when the keys end that the connection gives now.
+    :param now: the time.
+    """
+    left, longest = (end - now).total_seconds(), plan.movers.timeout.total_seconds()
+    if left >= longest:
+        return []
+    reason = (
+        f"the keys of connection {plan.vault.conn_id} are a role's and end in {_time(max(left, 0))}, at "
+        f"{end.astimezone(UTC):%H:%M} UTC; movers keep those they start with, and may take {_time(longest)} "
+        "(movers.timeout): one that takes longer than its keys fails with ExpiredToken"
+    )
+    remedy = (
+        "name keys that don't end, a longer session (assume_role_kwargs with DurationSeconds in the aws "
+        "connection, and the role's own limit), or set movers.timeout to what the session allows"
+    )
+    return [finding(CHECK, "warning", f"connection {plan.vault.conn_id}", reason, remedy)]
 
 
 def rates(summary: Mapping[str, Any] | None) -> tuple[float, float] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from migration_ops.cluster import Claim, LeftOut, Permission, PermissionResult
@@ -18,7 +20,7 @@ from migration_ops.migration.readiness_report.source_health import (
     check_source_pods,
     check_stopped,
 )
-from migration_ops.migration.readiness_report.vault_access import check_vault, rates
+from migration_ops.migration.readiness_report.vault_access import check_keys, check_vault, rates
 from migration_ops.migration.readiness_report.volumes import check_claims, check_pod_volumes
 
 
@@ -270,3 +272,14 @@ def test_the_vault_must_be_reached_from_both_sides():
     slow = fast | {"read_seconds": 60}
     (_, found) = check_vault({"source": fast, "target": slow}, 2**30)
     assert (found.severity, "2.1 h" in found.reason) == ("warning", True)
+
+
+def test_keys_that_end_before_a_mover_may_are_told_with_what_is_left(make_plan):
+    plan, now = make_plan(movers={"image": "movers:1", "timeout": "24h"}), datetime.now(UTC)
+    assert check_keys(plan, now + timedelta(hours=25), now) == []
+    (found,) = check_keys(plan, now + timedelta(minutes=90), now)
+    assert found.severity == "warning"
+    assert found.object == f"connection {plan.vault.conn_id}"
+    assert "are a role's and end in 1.5 h" in found.reason
+    assert "may take 24.0 h (movers.timeout)" in found.reason
+    assert "end in 0 s" in check_keys(plan, now - timedelta(minutes=5), now)[0].reason
