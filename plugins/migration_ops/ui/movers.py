@@ -8,29 +8,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from migration_ops.mover import observe, read_messages, run_key
-from migration_ops.mover.command import STANDBY
-from migration_ops.mover.job import CONTAINER
-from migration_ops.mover.names import ACTION_LABEL, MOVER_LABEL, PLAN_LABEL, RUN_LABEL
+from migration_ops.mover import run_key
 from migration_ops.ui.airflow_api import AirflowApi, AirflowAwayError, segment
+from migration_ops.ui.airflow_runs import moment, read_list, run_url
+from migration_ops.ui.mover_pods import look
 from migration_ops.ui.plan_state import Record
 from migration_ops.ui.trouble import Trouble, trouble
 
 if TYPE_CHECKING:
-    from migration_ops.cluster import Cluster
     from migration_ops.ui.sources import Sources
 
 Side = Literal["source", "target"]
 
 _SIDES: tuple[Side, ...] = ("source", "target")
 _SOURCE_ACTIONS = frozenset({"backup", "final", "prune", "check"})
-_MOST_TASKS, _MOST_LOGS = 200, 40
+_MOST_TASKS, _MOST_DONE = 500, 100
+_MOST_NOTES, _NOTES_OF_ONE_WAIT = 40, 2
 _FRESH = 1.5
-_REQUEST_SECONDS = 3.0
 _AT_WORK = frozenset({"running", "deferred"})
-_OPEN = _AT_WORK | {"queued", "scheduled", "up_for_retry", "failed", "success"}
+_OPEN = _AT_WORK | {"queued", "scheduled", "up_for_retry", "failed"}
+
+WAITS = "waits for its window"
 
 
 class MoverLine(Record):
@@ -43,6 +45,8 @@ class MoverLine(Record):
     :param part: what is done, between 0 and 1.
     :param rate: bytes per second.
     :param seconds_left: as the mover expects it.
+    :param waits_until: when its next window begins, if it waits for that.
+    :param stops_at: when its window ends and it stops, if it works in one.
     :param url: the task in Airflow, with its log.
     """
 
@@ -59,8 +63,31 @@ class MoverLine(Record):
     files_done: int | None = None
     rate: float | None = None
     seconds_left: float | None = None
+    waits_until: datetime | None = None
+    stops_at: datetime | None = None
     node: str = ""
     url: str = ""
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether its window ends before it is done, as far as that can be told."""
+        if self.stops_at is None or self.seconds_left is None:
+            return False
+        return datetime.now(UTC) + timedelta(seconds=self.seconds_left) > self.stops_at
+
+
+@dataclass(frozen=True)
+class AtWork:
+    """What moves, or waits to.
+
+    :param waits: by run, until when one of its tasks waits for a window.
+    :param more: tasks that aren't among the lines.
+    """
+
+    lines: list[MoverLine] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    waits: dict[str, datetime] = field(default_factory=dict)
+    more: int = 0
 
 
 async def movers_of(
@@ -70,7 +97,7 @@ async def movers_of(
     conn_ids: Mapping[Side, str],
     runs: Sequence[Mapping[str, Any]],
     root: str,
-) -> tuple[list[MoverLine], list[Trouble]]:
+) -> AtWork:
     """The movers of a plan's runs that aren't over, with their progress.
 
     :param conn_ids: the plan's clusters.
@@ -79,8 +106,10 @@ async def movers_of(
     :raises AirflowAwayError: if Airflow doesn't say which tasks the runs have.
     """
     if not runs:
-        return [], []
-    tasks = [task for run in runs for task in await _tasks(airflow, run)]
+        return AtWork()
+    told_tasks = await asyncio.gather(*(_tasks(airflow, run) for run in runs))
+    tasks = [task for each, _ in told_tasks for task in each]
+    more = sum(left for _, left in told_tasks)
     seen, troubles = await _in_clusters(sources, plan, conn_ids)
     lines: list[MoverLine] = []
     told: set[int] = set()
@@ -89,22 +118,28 @@ async def movers_of(
         lines.append(_line(one, tasks[number] if number is not None else None, root))
         if number is not None:
             told.add(number)
-    rest = [task for n, task in enumerate(tasks) if n not in told and (task["map_index"] >= 0 or troubles)]
-    notes = await asyncio.gather(*(_note(airflow, task, troubles) for task in rest))
+    rest = [task for number, task in enumerate(tasks) if number not in told]
+    notes, waits = await _notes(airflow, rest, bool(troubles))
     for task, note in zip(rest, notes, strict=True):
-        if task["map_index"] >= 0 or note:
+        if task["map_index"] >= 0 or "percent_done" in note:
             lines.append(_line(note, task, root))
-    return lines, list(troubles.values())
+    return AtWork(lines, list(troubles.values()), waits, more)
 
 
-async def _tasks(airflow: AirflowApi, run: Mapping[str, Any]) -> list[dict[str, Any]]:
+async def _tasks(airflow: AirflowApi, run: Mapping[str, Any]) -> tuple[list[dict[str, Any]], int]:
+    """The tasks of a run that aren't over, and some that are; and how many there are beyond these."""
     path = f"/dags/{segment(run['dag_id'])}/dagRuns/{segment(run['dag_run_id'])}/taskInstances"
-    found = await airflow.get(path, limit=_MOST_TASKS)
-    return [
+    opened, done = await asyncio.gather(
+        read_list(airflow, path, "task_instances", {"state": sorted(_OPEN)}, _MOST_TASKS),
+        read_list(airflow, path, "task_instances", {"state": ["success"]}, _MOST_DONE),
+    )
+    tasks = [
         one
-        for one in found["task_instances"]
+        for one in opened.items
         if one["state"] in _OPEN and (one["map_index"] >= 0 or one["state"] in _AT_WORK)
     ]
+    tasks += [one for one in done.items if one["state"] == "success" and one["map_index"] >= 0]
+    return tasks, opened.more
 
 
 async def _in_clusters(
@@ -127,56 +162,6 @@ async def _in_clusters(
     return found, troubles
 
 
-def look(cluster: Cluster, plan: str) -> list[dict[str, Any]]:
-    """Ask a cluster for the movers of a plan that wait or run, and for what they said last."""
-    quick: dict[str, Any] = {"retry_seconds": 0.0, "timeout_seconds": _REQUEST_SECONDS}
-    selector = f"{MOVER_LABEL}=true,{PLAN_LABEL}={plan}"
-    pods = cluster.get("/api/v1/pods", query={"labelSelector": selector, "limit": 500}, **quick)["items"]
-    found: list[dict[str, Any]] = []
-    running: list[tuple[dict[str, Any], str]] = []
-    for pod in pods:
-        seen, labels = observe(None, [pod]), pod["metadata"].get("labels") or {}
-        if seen.phase not in {"waiting", "running"}:
-            continue
-        namespace = pod["metadata"]["namespace"]
-        one: dict[str, Any] = {
-            "volume": f"{namespace}/{_claim(pod)}" if _claim(pod) else labels.get(ACTION_LABEL, "mover"),
-            "run": labels.get(RUN_LABEL, ""),
-            "action": labels.get(ACTION_LABEL, ""),
-            "phase": seen.phase,
-            "reason": seen.reason,
-            "node": seen.node or "",
-            "stands_by": _stands_by(pod),
-        }
-        found.append(one)
-        if seen.phase == "running" and len(running) < _MOST_LOGS:
-            running.append((one, f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}/log"))
-
-    def ask(path: str) -> dict[str, Any]:
-        said = cluster.get(path, query={"container": CONTAINER, "tailLines": 20}, accept="*/*", **quick)
-        # A log of one line is JSON as a whole, and comes parsed.
-        return said if isinstance(said, dict) else read_messages(said.splitlines()).progress or {}
-
-    for (one, _), said in zip(running, cluster.each(ask, [path for _, path in running]), strict=True):
-        one.update({name: value for name, value in said.items() if name not in one})
-        if not said and one["stands_by"]:
-            one["reason"] = "stands by for its order"
-    return found
-
-
-def _stands_by(pod: Mapping[str, Any]) -> bool:
-    """Whether it was started ahead of its work; it may have begun by now."""
-    containers = (pod.get("spec") or {}).get("containers") or [{}]
-    arguments: list[str] = containers[0].get("args") or [""]
-    return arguments[0] == STANDBY
-
-
-def _claim(pod: Mapping[str, Any]) -> str:
-    volumes = (pod.get("spec") or {}).get("volumes") or []
-    claims = (one.get("persistentVolumeClaim") or {} for one in volumes)
-    return next((str(claim["claimName"]) for claim in claims if claim.get("claimName")), "")
-
-
 def _waits_for(tasks: Sequence[Mapping[str, Any]], mover: Mapping[str, Any]) -> int | None:
     """The task that waits for a mover: the volume's own, or the one of its run that moves them all."""
     mine = [
@@ -189,30 +174,62 @@ def _waits_for(tasks: Sequence[Mapping[str, Any]], mover: Mapping[str, Any]) -> 
     return next(iter(own or whole or mine), None)
 
 
-async def _note(
-    airflow: AirflowApi, task: Mapping[str, Any], troubles: Mapping[str, Trouble]
-) -> dict[str, Any]:
-    """What a task noted in its state store; only asked for where no cluster tells."""
-    if not troubles or task["state"] not in _AT_WORK:
-        return {}
+async def _notes(
+    airflow: AirflowApi, tasks: Sequence[Mapping[str, Any]], unseen: bool
+) -> tuple[list[dict[str, Any]], dict[str, datetime]]:
+    """What tasks without a mover noted: their progress where no cluster tells it, and until when they wait.
+
+    Of tasks that wait for a window only a few are asked: all of one step wait for the same.
+
+    :param unseen: whether a cluster couldn't be asked.
+    """
+    asked: dict[int, None] = {}
+    for number, task in enumerate(tasks):
+        alike = sum(_step(tasks[other]) == _step(task) for other in asked)
+        waits = task["state"] == "deferred" and alike < _NOTES_OF_ONE_WAIT
+        if len(asked) < _MOST_NOTES and (waits or (unseen and task["state"] in _AT_WORK)):
+            asked[number] = None
+    said = dict(zip(asked, await asyncio.gather(*(_note(airflow, tasks[n]) for n in asked)), strict=True))
+    windows = {_step(tasks[n]): note["waits_until"] for n, note in said.items() if "waits_until" in note}
+    notes = []
+    for number, task in enumerate(tasks):
+        note = said.get(number, {})
+        if task["state"] == "deferred" and _step(task) in windows:
+            notes.append(note | {"waits_until": windows[_step(task)]})
+        else:
+            notes.append(note if unseen else {})
+    return notes, {run_key(dag_id, run_id): until for (dag_id, run_id, _), until in windows.items()}
+
+
+def _step(task: Mapping[str, Any]) -> tuple[str, str, str]:
+    return task["dag_id"], task["dag_run_id"], task["task_id"]
+
+
+async def _note(airflow: AirflowApi, task: Mapping[str, Any]) -> dict[str, Any]:
+    """What a task noted in its state store; an old word on a window counts no more."""
     path = f"/dags/{segment(task['dag_id'])}/dagRuns/{segment(task['dag_run_id'])}"
     path += f"/taskInstances/{segment(task['task_id'])}/state-store"
     try:
         answer = await airflow.get(path, map_index=task["map_index"])
     except AirflowAwayError:
         return {}
-    for one in answer.get("task_state_store") or []:
-        if one["key"] == "progress" and isinstance(one["value"], dict) and "percent_done" in one["value"]:
-            return {**one["value"], "phase": "running"}
-    return {}
+    said = {one["key"]: one["value"] for one in answer.get("task_state_store") or []}
+    found: dict[str, Any] = {}
+    if isinstance(said.get("progress"), dict) and "percent_done" in said["progress"]:
+        found = {**said["progress"], "phase": "running"}
+    if isinstance(said.get("waits_until"), str) and (until := moment(said["waits_until"])) > datetime.now(
+        UTC
+    ):
+        found["waits_until"] = until
+    return found
 
 
 def _line(said: Mapping[str, Any], task: Mapping[str, Any] | None, root: str) -> MoverLine:
+    waits = "waits_until" in said
     done, elapsed = said.get("bytes_done"), said.get("seconds_elapsed")
     at: dict[str, Any] = {}
     if task is not None:
-        url = f"{root}/dags/{segment(task['dag_id'])}/runs/{segment(task['dag_run_id'])}"
-        url += f"/tasks/{segment(task['task_id'])}"
+        url = run_url(root, task["dag_id"], task["dag_run_id"]) + f"/tasks/{segment(task['task_id'])}"
         mapped = f"/mapped/{task['map_index']}" if task["map_index"] >= 0 else ""
         at = {"task_id": task["task_id"], "state": task["state"], "url": url + mapped}
     side: Any = said.get("side") or (
@@ -222,14 +239,16 @@ def _line(said: Mapping[str, Any], task: Mapping[str, Any] | None, root: str) ->
         volume=str(said.get("volume") or (task or {}).get("rendered_map_index") or at.get("task_id", "")),
         side=side,
         action=str(said.get("action") or ""),
-        phase=str(said.get("phase") or ""),
+        phase=WAITS if waits else str(said.get("phase") or ""),
         reason=str(said.get("reason") or "")[:300],
         node=str(said.get("node") or ""),
         part=min(1.0, max(0.0, float(said["percent_done"]))) if "percent_done" in said else None,
         bytes_done=done,
         bytes_total=said.get("total_bytes"),
         files_done=said.get("files_done"),
-        rate=done / elapsed if done and elapsed else None,
-        seconds_left=said.get("seconds_remaining") or None,
+        rate=done / elapsed if done and elapsed and not waits else None,
+        seconds_left=None if waits else said.get("seconds_remaining") or None,
+        waits_until=said.get("waits_until"),
+        stops_at=said.get("stops_at"),
         **at,
     )

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from migration_ops.mover import run_key
 from migration_ops.ui.airflow_api import segment
+from migration_ops.ui.airflow_runs import run_url
 from migration_ops.ui.standing import standing
 from migration_ops.ui.trouble import Trouble
 
@@ -65,12 +67,16 @@ class Approval(Record):
 
 
 class ActiveRun(Record):
-    """A run of one of the plan's DAGs that isn't over."""
+    """A run of one of the plan's DAGs that isn't over.
+
+    :param waits_until: when it goes on, if it waits for a window.
+    """
 
     dag_id: str
     run_id: str
     state: str
     started: datetime | None = None
+    waits_until: datetime | None = None
     url: str
 
 
@@ -203,7 +209,7 @@ def approvals_of(plan: str, details: Sequence[Mapping[str, Any]], airflow: str) 
         task = one["task_instance"]
         if not task["dag_id"].startswith(f"{plan}."):
             continue
-        run = _run_url(airflow, task["dag_id"], task["dag_run_id"])
+        run = run_url(airflow, task["dag_id"], task["dag_run_id"])
         url = f"{run}/tasks/{segment(task['task_id'])}/required_actions"
         found.append(
             Approval(
@@ -218,11 +224,17 @@ def approvals_of(plan: str, details: Sequence[Mapping[str, Any]], airflow: str) 
     return found
 
 
-def active_runs_of(plan: str, runs: Sequence[Mapping[str, Any]], airflow: str) -> list[ActiveRun]:
+def active_runs_of(
+    plan: str,
+    runs: Sequence[Mapping[str, Any]],
+    airflow: str,
+    waits: Mapping[str, datetime] | None = None,
+) -> list[ActiveRun]:
     """The runs of one plan that aren't over.
 
     :param runs: as Airflow's API lists them.
     :param airflow: where Airflow's UI begins.
+    :param waits: by a run's name in the vault, until when it waits for a window.
     """
     return [
         ActiveRun(
@@ -230,12 +242,9 @@ def active_runs_of(plan: str, runs: Sequence[Mapping[str, Any]], airflow: str) -
             run_id=run["dag_run_id"],
             state=run["state"],
             started=run.get("start_date"),
-            url=_run_url(airflow, run["dag_id"], run["dag_run_id"]),
+            waits_until=(waits or {}).get(run_key(run["dag_id"], run["dag_run_id"])),
+            url=run_url(airflow, run["dag_id"], run["dag_run_id"]),
         )
         for run in runs
         if run["dag_id"].startswith(f"{plan}.")
     ]
-
-
-def _run_url(airflow: str, dag_id: str, run_id: str) -> str:
-    return f"{airflow}/dags/{segment(dag_id)}/runs/{segment(run_id)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,8 +11,8 @@ from fastapi import HTTPException, status
 from migration_ops.migration.report_page.model import FindingLine
 from migration_ops.migration.restore_point import POINT_FILE, RestorePoint
 from migration_ops.migration.staging import staged_snapshots
-from migration_ops.mover import run_key
-from migration_ops.ui.airflow_api import AirflowApi, AirflowAwayError, segment
+from migration_ops.ui.airflow_api import AirflowApi, AirflowAwayError
+from migration_ops.ui.airflow_runs import PAGE, Found, newest_runs
 from migration_ops.ui.changes import read_secret_values
 from migration_ops.ui.plan_state import Downtime
 from migration_ops.ui.point_contents import Adaptation, Contents, read_adaptation, read_contents
@@ -33,7 +32,6 @@ T = TypeVar("T")
 _FORECAST_POINTS, _FORECAST_RUNS = 12, 10
 _FORECAST_FRESH = 60.0
 _STAGED_FRESH = 10.0
-_MOST_RUNS = 100
 
 
 @dataclass
@@ -163,28 +161,6 @@ class PlanView:
             self.note(trouble(f"cluster {target.conn_id}", error))
             return None
 
-    async def findings(self, slips: PlanSlips, point: PointSlips) -> list[FindingLine]:
-        """What the newest look at this plan found: readiness if that is newer, else what the rules said."""
-        prepared = [
-            (one, run)
-            for run, events in slips.journal.items()
-            for one in events
-            if one.tags.get("event") == "prepared"
-        ]
-        newest = max(prepared, key=lambda pair: pair[0].time, default=None)
-        adapted = slips.adapted.get(point.id)
-
-        async def found() -> list[FindingLine]:
-            if newest and (adapted is None or run_of(adapted) == newest[1] or newest[0].time >= adapted.time):
-                from migration_ops.ui.runs import findings_of
-
-                return findings_of(await self.events(slips, newest[1]) or [])
-            adaptation = await self.adaptation(slips, point) if adapted else None
-            return adaptation.findings if adaptation else []
-
-        findings, secrets = await asyncio.gather(found(), self.secrets(point))
-        return without_secrets(findings, secrets)
-
     async def _tried(self, asked: Awaitable[T]) -> T | None:
         try:
             return await asked
@@ -204,11 +180,6 @@ class PlanView:
         self.note(said)
 
 
-def run_of(slip: Any) -> str:
-    """The run that wrote a snapshot."""
-    return str(slip.tags.get("run", ""))
-
-
 def without_secrets(findings: Sequence[FindingLine], secrets: frozenset[str] | None) -> list[FindingLine]:
     """Findings whose texts quote no secret; without texts if the secrets aren't known."""
     if secrets is None:
@@ -222,31 +193,14 @@ def without_secrets(findings: Sequence[FindingLine], secrets: frozenset[str] | N
     ]
 
 
-async def runs_in_airflow(airflow: AirflowApi, plan: str) -> list[dict[str, Any]]:
-    """The newest runs of the plan's DAGs; none if Airflow doesn't say."""
+async def runs_of(view: PlanView, airflow: AirflowApi, most: int = PAGE) -> Found:
+    """The newest runs of the plan's DAGs; none if Airflow doesn't say, which is noted."""
     try:
-        found = await airflow.get(
-            "/dags/~/dagRuns", limit=_MOST_RUNS, order_by="-run_after", dag_id_prefix_pattern=f"{plan}."
-        )
-    except AirflowAwayError:
-        return []
-    return [run for run in found["dag_runs"] if run["dag_id"].startswith(f"{plan}.")]
-
-
-def run_urls(runs: Sequence[dict[str, Any]], root: str) -> dict[str, str]:
-    """By a run's name in the vault, where it is in Airflow."""
-    return {
-        run_key(run["dag_id"], run["dag_run_id"]): (
-            f"{root}/dags/{segment(run['dag_id'])}/runs/{segment(run['dag_run_id'])}"
-        )
-        for run in runs
-    }
+        return await newest_runs(airflow, view.plan.name, most)
+    except AirflowAwayError as error:
+        view.note(trouble("Airflow", error))
+        return Found()
 
 
 def _record(repository: Any, snapshot: str) -> RestorePoint:
     return RestorePoint.model_validate_json(read_file(repository, snapshot, f"/{POINT_FILE}"))
-
-
-async def together(*asked: Awaitable[Any]) -> list[Any]:
-    """Several questions at once."""
-    return list(await asyncio.gather(*asked))

@@ -67,6 +67,7 @@ def _environment() -> Environment:
         seconds=lambda seconds: "-" if seconds is None else seconds_text(seconds),
         when=when,
         ago=ago,
+        clock=clock,
         percent=percent,
         segment=segment,
         query=query,
@@ -77,6 +78,14 @@ def _environment() -> Environment:
 def when(time: datetime | None) -> str:
     """A time for people."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if time else "-"
+
+
+def clock(time: datetime | None) -> str:
+    """A time of these hours for people; with its day if that is another one."""
+    if time is None:
+        return "-"
+    there, today = time.astimezone(UTC), datetime.now(UTC).date()
+    return f"{there:%H:%M} UTC" if there.date() == today else f"{there:%Y-%m-%d %H:%M} UTC"
 
 
 def ago(time: datetime | None) -> str:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from migration_ops.migration.report_page import PAGE_FILE
-from migration_ops.migration.report_page.model import RunReport
+from migration_ops.migration.report_page.model import RunReport, Span
 from migration_ops.migration.report_page.timeline import draw
 from migration_ops.ui.access import MAY_READ_OBJECTS, MAY_READ_PLAN
+from migration_ops.ui.airflow_runs import known_runs
 from migration_ops.ui.asking import MISSING, Airflow, RunName, View, missing
 from migration_ops.ui.paging import Page, PageNumber, cut
 from migration_ops.ui.plan_state import Record
-from migration_ops.ui.plan_view import PlanView, run_urls, runs_in_airflow, without_secrets
+from migration_ops.ui.plan_view import PlanView, runs_of, without_secrets
 from migration_ops.ui.rendering import page, roots
-from migration_ops.ui.runs import RunLine, run_line, run_lines, run_report
+from migration_ops.ui.run_lines import RunLine, run_line, run_lines
+from migration_ops.ui.run_spans import whole_run
+from migration_ops.ui.runs import run_report
+from migration_ops.ui.trouble import Trouble
+
+_MOST_RUNS = 300
 
 router = APIRouter(dependencies=[MAY_READ_PLAN, MAY_READ_OBJECTS], responses=MISSING)
 
@@ -28,10 +36,12 @@ class RunDetail(Record):
     """A run.
 
     :param report: what its journal says so far.
+    :param timeline: all of it, with what lies between the steps.
     """
 
     line: RunLine
     report: RunReport | None = None
+    timeline: list[Span] = []
 
 
 @router.get("/plans/{plan}/runs", response_class=HTMLResponse)
@@ -43,19 +53,22 @@ async def runs_page(request: Request, view: View, airflow: Airflow, number: Page
 
 @router.get("/api/plans/{plan}/runs")
 async def run_list(request: Request, view: View, airflow: Airflow, number: PageNumber = 1) -> Page[RunLine]:
-    """The runs of a plan that wrote into the journal, the newest first, as JSON."""
-    slips = await view.slips()
-    if slips is None:
-        return cut([], number)
-    known = await runs_in_airflow(airflow, view.plan.name)
-    return cut(run_lines(slips, run_urls(known, roots(request)[1])), number)
+    """The runs of a plan that the vault's journal or Airflow knows, the newest first, as JSON."""
+    slips, found = await asyncio.gather(view.slips(), runs_of(view, airflow, _MOST_RUNS))
+    if found.more:
+        message = (
+            f"has {found.more} older runs: of these only those are listed that the vault's journal tells of"
+        )
+        view.note(Trouble(where="Airflow", message=message, reading=False))
+    known = known_runs(found.items, roots(request)[1])
+    return cut(run_lines(view.plan, slips, known), number)
 
 
 @router.get("/plans/{plan}/runs/{run}", response_class=HTMLResponse)
 async def run_page(request: Request, view: View, airflow: Airflow, run: RunName) -> HTMLResponse:
     """A run."""
     detail = await run_detail(request, view, airflow, run)
-    spans = detail.report.timeline if detail and detail.report else []
+    spans = detail.timeline if detail else []
     return page(
         request,
         "run.html.j2",
@@ -71,21 +84,25 @@ async def run_page(request: Request, view: View, airflow: Airflow, run: RunName)
 @router.get("/api/plans/{plan}/runs/{run}")
 async def run_detail(request: Request, view: View, airflow: Airflow, run: RunName) -> RunDetail | None:
     """A run as JSON; nothing while the vault can't be asked."""
-    slips = await view.slips()
-    if slips is None:
+    slips, found = await asyncio.gather(view.slips(), runs_of(view, airflow, _MOST_RUNS))
+    known = known_runs(found.items, roots(request)[1]).get(run)
+    if slips is None and known is None:
         return None
-    if run not in slips.journal:
+    if known is None and slips is not None and run not in slips.journal:
         raise _no_run(view, run)
-    urls = run_urls(await runs_in_airflow(airflow, view.plan.name), roots(request)[1])
-    line = run_line(run, slips, urls.get(run, ""))
-    events = await view.events(slips, run)
-    if events is None:
+    line = run_line(view.plan, run, slips, known)
+    events = await view.events(slips, run) if slips and line.told else None
+    if slips is None or not events:
         return RunDetail(line=line)
     report = run_report(view.plan, line.kind, run, events)
     newest = slips.points[-1] if slips.points else None
     secrets = await view.secrets(newest) if newest else frozenset[str]()
     findings = without_secrets(report.findings, secrets)
-    return RunDetail(line=line, report=report.model_copy(update={"findings": findings}))
+    return RunDetail(
+        line=line,
+        report=report.model_copy(update={"findings": findings}),
+        timeline=whole_run(report.timeline, events),
+    )
 
 
 @router.get("/plans/{plan}/runs/{run}/report", response_class=HTMLResponse)
@@ -104,4 +121,4 @@ async def report_page(request: Request, view: View, run: RunName) -> HTMLRespons
 
 
 def _no_run(view: PlanView, run: str) -> Exception:
-    return missing(f"The vault's journal of plan {view.plan.name} has no run {run}.")
+    return missing(f"The vault's journal of plan {view.plan.name} has no run {run}, nor has Airflow.")

@@ -1,9 +1,9 @@
-"""Runs as the journal in the vault tells them: what happened when, what was found, how long it was down."""
+"""One run as its journal in the vault tells it: what happened when, what was found, how long it was down."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from migration_ops.migration.forecast import (
@@ -13,91 +13,22 @@ from migration_ops.migration.forecast import (
     outlook,
     read_history,
 )
-from migration_ops.migration.journal import QUIESCE_BEGUN, Event
+from migration_ops.migration.journal import Event
 from migration_ops.migration.report_page import Facts, build_report
 from migration_ops.migration.report_page.model import FindingLine, RunReport
 from migration_ops.migration.vault_records import read_document
-from migration_ops.ui.plan_state import Downtime, Record
+from migration_ops.ui.plan_state import Downtime
 
 if TYPE_CHECKING:
     from migration_ops.migration import Plan
     from migration_ops.migration.restore_point import RestorePoint
-    from migration_ops.ui.vault_index import PlanSlips, Slip
+    from migration_ops.ui.vault_index import Slip
     from migration_ops.vault import Repository
 
 FRESHNESS = timedelta(minutes=2)
 """A cutover makes one more increment before the stop: so much time lies between the two at least."""
 
 _EVENT_FILE = "event.json"
-_STOPPED = QUIESCE_BEGUN
-_OUTCOMES = {
-    "rolled-back": "rolled back",
-    "finished": "finished",
-    "failed": "failed",
-    "torn-down": "torn down",
-    "verified": "verified",
-    "resumed": "resumed",
-    "staged": "staged",
-    "connected": "looked",
-    "window-ended": "waits for its window",
-    "staging-stopped": "waits for its window",
-}
-_KINDS = {
-    "rehearsal-begun": "rehearsal",
-    "restore-begun": "restore",
-    "prepared": "cutover",
-    _STOPPED: "cutover",
-    "rolled-back": "rollback",
-    "resumed": "resume",
-    "staged": "staging",
-    "connected": "connect",
-    "window-ended": "backup",
-    "staging-stopped": "staging",
-}
-
-
-class RunLine(Record):
-    """A run that wrote into the journal.
-
-    :param stopped: whether it stopped the source.
-    :param url: the run in Airflow, if Airflow still knows it.
-    """
-
-    run: str
-    kind: str
-    outcome: str
-    began: datetime
-    ended: datetime
-    stopped: bool
-    has_report: bool
-    url: str = ""
-
-
-def run_line(run: str, slips: PlanSlips, url: str = "") -> RunLine:
-    """A run as its snapshots' tags tell it; nothing is opened."""
-    events = slips.journal[run]
-    names = {one.tags.get("event", "") for one in events}
-    report = slips.reports.get(run)
-    kind = next((word for name, word in _KINDS.items() if name in names), "run")
-    return RunLine(
-        run=run,
-        kind=report.tags.get("report", kind) if report else kind,
-        outcome=next((word for name, word in _OUTCOMES.items() if name in names), "not ended"),
-        began=events[0].time,
-        ended=events[-1].time,
-        stopped=_STOPPED in names,
-        has_report=report is not None,
-        url=url,
-    )
-
-
-def run_lines(slips: PlanSlips, urls: dict[str, str]) -> list[RunLine]:
-    """All runs, the newest first.
-
-    :param urls: by run, where it is in Airflow.
-    """
-    lines = [run_line(run, slips, urls.get(run, "")) for run in slips.journal]
-    return sorted(lines, key=lambda line: line.began, reverse=True)
 
 
 def read_events(repository: Repository, slips: Sequence[Slip]) -> list[Event]:

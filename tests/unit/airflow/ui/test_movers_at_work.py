@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from migration_ops.ui.movers import look
+from migration_ops.ui.mover_pods import look
 
 PROGRESS = {"message_type": "status", "percent_done": 0.5, "bytes_done": 5}
 
