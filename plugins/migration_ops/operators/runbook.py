@@ -16,6 +16,7 @@ from airflow.sdk.definitions.param import ParamsDict
 
 from migration_ops.notifiers.failed_steps import note_failure
 from migration_ops.notifiers.plan_notifier import PlanNotifier
+from migration_ops.operators.dag_docs import dag_page, dag_summary
 from migration_ops.operators.run_params import params_of
 
 if TYPE_CHECKING:
@@ -26,17 +27,6 @@ if TYPE_CHECKING:
 
 # Where pools are short, a cutover's steps go before everything that can wait for it.
 _PRIORITIES = {"cutover": 100, "rollback": 100, "restore": 50, "rehearse": 20, "backup": 10, "stage": 5}
-
-_WHEN_IT_FAILS = {
-    "connect": "Mend what the report names (a right, a StorageClass, a connection) and run it again.",
-    "backup": "Nothing is half done: without its commit the restore point doesn't exist. Clear the "
-    "failed rows; finished volumes stay finished. The next run makes up for a full backup that is owed.",
-    "stage": "The next restore point stages again; the source isn't touched.",
-    "cutover": "Clear the failed step to go on where it was, or run `{name}.rollback`: the source returns.",
-    "rollback": "Run it again: what is undone stays undone. Without Airflow: `migration-ops resume`.",
-    "restore": "Clear the failed step to go on where it was; nothing of the source is needed.",
-    "maintain": "The vault stays valid. `migration-ops vault unlock` removes a lock that a lost mover left.",
-}
 
 
 def restore_points(plan: Plan) -> Asset:
@@ -55,7 +45,8 @@ def runbook(plan: Plan, verb: str, doc: str | None, **options: Any) -> dict[str,
     told = {event for entry in plan.notify for event in entry.on}
     return {
         "dag_id": f"{plan.name}.{verb}",
-        "doc_md": _documentation(plan, verb, doc),
+        "description": dag_summary(verb),
+        "doc_md": dag_page(plan, verb, doc, _when(plan) if verb == "backup" else None),
         "on_failure_callback": [PlanNotifier(plan, "failure")] if "failure" in told else None,
         "schedule": None,
         "catchup": False,
@@ -142,13 +133,6 @@ def _timetable_of(_plan: str, schedule: str) -> OffPeakTimetable:
     return OffPeakTimetable(json.loads(schedule))
 
 
-def _documentation(plan: Plan, verb: str, doc: str | None) -> str:
-    target = plan.target.conn_id if plan.target else "nowhere, it only protects"
-    head = f"Plan **{plan.name}**: {plan.source.conn_id} → {target}, vault {plan.vault.conn_id}."
-    parts = [doc, head, plan.description]
-    if verb == "backup":
-        timetable = _timetable(plan)
-        parts.append(f"**When:** {timetable.description if timetable else 'started by hand'}.")
-    if fails := _WHEN_IT_FAILS.get(verb):
-        parts.append(f"**If it fails:** {fails.format(name=plan.name)}")
-    return "\n\n".join(part for part in parts if part)
+def _when(plan: Plan) -> str:
+    timetable = _timetable(plan)
+    return timetable.description if timetable else "started by hand"

@@ -15,6 +15,8 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.plugins_manager import AirflowPlugin
 from airflow.serialization.serialized_objects import DagSerialization
 
+from migration_ops.operators import dag_docs
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 DAGS = REPOSITORY / "dags"
 VERBS = ("register", "connect", "backup", "stage", "rehearse", "cutover", "rollback", "restore", "maintain")
@@ -49,6 +51,28 @@ def test_a_dag_documents_itself_runs_once_at_a_time_and_retries_its_steps(bag, d
         # A step that asks may be answered `Retry` often; how often it tries by itself is its own count.
         tries = 0 if task.task_id in gates else 100 if getattr(task, "answers", ()) else 5
         assert task.retries == tries, task.task_id
+
+
+@pytest.mark.parametrize("dag_id", sorted(EXPECTED))
+def test_a_dag_tells_in_a_line_what_it_does_and_on_its_page_what_an_operator_needs(bag, dag_id):
+    dag = bag.dags[dag_id]
+    assert 20 < len(dag.description) < 100
+    assert "\n" not in dag.description
+    for words in ("**Before:** ", "**If it fails:** ", "**To go back:** ", "`docs/how-to/runbook.md`"):
+        assert words in dag.doc_md
+    assert "{" not in dag.doc_md
+
+
+def test_pages_lead_to_the_documentation_where_it_is_served(monkeypatch):
+    monkeypatch.setenv("MIGRATION_OPS_DOCS", "https://docs.example.com/migration-ops/")
+    page = DagBag(REPOSITORY / "dags" / "restore.py").dags["shop.restore"].doc_md
+    assert "(https://docs.example.com/migration-ops/how-to/runbook.html)" in page
+    assert "(https://docs.example.com/migration-ops/how-to/restore.html)" in page
+
+
+@pytest.mark.parametrize("page", sorted({text.page for text in dag_docs._TEXTS.values()} | {"runbook"}))
+def test_the_pages_that_dags_lead_to_are_there(page):
+    assert (REPOSITORY / "docs" / "how-to" / f"{page}.md").is_file()
 
 
 def test_nothing_destructive_runs_by_a_schedule(bag):
@@ -203,7 +227,9 @@ def test_a_plan_without_target_gets_no_cutover(tmp_path, monkeypatch):
     protected = "\n".join(line for line in text.splitlines() if not line.startswith("target:"))
     (tmp_path / "shop.yaml").write_text(protected, encoding="utf-8")
     monkeypatch.setenv("MIGRATION_OPS_PLANS", str(tmp_path))
-    assert set(DagBag(REPOSITORY / "dags").dags) == {
+    dags = DagBag(REPOSITORY / "dags").dags
+    assert [name for name, dag in dags.items() if "target" in (dag.doc_md + dag.description).lower()] == []
+    assert set(dags) == {
         "shop.register",
         "shop.connect",
         "shop.backup",
