@@ -5,14 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exception_handlers import http_exception_handler
-from fastapi.responses import Response
-from starlette.exceptions import HTTPException
+from fastapi import FastAPI
 
 from migration_ops.ui.access import MAY_SEE_PLUGINS
-from migration_ops.ui.asking import for_programs
-from migration_ops.ui.rendering import page
+from migration_ops.ui.refusals import add_refusals
 from migration_ops.ui.sources import Sources
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -49,20 +45,7 @@ def make_application(sources: Sources) -> FastAPI:
         redoc_url=None,
     )
     app.state.sources = sources
-    app.add_exception_handler(HTTPException, _say)
+    add_refusals(app)
     for router in (plan_pages, point_pages, run_pages, assets):
         app.include_router(router)
     return app
-
-
-async def _say(request: Request, error: Exception) -> Response:
-    """What isn't there, and what one may not see: as a page to people, as JSON to programs."""
-    if not isinstance(error, HTTPException):
-        raise error
-    if for_programs(request):
-        return await http_exception_handler(request, error)
-    title = _TITLES.get(error.status_code, "This did not work")
-    return page(request, "refusal.html.j2", status=error.status_code, title=title, detail=error.detail)
-
-
-_TITLES = {401: "Nobody is logged in", 403: "You may not see this", 404: "There is no such page"}

@@ -1,5 +1,5 @@
 // Three things that a page can't do by itself: follow Airflow's colours, open links in Airflow around its frame,
-// and look again now and then.
+// and look again now and then, or say that this fails.
 "use strict";
 
 const framed = window.parent !== window;
@@ -28,6 +28,27 @@ document.addEventListener("click", (event) => {
   twin.remove();
 });
 
+// Figures that look live and aren't would mislead: a look that fails is told until one works again.
+let lastLook = new Date();
+function sayStale(status) {
+  const note = document.getElementById("stale");
+  const since = `${lastLook.toISOString().slice(11, 19)} UTC`;
+  const reason = status === null ? "" : status === 401 ? "You are logged out." : status === 403
+    ? "You may not see this any more." : status ? `Airflow answered ${status}; the page looks again by itself.`
+    : "Airflow's API server doesn't answer; the page looks again by itself.";
+  const text = reason && `Not updated since ${since}. ${reason}`;
+  if (note.dataset.text === text || (!text && !note.dataset.text)) return; // said already: screen readers needn't again
+  note.dataset.text = text;
+  note.textContent = text;
+  if (status !== 401) return;
+  const login = document.createElement("a");
+  const back = outside ? window.parent.location : location;
+  login.href = `${note.dataset.login}?${new URLSearchParams({ next: back.pathname + back.search })}`;
+  login.dataset.airflow = "";
+  login.textContent = "Log in again";
+  note.append(" ", login);
+}
+
 // Parts that change are fetched again: those that say so now and then, those that wait for an answer soon.
 async function lookAgain() {
   const parts = [...document.querySelectorAll("[data-refresh][id]")];
@@ -35,11 +56,13 @@ async function lookAgain() {
   let text;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
-    if (!answer.ok) return;
+    if (!answer.ok) return sayStale(answer.status);
     text = await answer.text();
   } catch {
-    return; // the next look may do
+    return sayStale(0); // the next look may do
   }
+  lastLook = new Date();
+  sayStale(null);
   const fresh = new DOMParser().parseFromString(text, "text/html");
   for (const part of parts) {
     const other = fresh.getElementById(part.id);

@@ -206,10 +206,13 @@ class Pages:
     airflow: FakeAirflow
 
     def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.ask("GET", path, **options)
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(app=self.application)
             async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-                return await client.get(path, **options)
+                return await client.request(method, path, **options)
 
         return asyncio.run(ask())
 

@@ -9,15 +9,31 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
+    allow_header_conformance,
     content_type_conformance,
+    negative_data_rejection,
+    positive_data_acceptance,
+    response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
+    unsupported_method,
 )
 
 from .conftest import SECRET_VALUE, STORE_KEY, VAULT_PASSWORD, encoded
 from .routes import KNOWN
 
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+    positive_data_acceptance,
+    unsupported_method,
+    allow_header_conformance,
+]
+"""All that apply: nothing is made or deleted here, and who is refused is told by `test_who_may_see_what`."""
 MARKERS = [SECRET_VALUE, encoded(SECRET_VALUE), encoded(SECRET_VALUE + "2"), VAULT_PASSWORD, STORE_KEY]
 KEYS = ["core/ConfigMap/shop/settings", "core/Secret/shop/keys", "apps/Deployment/shop/web"]
 DESCRIPTION = "/openapi.json"
