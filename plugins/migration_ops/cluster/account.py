@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -47,25 +49,36 @@ def account_manifests(side: Side, rules: Iterable[Grant] | None = None) -> list[
     :param side: of which cluster.
     :param rules: what the role grants; the table's when not given.
     """
-    role = f"{NAME}-{side}"
-    subject = {"kind": "ServiceAccount", "name": NAME, "namespace": NAME}
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": _metadata(NAME)},
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(NAME) | {"namespace": NAME}},
-        {
-            "apiVersion": _RBAC,
-            "kind": "ClusterRole",
-            "metadata": _metadata(role),
-            "rules": [one.rule() for one in (grants(side) if rules is None else rules)],
-        },
-        {
-            "apiVersion": _RBAC,
-            "kind": "ClusterRoleBinding",
-            "metadata": _metadata(role),
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-            "subjects": [subject],
-        },
+        *_role(f"{NAME}-{side}", grants(side) if rules is None else rules),
     ]
+
+
+def plan_manifests(plan: str, rules: Iterable[Grant]) -> list[Manifest]:
+    """Return role and binding of what a plan's own hooks take of the source's account.
+
+    They are the plan's: whatever makes the account's own role anew, or another plan's, leaves them alone.
+
+    :param plan: its name.
+    :param rules: what its hooks take; none takes away what they took before.
+    """
+    return _role(f"{NAME}-source-{plan}", rules)
+
+
+def reads_everything(cluster: Cluster) -> bool | None:
+    """Tell whether the role of a source's account reads every kind (`*`); ``None`` if there is no such role.
+
+    :param cluster: reached by somebody who may read roles.
+    :raises ClusterError: when the server refuses.
+    """
+    name = f"{NAME}-source"
+    try:
+        role = cluster.get(_PATHS["ClusterRole"].format(name=name), what=f"look for ClusterRole {name}")
+    except NotFound:
+        return None
+    return any("*" in (rule.get("resources") or ()) for rule in role.get("rules") or ())
 
 
 def account_yaml(side: Side) -> str:
@@ -97,11 +110,23 @@ def apply_account(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
         )
 
 
-def account_kubeconfig(cluster: Cluster, *, hours: float) -> Manifest:
+@dataclass(frozen=True, slots=True)
+class AccountKubeconfig:
+    """A kubeconfig with a token.
+
+    :param document: the kubeconfig.
+    :param expires: when its token ends, as the server says; ``None`` if it doesn't.
+    """
+
+    document: Manifest = field(repr=False)
+    expires: datetime | None
+
+
+def account_kubeconfig(cluster: Cluster, *, hours: float) -> AccountKubeconfig:
     """Return a kubeconfig that holds a token of the account.
 
     :param cluster: where the account is.
-    :param hours: how long the token is asked to hold; a server may shorten that.
+    :param hours: how long the token is asked to hold; a server may shorten that, as the answer tells.
     :raises ClusterError: when the server gives no token, or there is no such account.
     """
     path = f"/api/v1/namespaces/{NAME}/serviceaccounts/{NAME}/token"
@@ -121,7 +146,7 @@ def account_kubeconfig(cluster: Cluster, *, hours: float) -> Manifest:
     server: dict[str, Any] = {"server": cluster.address}
     if authority := cluster.certificate_authority():
         server["certificate-authority-data"] = base64.b64encode(authority).decode()
-    return {
+    document = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": cluster.name, "cluster": server}],
@@ -129,6 +154,7 @@ def account_kubeconfig(cluster: Cluster, *, hours: float) -> Manifest:
         "contexts": [{"name": cluster.name, "context": {"cluster": cluster.name, "user": NAME}}],
         "current-context": cluster.name,
     }
+    return AccountKubeconfig(document, _moment(answer["status"].get("expirationTimestamp")))
 
 
 def write_shipped(folder: Path) -> None:
@@ -138,6 +164,31 @@ def write_shipped(folder: Path) -> None:
     """
     for side in _HEADS:
         (folder / f"{side}.yaml").write_text(account_yaml("source" if side == "source" else "target"))
+
+
+def _role(name: str, rules: Iterable[Grant]) -> list[Manifest]:
+    return [
+        {
+            "apiVersion": _RBAC,
+            "kind": "ClusterRole",
+            "metadata": _metadata(name),
+            "rules": [one.rule() for one in rules],
+        },
+        {
+            "apiVersion": _RBAC,
+            "kind": "ClusterRoleBinding",
+            "metadata": _metadata(name),
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": NAME}],
+        },
+    ]
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text)).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def _metadata(name: str) -> dict[str, Any]:

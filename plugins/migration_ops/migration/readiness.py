@@ -113,7 +113,8 @@ def _state(side: str, cluster: Cluster, needed: Iterable[Permission]) -> Cluster
         storage_classes=sorted(str(item["metadata"]["name"]) for item in storage_classes(cluster)),
         permissions=len(answers),
         blockers=[
-            f"the account may not {one.permission}{f' ({one.reason})' if one.reason else ''}: grant it"
+            f"the account may not {one.permission}{f' ({one.reason})' if one.reason else ''}: grant it "
+            f"(`migration-ops account kubeconfig {side} --plan ...` makes what is needed)"
             for one in answers
             if not one.allowed
         ],

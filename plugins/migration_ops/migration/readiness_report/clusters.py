@@ -86,7 +86,8 @@ def check_rights(side: str, answers: Sequence[PermissionResult]) -> list[Readine
             "blocker",
             side,
             f"the account may not {one.permission}" + (f": {one.reason}" if one.reason else ""),
-            "grant it to the connection's account",
+            "grant it to the connection's account; "
+            f"`migration-ops account kubeconfig {side} --plan ...` makes one with what is needed",
         )
         for one in answers
         if not one.allowed
