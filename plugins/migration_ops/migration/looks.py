@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     from migration_ops.migration.readiness_report import ReadinessReport, Situation
 
 
+_SHORTEST = 4
+"""Like the pages: they may show a look before there is a restore point that tells its Secrets."""
+
+
 def look_data(report: ReadinessReport, situation: Situation) -> dict[str, Any]:
     """The event's data: the findings, without any value of the Secrets that the source holds.
 
     :param situation: what was looked at.
     """
     said = {"readiness": [one.model_dump(mode="json") for one in report.findings]}
-    data: dict[str, Any] = withhold(said, secret_values(one.manifest for one in situation.capture.objects))
+    values = secret_values((one.manifest for one in situation.capture.objects), _SHORTEST)
+    data: dict[str, Any] = withhold(said, values)
     return data

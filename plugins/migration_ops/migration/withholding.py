@@ -29,13 +29,14 @@ _NEVER_SECRET = (
 )
 
 
-def secret_values(objects: Iterable[Manifest]) -> set[str]:
+def secret_values(objects: Iterable[Manifest], shortest: int = _SHORTEST) -> set[str]:
     """The values of Secrets among objects, as texts that might appear somewhere.
 
     A value that is also a name, namespace or label of some object (a user called like the application) is no
     secret.
 
     :param objects: captured or adapted objects.
+    :param shortest: number of characters from which on a value counts.
     """
     found: set[str] = set()
     names: set[str] = set()
@@ -49,7 +50,7 @@ def secret_values(objects: Iterable[Manifest]) -> set[str]:
             found |= _texts(str(encoded))
         for plain in (item.get("stringData") or {}).values():
             found |= _texts(base64.b64encode(str(plain).encode()).decode())
-    return {value for value in found - names if len(value) >= _SHORTEST}
+    return {value for value in found - names if len(value) >= shortest}
 
 
 def withhold(document: Any, values: Collection[str]) -> Any:

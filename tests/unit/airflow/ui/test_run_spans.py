@@ -1,0 +1,78 @@
+"""A cutover's timeline has no hole where somebody was asked, or something was made fresh."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+
+from migration_ops.migration import Plan
+from migration_ops.migration.events import Event
+from migration_ops.ui.run_spans import whole_run
+from migration_ops.ui.runs import run_report
+
+from .conftest import NOON, PLAN
+
+
+def event(name: str, began: float, ended: float, **data: str) -> Event:
+    return Event(
+        plan="shop",
+        run="r",
+        name=name,
+        began=NOON + timedelta(seconds=began),
+        ended=NOON + timedelta(seconds=ended),
+        data=data,
+    )
+
+
+BEFORE = [
+    event("prepared", 0, 6),
+    event("answered", 40, 40, question="approve", answer="Approve", by="ops"),
+    event("staged", 55, 55),
+]
+STOP = [
+    event("quiesce-begun", 62, 62),
+    event("quiesced", 62, 66),
+    event("final-delta", 66, 75),
+    event("adapted", 75, 76),
+    event("restored", 76, 80),
+    event("applied", 80, 82),
+    event("ready", 82, 85),
+    event("verified", 85, 87),
+]
+AFTER = [
+    event("answered", 120, 120, question="finish", answer="Finish", by="ops"),
+    event("finished", 123, 123),
+]
+
+
+def whole(*events: Event):
+    report = run_report(Plan.model_validate(PLAN), "cutover", "r", events)
+    return whole_run(report.timeline, events), report
+
+
+def test_a_whole_cutover_has_a_span_for_all_of_its_time():
+    spans, _ = whole(*BEFORE, *STOP, *AFTER)
+    names = [span.name for span in spans]
+    assert names[:4] == ["prepare", "approval", "fresh copy", "standby"]
+    assert names[-2:] == ["report, question", "finish"]
+    assert all(after.began <= before.ended for before, after in pairwise(spans))
+    assert spans[1].detail == "Approve, by ops"
+
+
+def test_the_downtime_of_the_report_is_kept_as_it_is():
+    spans, report = whole(*BEFORE, *STOP, *AFTER)
+    assert [span for span in spans if span.down] == [span for span in report.timeline if span.down]
+    assert report.downtime_seconds == 25
+    assert {span.name for span in report.timeline}.isdisjoint({"approval", "standby", "finish"})
+
+
+def test_a_cutover_that_waits_shows_what_is_over():
+    assert [span.name for span in whole(*BEFORE[:1])[0]] == ["prepare"]
+    assert [span.name for span in whole(*BEFORE[:2])[0]] == ["prepare", "approval"]
+    assert [span.name for span in whole(*BEFORE)[0]] == ["prepare", "approval", "fresh copy"]
+
+
+def test_other_runs_stay_as_they_are():
+    events = [event("restore-begun", 0, 5), event("staged", 5, 20), event("applied", 20, 25)]
+    spans, report = whole(*events)
+    assert spans == report.timeline

@@ -1,0 +1,283 @@
+"""A plan's page says what the newest look found, which runs there were, and what it leaves out."""
+
+from __future__ import annotations
+
+import html
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from migration_ops.cluster import Capture, CapturedObject
+from migration_ops.migration.journal import Journal
+from migration_ops.migration.restore_point import RestorePoint, SourceCluster, VolumeRecord
+from migration_ops.migration.vault_records import commit_restore_point
+from migration_ops.mover import run_key
+from migration_ops.ui.plan_detail import VOLUMES_ON_A_PAGE, PlanDetail
+from migration_ops.ui.plan_now import as_the_target_says
+from migration_ops.ui.plan_state import PlanLine, PointLine
+from migration_ops.ui.volumes_now import VolumeRow
+from migration_ops.vault import init_repository
+
+from .conftest import (
+    NOON,
+    OBJECTS,
+    PLAN,
+    SECRET_VALUE,
+    VAULT_PASSWORD,
+    FakeAirflow,
+    Hook,
+    opened,
+    save,
+)
+
+
+class Vault:
+    """An empty vault, into which runs write in the order of the calls."""
+
+    def __init__(self, location: str) -> None:
+        init_repository(location, VAULT_PASSWORD)
+        self.location, self.repository = location, opened(location)
+        self.journal = Journal(self.repository, "shop", "source")
+
+    def point(self, number: int, volumes: int = 1) -> str:
+        """Commit a restore point."""
+        began = NOON + timedelta(hours=number)
+        name = f"{began:%Y%m%dT%H%M%SZ}-full-aaaaaaaa"
+        for claim in range(volumes):
+            tags = [
+                "plan=shop",
+                f"point={name}",
+                "content=volume",
+                "namespace=shop",
+                f"claim=data-{claim}",
+            ]
+            saved = save(self.repository, {"file.json": [number]}, tags)
+        point = RestorePoint(
+            id=name,
+            plan="shop",
+            kind="full",
+            parent=None,
+            started=began,
+            finished=began,
+            cluster=SourceCluster(name="source", identity="1", version="1.20"),
+            volumes=[VolumeRecord(namespace="shop", claim="data-0", snapshot_id=saved, bytes=1, files=1)],
+            objects={},
+        )
+        captured = [CapturedObject(one, "chosen") for one in OBJECTS]
+        commit_restore_point(self.repository, point, Capture(captured, [], []))
+        return name
+
+    def adapt(self, point: str, run: str, *severities: str) -> None:
+        """What the rules found of it."""
+        findings = [
+            {"object": "o", "severity": one, "rule": "local/x", "message": f"rule {SECRET_VALUE}"}
+            for one in severities
+        ]
+        report = {"changes": [], "findings": findings, "dropped_objects": []}
+        tags = ["plan=shop", f"point={point}", "content=adapted", f"run={run}"]
+        save(self.repository, {"report.json": report, "objects.json": []}, tags)
+
+    def look(self, event: str, run: str, *severities: str) -> None:
+        """What readiness found; a look that no cutover followed is written without values of Secrets."""
+        value = "(secret)" if event == "looked" else SECRET_VALUE
+        said = [
+            {"check": "images", "object": "o", "severity": one, "reason": f"ready {value}"}
+            for one in severities
+        ]
+        self.journal.write(run, event, data={"readiness": said})
+
+
+@pytest.fixture
+def empty(tmp_path: Any) -> Vault:
+    return Vault(str(tmp_path / "repository"))
+
+
+@pytest.fixture
+def plan_of(pages, empty):
+    """The JSON and the text of the plan's page."""
+
+    def ask(airflow: FakeAirflow | None = None, query: str = "") -> tuple[dict[str, Any], str]:
+        shown = pages(hook=lambda _: Hook(empty.location), airflow=airflow)
+        text = shown.settled(f"/plans/shop{query}").text
+        assert SECRET_VALUE not in text
+        return shown.settled(f"/api/plans/shop{query}").json(), html.unescape(text)
+
+    return ask
+
+
+def test_not_looked_yet_is_told_from_nothing_found(empty, plan_of):
+    detail, text = plan_of()
+    assert detail["looked"] is None
+    assert "Nobody has looked yet" in text
+    empty.look("looked", "connect-1")
+    detail, text = plan_of()
+    assert detail["looked"]["counts"] == {}
+    assert "It found nothing that stands against a cutover" in text
+
+
+def test_blockers_of_connect_are_on_the_page_before_there_is_a_restore_point(empty, plan_of):
+    empty.look("looked", "connect-1", "blocker", "decision", "decision")
+    detail, text = plan_of()
+    assert detail["findings_by_severity"] == {"blocker": 1, "decision": 2}
+    assert detail["looked"]["what"] == "readiness"
+    assert 'runs/connect-1">connect-1</a>' in text
+
+
+def test_the_newest_look_counts_whichever_it_was(empty, plan_of):
+    first = empty.point(0)
+    empty.adapt(first, "stage-1", "warning")
+    empty.look("prepared", "cutover-1", "decision")
+    detail, _ = plan_of()
+    assert detail["findings_by_severity"] == {"decision": 1}
+    assert detail["findings"][0]["text"] == "ready (secret)"
+    empty.look("looked", "cutover-2", "blocker")
+    assert plan_of()[0]["findings_by_severity"] == {"blocker": 1}
+    empty.adapt(empty.point(1), "stage-2", "info")
+    detail, text = plan_of()
+    assert (detail["looked"]["what"], detail["looked"]["run"]) == ("rules", "stage-2")
+    assert detail["findings_by_severity"] == {"info": 1}
+    assert detail["looked_before"]["counts"] == {"blocker": 1}
+    assert "An older look at readiness of both clusters" in text
+
+
+def test_what_a_cutover_adapted_after_its_own_readiness_hides_nothing_of_it(empty, plan_of):
+    empty.look("prepared", "cutover-1", "decision")
+    empty.adapt(empty.point(0), "cutover-1", "info")
+    assert plan_of()[0]["findings_by_severity"] == {"decision": 1}
+
+
+def test_a_new_restore_point_that_nobody_adapted_hides_no_findings(empty, plan_of):
+    first = empty.point(0)
+    empty.adapt(first, "stage-1", "decision")
+    empty.point(1)
+    detail, text = plan_of()
+    assert (detail["looked"]["point"], detail["findings_by_severity"]) == (first, {"decision": 1})
+    assert f'points/{first}">' in text
+
+
+def airflow_with(*runs: dict[str, Any]) -> FakeAirflow:
+    return FakeAirflow({"/dags/~/dagRuns": {"dag_runs": list(runs)}})
+
+
+def airflow_run(kind: str, state: str) -> dict[str, Any]:
+    ended = None if state == "running" else "2026-11-23T07:05:00Z"
+    return {
+        "dag_id": f"shop.{kind}",
+        "dag_run_id": f"manual__{kind}",
+        "state": state,
+        "start_date": "2026-11-23T07:00:00Z",
+        "end_date": ended,
+    }
+
+
+@pytest.mark.parametrize("kind", ["connect", "stage", "restore", "rollback", "backup", "cutover"])
+def test_a_run_that_failed_early_is_red_and_has_a_page_that_leads_to_airflow(plan_of, pages, empty, kind):
+    airflow = airflow_with(airflow_run(kind, "failed"))
+    detail, text = plan_of(airflow)
+    (line,) = detail["runs"]
+    assert (line["outcome"], line["told"]) == ("failed", False)
+    assert '<span class="badge bad">failed</span>' in text
+    shown = pages(hook=lambda _: Hook(empty.location), airflow=airflow)
+    listed = shown.settled("/plans/shop/runs").text
+    own = shown.settled(f"/plans/shop/runs/{run_key(f'shop.{kind}', f'manual__{kind}')}")
+    assert '<span class="badge bad">failed</span>' in listed
+    assert own.status_code == 200
+    assert f"/dags/shop.{kind}/runs/manual__{kind}" in own.text
+    assert "only Airflow tells its steps" in own.text
+
+
+def test_a_successful_backup_is_among_the_runs(empty, plan_of):
+    empty.journal.write("old-connect", "connected")
+    detail, _ = plan_of(airflow_with(airflow_run("backup", "success")))
+    assert {(one["kind"], one["outcome"]) for one in detail["runs"]} == {
+        ("backup", "done"),
+        ("connect", "looked"),
+    }
+
+
+def test_runs_are_listed_though_the_vault_holds_no_restore_point(plan_of):
+    detail, _ = plan_of(airflow_with(airflow_run("backup", "failed")))
+    assert detail["plan"]["points"] == 0
+    assert [one["outcome"] for one in detail["runs"]] == ["failed"]
+
+
+def test_a_run_that_waits_for_its_window_says_until_when_on_list_and_page(empty, pages, plans):
+    import yaml
+
+    start = datetime.now(UTC) + timedelta(hours=2)
+    window = {"start": f"{start:%H}:00", "end": f"{start + timedelta(hours=1):%H}:00", "timezone": "UTC"}
+    (plans / "shop.yaml").write_text(yaml.safe_dump(PLAN | {"schedule": {"window": window}}))
+    empty.journal.write(run_key("shop.backup", "manual__backup"), "window-ended")
+    tasks = {"/dags/shop.backup/dagRuns/manual__backup/taskInstances": {"task_instances": []}}
+    airflow = airflow_with(airflow_run("backup", "running"))
+    airflow.answers |= tasks
+    shown = pages(hook=lambda _: Hook(empty.location), airflow=airflow)
+    for path in ("/", "/plans/shop", "/plans/shop/runs"):
+        text = " ".join(shown.settled(path).text.split())
+        assert "waits for its window" in text, path
+        assert f"{start:%H}:00 UTC" in text, path
+
+
+def test_volumes_are_shown_a_page_at_a_time_and_found_by_name(empty, plan_of):
+    empty.point(0, volumes=VOLUMES_ON_A_PAGE + 3)
+    detail, text = plan_of()
+    assert (len(detail["volumes"]), detail["volume_pages"]["total"]) == (100, 103)
+    assert "100 of 103 volumes" in text
+    assert 'role="search"' in text
+    assert len(plan_of(query="?page=2")[0]["volumes"]) == 3
+    found, _ = plan_of(query="?q=DATA-102")
+    assert [one["claim"] for one in found["volumes"]] == ["data-102"]
+    assert "No volume has these words" in plan_of(query="?q=nothing-like-it")[1]
+
+
+def test_lists_that_are_cut_say_how_much_is_left_out(empty, plan_of):
+    empty.look("looked", "connect-1", *["info"] * 230)
+    for number in range(14):
+        empty.journal.write(f"run-{number}", "connected")
+    detail, text = plan_of()
+    assert (len(detail["findings"]), detail["findings_more"]) == (200, 30)
+    assert (len(detail["runs"]), detail["runs_more"]) == (10, 5)
+    assert "and 30 more" in text
+    assert "All runs</a>, 5 more" in text
+
+
+def rows(*staged: str) -> list[VolumeRow]:
+    return [
+        VolumeRow(namespace="shop", claim=f"data-{number}", bytes=1, staged=one)  # type: ignore[arg-type]
+        for number, one in enumerate(staged)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("held", "staged", "point"),
+    [
+        (["newest", "newest"], True, "p2"),
+        (["nothing", "nothing"], False, None),
+        (["newest", "older"], False, "p1"),
+        ([], False, "p1"),
+    ],
+)
+def test_a_target_that_was_asked_knows_better_than_the_journal(held, staged, point):
+    last = PointLine(
+        id="p2",
+        kind="full",
+        began=NOON,
+        committed=NOON,
+        volumes=2,
+        files=1,
+        bytes=1,
+        added_bytes=1,
+        seconds=1,
+    )
+    line = PlanLine(name="shop", source="s", vault="v", last=last, staged=False, staged_point="p1")
+    found = as_the_target_says(line, rows(*held))
+    assert (found.staged, found.staged_point) == (staged, point)
+
+
+def test_thousands_of_volumes_are_cut_to_a_page():
+    line = PlanLine(name="shop", source="s", vault="v")
+    many = rows(*["newest"] * 5000)
+    detail = PlanDetail(plan=line).with_volumes(many, "", 50)
+    assert [one.claim for one in detail.volumes][-1] == "data-4999"
+    assert detail.volume_pages.pages == 50
