@@ -19,6 +19,8 @@ from migration_ops.migration.errors import RestorePointError
 PointKind = Literal["full", "incremental", "final"]
 Consistency = Literal["live", "snapshot", "quiesced"]
 POINT_FILE = "point.json"
+BEGAN = "began"
+"""Tag of a committed point's resources: when it was begun, so that nobody need open it for that."""
 
 
 class _Record(BaseModel):

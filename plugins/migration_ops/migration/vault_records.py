@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from migration_ops.migration.errors import GapError, RestorePointError
 from migration_ops.migration.restore_point import (
+    BEGAN,
     POINT_FILE,
     RestorePoint,
     gaps,
@@ -49,6 +50,7 @@ def commit_restore_point(repository: Repository, point: RestorePoint, capture: C
         (folder / POINT_FILE).write_text(point.model_dump_json(indent=1), encoding="utf-8")
         write_capture(capture, folder)
         tags = snapshot_tags(point.plan, point.id, "resources")
+        tags.append(f"{BEGAN}={point.started.isoformat()}")
         if point.partial:
             tags.append(PARTIAL)
         return _save(repository, folder, tags, point.cluster.name)

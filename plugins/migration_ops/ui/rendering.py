@@ -24,6 +24,9 @@ CONTENT_POLICY = (
 )
 """Everything a page needs comes from the same place, and only Airflow may frame it."""
 
+_CLOCKS_DIFFER_SECONDS = 2.0
+"""By so much they may without a word."""
+
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """One page.
@@ -89,10 +92,13 @@ def clock(time: datetime | None) -> str:
 
 
 def ago(time: datetime | None) -> str:
-    """How long ago that is."""
+    """How long ago that is; of what clocks that differ have put into the future, by how much."""
     if time is None:
         return "-"
-    seconds = max(0.0, (datetime.now(UTC) - time).total_seconds())
+    seconds = (datetime.now(UTC) - time).total_seconds()
+    if seconds < -_CLOCKS_DIFFER_SECONDS:
+        return f"in the future: clocks differ by {seconds_text(-seconds)}"
+    seconds = max(0.0, seconds)
     days = seconds / 86400
     return f"{days:.0f} days ago" if days >= 2 else f"{seconds_text(seconds)} ago"
 

@@ -20,16 +20,12 @@ from migration_ops.ui.rendering import page, roots
 from migration_ops.ui.run_lines import RunLine, run_line, run_lines
 from migration_ops.ui.run_spans import whole_run
 from migration_ops.ui.runs import run_report
+from migration_ops.ui.served_report import POLICY, Theme, as_served
 from migration_ops.ui.trouble import Trouble
 
 _MOST_RUNS = 300
 
 router = APIRouter(dependencies=[MAY_READ_PLAN, MAY_READ_OBJECTS], responses=MISSING)
-
-REPORT_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'self'"
-)
-"""A report is one page with its styles inside; whatever else somebody put into the vault does not run."""
 
 
 class RunDetail(Record):
@@ -106,8 +102,8 @@ async def run_detail(request: Request, view: View, airflow: Airflow, run: RunNam
 
 
 @router.get("/plans/{plan}/runs/{run}/report", response_class=HTMLResponse)
-async def report_page(request: Request, view: View, run: RunName) -> HTMLResponse:
-    """The report that the run left in the vault, as it is."""
+async def report_page(request: Request, view: View, run: RunName, theme: Theme | None = None) -> HTMLResponse:
+    """The report that the run left in the vault, with links back."""
     slips = await view.slips()
     slip = slips.reports.get(run) if slips else None
     if slips is not None and slip is None:
@@ -117,7 +113,9 @@ async def report_page(request: Request, view: View, run: RunName) -> HTMLRespons
         text = await view.document(slip.id, PAGE_FILE)
     if text is None:
         return page(request, "no_report.html.j2", plan=view.plan.name, run=run, troubles=view.troubles)
-    return HTMLResponse(text, headers={"Content-Security-Policy": REPORT_POLICY})
+    name = view.plan.name
+    shown = as_served(text, f"{roots(request)[0]}/plans/{name}", name, run, theme)
+    return HTMLResponse(shown, headers={"Content-Security-Policy": POLICY})
 
 
 def _no_run(view: PlanView, run: str) -> Exception:

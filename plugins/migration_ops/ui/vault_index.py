@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from migration_ops.migration.restore_point import tag_values
+from migration_ops.migration.restore_point import BEGAN, tag_values
 from migration_ops.vault.backend import FileKind
 from migration_ops.vault.errors import DamagedError, ObjectMissing
 from migration_ops.vault.snapshot import Snapshot, decode_snapshot
@@ -65,10 +66,14 @@ class PointSlips:
 
     @property
     def began(self) -> datetime:
-        """When it was begun, as the point's name says; the commit's time if it doesn't.
+        """When it was begun, as its commit says.
 
-        A final one is named after its run, which prepares, asks and stages first: its volumes tell better.
+        Older versions didn't note it: then as the point's name says, which is its run's time; or, of a final
+        one, whose run prepares, asks and stages first, as its volumes say.
         """
+        with suppress(KeyError, ValueError):
+            noted = datetime.fromisoformat(self.resources.tags[BEGAN])
+            return noted if noted.tzinfo else noted.replace(tzinfo=UTC)
         if self.kind == "final" and self.volumes:
             return min(one.time for one in self.volumes)
         try:

@@ -21,7 +21,7 @@ from migration_ops.migration.vault_records import (
     save_documents,
 )
 from migration_ops.migration.volumes import BackupTask
-from migration_ops.vault import backup, init_repository, open_repository
+from migration_ops.vault import backup, init_repository, list_snapshots, open_repository
 from migration_ops.vault.backend import FileKind
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -74,6 +74,8 @@ def test_a_committed_point_is_found_with_its_objects(repository):
     found = latest_restore_point(reopened(repository), "shop")
     assert found.model_copy(update={"resources_snapshot": ""}) == point()
     assert captured_objects(reopened(repository), found) == [SECRET]
+    (saved,) = list_snapshots(repository, tags=["content=resources"])
+    assert f"began={NOON.isoformat()}" in saved.tags
 
 
 def final(parent):

@@ -9,6 +9,10 @@ from migration_ops.migration.forecast.model import Forecast, seconds_text
 from migration_ops.migration.forecast.ranges import Range
 
 DOWNTIME = "downtime"
+MEASURED_FROM = (
+    "A step is measured from the end of the step before to its own end: it includes its beginning by Airflow."
+)
+_SAME_SECONDS = 0.05
 
 
 class ComparedStep(BaseModel):
@@ -32,6 +36,16 @@ class ComparedStep(BaseModel):
         return self.expected.point / self.measured - 1.0
 
     @property
+    def difference(self) -> str:
+        """How much faster or slower the step was than expected, in words; nothing if one isn't known."""
+        if self.expected is None or self.measured is None:
+            return ""
+        seconds = self.measured - self.expected.point
+        if abs(seconds) < _SAME_SECONDS:
+            return "as expected"
+        return f"{seconds_text(abs(seconds))} {'slower' if seconds > 0 else 'faster'}"
+
+    @property
     def inside(self) -> bool | None:
         """Whether the measured time lies in the range."""
         return None if self.expected is None or self.measured is None else self.measured in self.expected
@@ -51,7 +65,7 @@ class Comparison(BaseModel):
 
     def markdown(self) -> str:
         """A table for the last approval and the task's log."""
-        lines = ["| step | expected | range | measured | off by |", "| --- | --- | --- | --- | --- |"]
+        lines = ["| step | expected | range | measured | difference |", "| --- | --- | --- | --- | --- |"]
         for one in self.steps:
             expected = seconds_text(one.expected.point) if one.expected else "-"
             bounds = (
@@ -60,9 +74,8 @@ class Comparison(BaseModel):
                 else "-"
             )
             measured = seconds_text(one.measured) if one.measured is not None else "-"
-            error = "-" if one.error is None else f"{round(100 * one.error):+d} %".replace("+0", "0")
-            lines.append(f"| {one.step} | {expected} | {bounds} | {measured} | {error} |")
-        return "\n".join(lines)
+            lines.append(f"| {one.step} | {expected} | {bounds} | {measured} | {one.difference or '-'} |")
+        return "\n".join([*lines, "", MEASURED_FROM])
 
 
 def compare(forecast: Forecast, run: RunTimes) -> Comparison:

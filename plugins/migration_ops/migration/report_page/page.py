@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from migration_ops.migration.forecast import seconds_text
+from migration_ops.migration.forecast.comparison import MEASURED_FROM
 from migration_ops.migration.report_page.timeline import draw
 from migration_ops.mover import size_text
 
@@ -25,7 +26,7 @@ def render_page(report: RunReport) -> str:
     page = _environment().get_template(_TEMPLATE)
     # Hours may pass before the approval; the picture shows the downtime where there was one.
     shown = [span for span in report.timeline if span.down] or report.timeline
-    return page.render(report=report, picture=draw(shown), longest_of=_longest)
+    return page.render(report=report, picture=draw(shown), longest_of=_longest, measured_from=MEASURED_FROM)
 
 
 def report_files(report: RunReport) -> dict[str, str]:

@@ -16,6 +16,12 @@ if (outside) {
   new MutationObserver(followTheme).observe(outside.documentElement, { attributes: true, attributeFilter: ["class"] });
 }
 
+// A report has no script of its own: it is asked for in the colours that are chosen now.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest('a[href$="/report"]');
+  if (link && document.documentElement.dataset.theme) link.search = `?theme=${document.documentElement.dataset.theme}`;
+});
+
 // The frame may not navigate the window around it, but a link that lies in that window may.
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-airflow]");

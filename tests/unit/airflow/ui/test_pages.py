@@ -243,14 +243,30 @@ def test_a_plan_file_that_cannot_be_used_is_named_with_its_line(pages, plans):
 
 
 def test_the_report_page_cannot_run_anything(pages):
-    from migration_ops.ui.run_pages import REPORT_POLICY
+    from migration_ops.ui.served_report import POLICY
 
-    assert "sandbox" in REPORT_POLICY
-    assert "script-src" not in REPORT_POLICY
+    assert "default-src 'none'" in POLICY
+    assert "sandbox" in POLICY
+    assert "script" not in POLICY
     answer = pages().settled(f"/plans/shop/runs/{RUN}/report")
-    assert answer.headers["content-security-policy"] == REPORT_POLICY
+    assert answer.headers["content-security-policy"] == POLICY
     assert "<script" not in answer.text
     assert answer.text.rstrip().endswith("</html>")
+
+
+def test_a_report_leads_back_and_has_the_readers_colours(pages):
+    address = f"/plans/shop/runs/{RUN}/report"
+    plain, dark, light = (
+        pages().settled(address + theme).text for theme in ("", "?theme=dark", "?theme=light")
+    )
+    for text in (plain, dark, light):
+        assert re.findall(r"<nav.*</nav>", text)[0].count('href="/plans/shop') == 2
+        assert f'href="/plans/shop/runs/{RUN}"' in text
+    assert "prefers-color-scheme" in plain
+    assert "prefers-color-scheme" not in dark + light
+    assert "@media all {" in dark
+    assert "@media not all {" in light
+    assert pages().get(address + "?theme=pink").status_code == 422
 
 
 def test_a_run_without_a_report_is_said_to_have_none(pages):

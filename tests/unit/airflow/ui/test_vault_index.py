@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from migration_ops.ui.plan_state import change_rate, point_line
+from migration_ops.ui.rendering import ago
 
-from .slips import FINAL, POINT, plan, slip
+from .slips import FINAL, NOON, POINT, plan, slip
 
 
 def test_a_final_point_begins_with_its_volumes_not_with_the_run_that_asked_first():
@@ -28,3 +32,30 @@ def test_the_change_rate_is_what_increments_add_between_two_points():
     gap = second.time - known.points[0].began
     assert change_rate(known.points) == second.added_bytes / gap.total_seconds()
     assert change_rate(known.points[:1]) is None
+
+
+def test_a_point_takes_from_its_beginning_to_its_commit_whatever_its_name_says():
+    resources = slip("resources", point=POINT)
+    began = resources.time - timedelta(seconds=12.5)
+    noted = dataclasses.replace(resources, tags=resources.tags | {"began": began.isoformat()})
+    (point,) = plan(slip("volume", point=POINT, claim="data"), noted).points
+    assert (point.began, point_line(point).seconds) == (began, 12.5)
+
+
+def test_a_beginning_that_is_no_time_is_passed_over():
+    odd = dataclasses.replace(slip("resources", point=POINT))
+    odd.tags["began"] = "yesterday"
+    assert plan(odd).points[0].began == NOON
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (-36 * 3600, "36 h ago"),
+        (-3 * 86400, "3 days ago"),
+        (1.9, "s ago"),
+        (3630, "in the future: clocks differ by 1 h"),
+    ],
+)
+def test_a_point_of_the_future_is_told(seconds, said):
+    assert ago(datetime.now(UTC) + timedelta(seconds=seconds)).endswith(said)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migration_ops.migration.forecast import (
+    ComparedStep,
     History,
     Lanes,
     Range,
@@ -155,6 +156,22 @@ def test_a_third_run_like_the_first_two_is_forecast_within_a_tenth(events, point
     assert made.dominant == "ready"
     assert "| ready | 30 s |" in made.markdown()
     assert "| downtime |" in compared.markdown()
+    assert "it includes its beginning by Airflow" in compared.markdown()
+
+
+@pytest.mark.parametrize(
+    ("expected", "measured", "said"),
+    [
+        (30.0, 3.4, "27 s faster"),
+        (3.4, 30.0, "27 s slower"),
+        (3.4, 3.41, "as expected"),
+        (None, 3.4, ""),
+        (30.0, None, ""),
+    ],
+)
+def test_a_step_is_said_to_be_faster_or_slower_than_expected(expected, measured, said):
+    bounds = expected and Range(low=expected / 2, point=expected, high=expected * 2)
+    assert ComparedStep(step="x", expected=bounds, measured=measured).difference == said
 
 
 def test_without_staging_the_whole_volume_is_waited_for(events, points):
