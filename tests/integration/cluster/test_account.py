@@ -145,8 +145,15 @@ def test_a_source_is_served_with_the_shipped_role_and_with_every_right_in_it(
 
 
 def test_an_account_that_reads_kinds_by_name_is_good_enough_and_may_not_reach_into_nodes(
-    exact_account: Cluster, unique: str
+    source_cluster: Cluster, exact_account: Cluster, unique: str
 ) -> None:
+    create(source_cluster, obj("Namespace", None, unique), claim(unique, "extra"), deployment(unique, "web"))
+    try:
+        found = capture(exact_account, Selection(namespaces_include=(unique,)))
+    finally:
+        source_cluster.request("DELETE", f"/api/v1/namespaces/{unique}")
+    assert found.unreadable == []
+    assert {"Deployment", "PersistentVolumeClaim"} <= {one.manifest["kind"] for one in found.objects}
     results = check_permissions(exact_account, source_permissions([unique]))
     assert [str(one.permission) for one in results if not one.allowed] == []
     review = {

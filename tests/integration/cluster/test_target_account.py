@@ -40,13 +40,19 @@ def account_with(cluster: Cluster, name: str, rules: list[Grant]) -> Iterator[Cl
 
 
 @pytest.fixture
-def used(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The verbs that requests have taken."""
-    seen: set[str] = set()
+def used(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
+    """The rights that requests have taken, as verb and kind."""
+    seen: set[tuple[str, str]] = set()
     plain = Cluster.request
 
     def recording(self: Cluster, method: str, path: str, **options: Any) -> Any:
-        seen.add(VERBS[method])
+        parts = path.partition("?")[0].strip("/").split("/")
+        rest = parts[2:] if parts[0] == "api" else parts[3:]
+        if rest[:1] == ["namespaces"] and len(rest) > 2:
+            rest = rest[2:]
+        if rest:  # else it asks what is served, which everybody may
+            verb = "list" if method == "GET" and len(rest) == 1 else VERBS[method]
+            seen.add((verb, rest[0]))
         return plain(self, method, path, **options)
 
     monkeypatch.setattr(Cluster, "request", recording)
@@ -70,7 +76,10 @@ def application(space: str) -> list[dict[str, Any]]:
 
 
 def test_a_target_is_served_with_the_shipped_role_and_with_every_verb_in_it(
-    target_cluster: Cluster, unique: str, used: set[str], namespace_in: Callable[[Cluster], str]
+    target_cluster: Cluster,
+    unique: str,
+    used: set[tuple[str, str]],
+    namespace_in: Callable[[Cluster], str],
 ) -> None:
     space = namespace_in(target_cluster)
     theirs = obj("ConfigMap", space, "settings", data={"theirs": "1"})
@@ -81,14 +90,18 @@ def test_a_target_is_served_with_the_shipped_role_and_with_every_verb_in_it(
         results = apply(account, application(space), plan="p", run=unique, existing=existing)
         assert [one for one in results if one.action == "failed"] == []
         undone = roll_back(account, plan="p", run=unique)
-        verbs = set(used)
+        rights_used = set(used)
     assert undone.problems == ()
     assert read(target_cluster, f"v1/ConfigMap/{space}/settings")["data"] == {"theirs": "1"}
     assert not exists(target_cluster, f"{RBAC}/v1/Role/{space}/watcher")
 
     everything, rights = grants("target")
-    assert verbs | {"list"} == set(everything.verbs)  # a list is a GET as well
+    assert {verb for verb, _ in rights_used} == set(everything.verbs)
     assert set(rights.verbs) == {"bind", "escalate"}
+    # Every kind is granted, as an application may consist of any; what is written is what it consists of.
+    written = {plural for verb, plural in rights_used if verb not in {"get", "list"}}
+    # What an object was before is kept in a Secret until nobody may want it back.
+    assert written == {"configmaps", "roles", "rolebindings", "deployments", "secrets"}
 
 
 @pytest.mark.parametrize(("missing", "refused"), [("escalate", "Role"), ("bind", "RoleBinding")])
