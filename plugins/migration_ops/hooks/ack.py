@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from migration_ops.hooks.unknown_fields import unknown_field
+from migration_ops.hooks.extra_fields import extra_fields, unknown_field
 
 if TYPE_CHECKING:
     from migration_ops.alibaba import ContainerService
@@ -51,7 +51,7 @@ class AckHook(BaseHook):
 
         :raises AlibabaError: if a field is missing or wrong.
         """
-        return _settings(self.conn_id, self._connection.extra_dejson)
+        return _settings(self.conn_id, extra_fields(self._connection))
 
     @cached_property
     def service(self) -> ContainerService:
@@ -70,7 +70,7 @@ class AckHook(BaseHook):
 
         try:
             found = find_cluster(self.service.hurried(), self.settings.cluster)
-        except AlibabaError as error:
+        except (AlibabaError, ValueError) as error:
             return False, str(error)
         if found is None:
             missing = f"The key is good; there is no cluster {self.settings.cluster} yet"

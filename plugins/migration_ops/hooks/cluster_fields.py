@@ -9,7 +9,7 @@ from typing import Any
 
 from migration_ops.alibaba.settings import CONN_TYPE, REQUIRED
 from migration_ops.cluster.errors import KubeconfigError
-from migration_ops.hooks.unknown_fields import unknown_field
+from migration_ops.hooks.extra_fields import extra_fields, unknown_field
 
 _WAYS = ("kube_config", "kube_config_path", "in_cluster")
 # Other fields of Airflow's form, two of which are called much like those.
@@ -30,13 +30,14 @@ def cluster_fields(connection: Any) -> dict[str, Any]:
 
     :param connection: an Airflow connection of type `kubernetes` or `migration_ops_ack`.
     :raises KubeconfigError: if it names no cluster, or in a way that can't be read; names field and remedy.
+    :raises ValueError: if its extra fields are no JSON object.
     :raises AlibabaError: when no kubeconfig of an ACK cluster can be had.
     """
     if connection.conn_type == CONN_TYPE:
         from migration_ops.hooks.ack import ack_kubeconfig
 
-        return ack_kubeconfig(connection.conn_id, connection.extra_dejson)
-    return _checked(connection.conn_id, connection.extra_dejson)
+        return ack_kubeconfig(connection.conn_id, extra_fields(connection))
+    return _checked(connection.conn_id, extra_fields(connection))
 
 
 def name_of(connection: Any) -> str:
@@ -44,7 +45,7 @@ def name_of(connection: Any) -> str:
 
     :param connection: an Airflow connection of either type.
     """
-    fields = connection.extra_dejson
+    fields = extra_fields(connection)
     name = _field(fields, "cluster_name")
     if connection.conn_type == CONN_TYPE:
         name = name or fields.get("cluster")

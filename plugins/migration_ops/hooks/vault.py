@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from migration_ops.hooks.extra_fields import extra_fields
 from migration_ops.hooks.vault_fields import Keys, certificate_text, check_fields, keys_of_aws
 from migration_ops.mover import Credentials
 
@@ -46,7 +47,7 @@ class VaultHook(BaseHook):
 
     @cached_property
     def _extra(self) -> dict[str, Any]:
-        extra = dict(self._connection.extra_dejson)
+        extra = extra_fields(self._connection)
         check_fields(self.vault_conn_id, extra)
         return extra
 

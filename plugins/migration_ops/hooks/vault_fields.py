@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from migration_ops.hooks.unknown_fields import unknown_field
+from migration_ops.hooks.extra_fields import unknown_field
 
 KNOWN = ("aws_conn_id", "access_key", "secret_key", "session_token", "region", "ca", "addressing",
          "encryption", "kms_key")  # fmt: skip

@@ -7,7 +7,9 @@ import pytest
 
 from migration_ops.alibaba import AlibabaError
 from migration_ops.cluster import KubeconfigError
+from migration_ops.hooks.ack import AckHook
 from migration_ops.hooks.cluster import AsyncClusterHook, ClusterHook
+from migration_ops.hooks.vault import VaultHook
 
 
 def kubeconfig(name="source", host="203.0.113.9"):
@@ -95,6 +97,21 @@ def test_an_ack_connection_is_told_by_its_type(connect):
         _ = hook.cluster
     with pytest.raises(AlibabaError, match="connection shop has no access_key_id"):
         asyncio.run(AsyncClusterHook(conn_id="shop").get_conn_extras())
+
+
+@pytest.mark.parametrize("extra", ["no json", "[1]", '"text"', "5"])
+@pytest.mark.parametrize("kind", ["kubernetes", "migration_ops_ack", "migration_ops_vault"])
+def test_extra_fields_that_are_no_object_are_told(monkeypatch, kind, extra):
+    connection = {"conn_type": kind, "host": "/vault", "password": "p", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP", json.dumps(connection))
+    message = "connection shop: extra has to be a JSON object"
+    if kind == "kubernetes":
+        with pytest.raises(ValueError, match=message):
+            _ = ClusterHook("shop").cluster
+    else:
+        hook = AckHook("shop") if kind == "migration_ops_ack" else VaultHook("shop")
+        good, text = hook.test_connection()
+        assert (good, message in text) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from airflow.sdk import Connection
 
 from migration_ops.alibaba.settings import AckSettings
 from migration_ops.hooks.cluster_fields import cluster_fields
-from migration_ops.hooks.unknown_fields import unknown_field
+from migration_ops.hooks.extra_fields import unknown_field
 from migration_ops.hooks.vault_fields import KNOWN, check_fields
 from migration_ops.vault.location import S3Location, parse_location
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from migration_ops.alibaba import AlibabaError, ClusterFailedError, ClusterMissingError
+from migration_ops.alibaba import AlibabaError, ClusterFailedError, ClusterMissingError, ServiceBusyError
 from migration_ops.alibaba.kubeconfig import forget_kubeconfigs
 from migration_ops.hooks.ack import AckHook
 from migration_ops.hooks.cluster import ClusterHook
@@ -135,6 +135,19 @@ def test_the_test_button_tells_what_is_there(api):
     api.connect("wrong", access_key_secret="other")
     good, text = AckHook("wrong").test_connection()
     assert (good, "SignatureDoesNotMatch" in text, "other" in text) == (False, True, False)
+
+
+def test_the_test_button_asks_in_a_hurry(api, monkeypatch):
+    asking = []
+
+    def find(service, _cluster):
+        asking.append(service)
+        raise ServiceBusyError("away")
+
+    monkeypatch.setattr("migration_ops.alibaba.find_cluster", find)
+    assert AckHook("shop_source").test_connection() == (False, "away")
+    (service,) = asking
+    assert service.retry_seconds + service.connect_seconds + service.read_seconds <= 11
 
 
 @pytest.mark.parametrize(
