@@ -139,23 +139,25 @@ def read_contents(repository: Repository, snapshot: str) -> Contents:
 
     :param snapshot: of its resources.
     """
-    record = RestorePoint.model_validate_json(read_file(repository, snapshot, f"/{POINT_FILE}"))
+    said = orjson.loads(read_file(repository, snapshot, f"/{POINT_FILE}"))
+    # There may be thousands, and their form is checked below: they are kept once, as lines.
+    out = said.pop("left_out", None) or []
+    record = RestorePoint.model_validate(said)
     capture = orjson.loads(read_file(repository, snapshot, f"/{_CAPTURE_FILE}"))
     objects = [_object_line(key, str(reason)) for key, reason in (capture.get("reasons") or {}).items()]
-    left_out = [
-        LeftOutLine(object=one.object, reason=one.reason, origin="selection") for one in record.left_out
-    ]
-    left_out += [
-        LeftOutLine(object=str(one["object"]), reason=str(one["reason"]), origin="could not be read")
-        for one in capture.get("unreadable") or []
-    ]
+    left_out = [_left_out(one, "selection") for one in out]
+    left_out += [_left_out(one, "could not be read") for one in capture.get("unreadable") or []]
     objects.sort(key=lambda one: (one.kind, one.namespace, one.name))
     return Contents(record.model_copy(update={"resources_snapshot": snapshot}), objects, left_out)
 
 
+def _left_out(one: dict[str, Any], origin: str) -> LeftOutLine:
+    return LeftOutLine.model_construct(object=str(one["object"]), reason=str(one["reason"]), origin=origin)
+
+
 def _object_line(key: str, reason: str) -> ObjectLine:
-    group, kind, namespace, name = (unquote(part) for part in key.split("/"))
-    return ObjectLine(
+    group, kind, namespace, name = (unquote(part) if "%" in part else part for part in key.split("/"))
+    return ObjectLine.model_construct(  # all are texts: ten thousand of them needn't be checked again
         key=key,
         group="" if group == "core" else group,
         kind=kind,

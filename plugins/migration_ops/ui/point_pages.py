@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import Annotated, Any
 
@@ -16,8 +17,16 @@ from migration_ops.ui.object_lists import object_lines, out_lines
 from migration_ops.ui.paging import Page, PageNumber, SearchText, cut, matching
 from migration_ops.ui.plan_state import PointLine, Record, point_line
 from migration_ops.ui.plan_view import PlanView, without_secrets
-from migration_ops.ui.point_contents import ClaimLine, Identity, LeftOutLine, ObjectLine
+from migration_ops.ui.point_contents import (
+    Adaptation,
+    ClaimLine,
+    Contents,
+    Identity,
+    LeftOutLine,
+    ObjectLine,
+)
 from migration_ops.ui.rendering import page
+from migration_ops.ui.vault_index import PlanSlips, PointSlips
 
 router = APIRouter(
     dependencies=[MAY_READ_PLAN, MAY_READ_OBJECTS],
@@ -68,9 +77,8 @@ async def point_detail(view: View, point: PointName) -> PointDetail | None:
     found = await find_point(view, point)
     if found is None:
         return None
-    slips, of = found
-    contents, adaptation = await view.contents(of), await view.adaptation(slips, of)
-    detail = PointDetail(line=point_line(of))
+    contents, adaptation = await _opened(view, found)
+    detail = PointDetail(line=point_line(found[1]))
     if contents:
         record = contents.record
         detail = detail.model_copy(
@@ -121,9 +129,9 @@ async def objects_page(
     number: PageNumber = 1,
 ) -> HTMLResponse:
     """The objects of a restore point."""
-    result = await object_list(view, point, q, kind_name, number)
     found = await find_point(view, point)
-    contents = await view.contents(found[1]) if found else None
+    contents, adaptation = await _opened(view, found)
+    result = _objects(contents, adaptation, q, kind_name, number)
     kinds = sorted({one.kind for one in contents.objects}) if contents else []
     return _page(request, view, point, "objects.html.j2", result=result, kinds=kinds)
 
@@ -134,15 +142,20 @@ async def object_list(
 ) -> Page[ObjectLine]:
     """The objects of a restore point as JSON, with the number of changes that the rules made in each."""
     found = await find_point(view, point)
-    contents = await view.contents(found[1]) if found else None
-    if not found or not contents:
+    contents, adaptation = await _opened(view, found)
+    return _objects(contents, adaptation, q, kind_name, number)
+
+
+def _objects(
+    contents: Contents | None, adaptation: Adaptation | None, q: str, kind_name: str, number: int
+) -> Page[ObjectLine]:
+    if not contents:
         return cut([], number, q=q, kind=kind_name)
     chosen = [one for one in contents.objects if not kind_name or one.kind == kind_name]
     lines = matching(
         chosen, q, lambda one: f"{one.group}/{one.kind}/{one.namespace}/{one.name} {one.reason}".lower()
     )
     result = cut(lines, number, q=q, kind=kind_name)
-    adaptation = await view.adaptation(*found)
     return result.model_copy(update={"items": object_lines(result.items, adaptation)})
 
 
@@ -160,10 +173,10 @@ async def out_list(
 ) -> Page[LeftOutLine]:
     """The same as JSON."""
     found = await find_point(view, point)
-    contents = await view.contents(found[1]) if found else None
-    if not found or not contents:
+    contents, adaptation = await _opened(view, found)
+    if not contents:
         return cut([], number, q=q)
-    lines = out_lines(contents, await view.adaptation(*found))
+    lines = out_lines(contents, adaptation)
     return cut(matching(lines, q, lambda one: f"{one.object} {one.reason} {one.origin}".lower()), number, q=q)
 
 
@@ -181,10 +194,12 @@ async def finding_list(
 ) -> Page[FindingLine]:
     """The same as JSON, the worst first."""
     found = await find_point(view, point)
-    adaptation = await view.adaptation(*found) if found else None
-    if not found or not adaptation:
+    if not found:
         return cut([], number, q=q)
-    shown = without_secrets(adaptation.findings, await view.secrets(found[1]))
+    adaptation, secrets = await asyncio.gather(view.adaptation(*found), view.secrets(found[1]))
+    if not adaptation:
+        return cut([], number, q=q)
+    shown = without_secrets(adaptation.findings, secrets)
     text = matching(shown, q, lambda one: f"{one.severity} {one.object} {one.text} {one.origin}".lower())
     return cut(text, number, q=q)
 
@@ -201,19 +216,28 @@ async def object_page(request: Request, view: View, point: PointName, key: Objec
 async def object_detail(view: View, point: PointName, key: ObjectKey) -> ObjectDetail | None:
     """The same as JSON; nothing while the vault can't be asked."""
     found = await find_point(view, point)
-    contents = await view.contents(found[1]) if found else None
+    contents, adaptation = await _opened(view, found)
     if not found or not contents:
         return None
     line = next((one for one in contents.objects if one.key == key), None)
     if line is None:
         raise missing(f"The restore point has no object {key}; its list of objects has their names.")
-    adaptation = await view.adaptation(*found)
     if adaptation is None:
         return ObjectDetail(line=line)
     changes = adaptation.changes.get(Identity.of(line), [])
     secrets = await view.secrets(found[1]) if line.kind != "Secret" else frozenset[str]()
     shown = change_lines(changes, line.kind, secrets, _fingerprint_key())
     return ObjectDetail(line=object_lines([line], adaptation)[0], changes=shown)
+
+
+async def _opened(
+    view: PlanView, found: tuple[PlanSlips, PointSlips] | None
+) -> tuple[Contents | None, Adaptation | None]:
+    """What a point holds and what the rules made of it: read at once, so that nobody waits for both."""
+    if found is None:
+        return None, None
+    contents, adaptation = await asyncio.gather(view.contents(found[1]), view.adaptation(*found))
+    return contents, adaptation
 
 
 def _page(request: Request, view: PlanView, point: str, template: str, **values: Any) -> HTMLResponse:

@@ -50,14 +50,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(size=size_text, seconds=seconds_text, when=_when, percent=_percent)
+    environment.filters.update(size=size_text, seconds=seconds_text, when=_when)
     return environment
 
 
 def _when(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _percent(part: float) -> str:
-    rounded = round(100 * part)
-    return f"{rounded:+d} %" if rounded else "0 %"

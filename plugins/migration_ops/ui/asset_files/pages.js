@@ -74,8 +74,13 @@ async function lookAgain() {
     const other = fresh.getElementById(part.id);
     if (!other || other.innerHTML === part.innerHTML) continue;
     const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const scrolled = [...part.querySelectorAll("[tabindex='0']")].map((one) => [one.scrollLeft, one === document.activeElement]);
     part.innerHTML = other.innerHTML;
     part.dataset.refresh = other.dataset.refresh;
+    [...part.querySelectorAll("[tabindex='0']")].slice(0, scrolled.length).forEach((one, number) => {
+      one.scrollLeft = scrolled[number][0];
+      if (scrolled[number][1]) one.focus({ preventScroll: true });
+    });
     if (focused) part.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
   }
 }

@@ -100,5 +100,7 @@ def test_every_page_of_a_large_vault_costs_less_than_a_second(pages, large_vault
         print(f"{path.replace(newest, 'POINT'):60} first {cold[path]:6.3f} s, then {warm[path]:6.3f} s")
     slow = {path: seconds for path, seconds in warm.items() if seconds > LIMIT_SECONDS}
     assert slow == {}
+    # The first look opens the point: 0.3 s here; the bound is for machines that are busy and slow.
+    assert cold[at] < 4 * LIMIT_SECONDS
     assert json.loads(shown.get(f"/api{at}/objects").text)["total"] == OBJECTS
     assert shown.settled("/api/plans").json()["plans"][0]["points"] == POINTS + 2
