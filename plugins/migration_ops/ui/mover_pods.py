@@ -41,6 +41,8 @@ def look(cluster: Cluster, plan: str) -> list[dict[str, Any]]:
         found.append(one)
         if seen.phase == "running" and len(running) < _MOST_LOGS:
             running.append((one, f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}/log"))
+        elif seen.phase == "running":
+            one["reason"] = f"no figures: the logs of {_MOST_LOGS} movers are read at a time"
 
     def ask(path: str) -> dict[str, Any]:
         said = cluster.get(path, query={"container": CONTAINER, "tailLines": 20}, accept="*/*", **quick)

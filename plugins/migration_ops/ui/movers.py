@@ -139,7 +139,7 @@ async def _tasks(airflow: AirflowApi, run: Mapping[str, Any]) -> tuple[list[dict
         if one["state"] in _OPEN and (one["map_index"] >= 0 or one["state"] in _AT_WORK)
     ]
     tasks += [one for one in done.items if one["state"] == "success" and one["map_index"] >= 0]
-    return tasks, opened.more
+    return tasks, opened.more + done.more
 
 
 async def _in_clusters(

@@ -10,10 +10,10 @@ from fastapi import HTTPException, status
 
 from migration_ops.migration.report_page.model import FindingLine
 from migration_ops.migration.restore_point import POINT_FILE, RestorePoint
-from migration_ops.migration.staging import staged_snapshots
 from migration_ops.ui.airflow_api import AirflowApi, AirflowAwayError
 from migration_ops.ui.airflow_runs import PAGE, Found, newest_runs
 from migration_ops.ui.changes import read_secret_values
+from migration_ops.ui.claims_now import held_snapshots
 from migration_ops.ui.plan_state import Downtime
 from migration_ops.ui.point_contents import Adaptation, Contents, read_adaptation, read_contents
 from migration_ops.ui.runs import downtime_of, forecast_downtime, read_events
@@ -154,7 +154,7 @@ class PlanView:
             return await self.sources.from_cluster(
                 target.conn_id,
                 ("staged", claims),
-                lambda cluster: staged_snapshots(cluster, claims),
+                lambda cluster: held_snapshots(cluster, claims),
                 fresh=_STAGED_FRESH,
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, it is said on the page

@@ -48,3 +48,14 @@ def test_a_mover_stands_by_until_it_tells_of_its_work(
     (found,) = look(Cluster(arguments, log), "shop")  # type: ignore[arg-type]
     assert (found["volume"], found["phase"], found["reason"]) == ("shop/data", "running", reason)
     assert found.get("percent_done") == (PROGRESS["percent_done"] if log else None)
+
+
+def test_of_a_crowd_of_movers_those_whose_logs_are_not_read_say_so() -> None:
+    class Crowd(Cluster):
+        def get(self, path: str, **options: Any) -> Any:
+            found = super().get(path, **options)
+            return found if path.endswith("/log") else {"items": found["items"] * 60}
+
+    found = look(Crowd(["backup"], [PROGRESS]), "shop")  # type: ignore[arg-type]
+    assert [bool(one["reason"]) for one in found] == [False] * 40 + [True] * 20
+    assert found[-1]["reason"] == "no figures: the logs of 40 movers are read at a time"

@@ -116,13 +116,14 @@ def test_where_the_cluster_is_away_tasks_tell_their_progress():
 
 
 def test_tasks_beyond_the_bound_are_counted():
-    airflow = Airflow([], {})
-    airflow.answers[TASKS] = {
-        "task_instances": [task(n, "queued") for n in range(500)],
-        "total_entries": 2000,
-    }
-    work = moving(airflow)
-    assert (len(work.lines), work.more) == (500, 1500)
+    class Crowded(Airflow):
+        async def get(self, path: str, *, state: list[str], limit: int, offset: int, **_: Any) -> Any:
+            total, one = (400, "success") if state == ["success"] else (2000, "queued")
+            shown = [task(n, one) for n in range(offset, min(total, offset + limit))]
+            return {"task_instances": shown, "total_entries": total}
+
+    work = moving(Crowded([], {}))
+    assert (len(work.lines), work.more) == (600, 1500 + 300)
 
 
 @pytest.mark.parametrize(("left", "cut_off"), [(1800, True), (60, False), (None, False)])
