@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import tenacity
+import yaml
 from click.testing import CliRunner
 
 from migration_ops.cluster import Cluster, Forbidden, capture
@@ -98,6 +99,74 @@ def test_what_is_written_passes_plan_check_and_knows_the_cluster(
     assert "gp2" in plan.transform.storage_classes
     assert list(plan.transform.image_registries) == [f"{REGISTRY}/"]
     assert "# 2 pods, 1 claim\n" in file.read_text()
+
+
+@pytest.fixture
+def viewer(cluster: Cluster, source: AnyCluster, namespace: str, tmp_path: Path) -> Path:
+    """A kubeconfig of an account that may look into the namespace, and nowhere else."""
+    inside = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+    make(cluster, inside, {"kind": "ServiceAccount", "metadata": {"name": "viewer"}})
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "viewer"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
+        "subjects": [{"kind": "ServiceAccount", "name": "viewer", "namespace": namespace}],
+    }
+    make(cluster, f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings", binding)
+    asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    answer = cluster.request("POST", f"{inside}/viewer/token", body=asked, what="ask for a token")
+    kubeconfig = yaml.safe_load(source.kubeconfig.read_text(encoding="utf-8"))
+    for user in kubeconfig["users"]:
+        user["user"] = {"token": answer["status"]["token"]}
+    path = tmp_path / "viewer.kubeconfig"
+    path.write_text(yaml.safe_dump(kubeconfig), encoding="utf-8")
+    with Cluster.from_kubeconfig(path, name="viewer") as account:
+        await_rights(account, namespace)
+    return path
+
+
+# The API server learns of a role binding a little after it is made.
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_type(Forbidden),
+    stop=tenacity.stop_after_delay(60),
+    wait=tenacity.wait_fixed(0.2),
+    reraise=True,
+)
+def await_rights(account: Cluster, namespace: str) -> None:
+    account.get(f"/api/v1/namespaces/{namespace}/pods", what="list pods")
+
+
+def test_rights_in_the_named_namespace_are_enough_and_what_else_was_not_read_is_told(
+    viewer: Path, namespace: str
+) -> None:
+    command = ["init", "--kubeconfig", str(viewer), "--name", "draft"]
+    done = CliRunner().invoke(plan_command, [*command, "--namespace", namespace])
+    assert done.exit_code == 0, done.output
+    assert f'- "{namespace}"    # 2 pods, 1 claim' in done.stdout
+    assert done.stderr.splitlines() == [
+        f"migration-ops plan init: may not read in the source: {what}" for what in ("nodes", "storageclasses")
+    ]
+    wider = CliRunner().invoke(plan_command, command)
+    assert wider.exit_code == 0, wider.output
+    assert 'include: ["*"]    # DECIDE: name the namespaces; the account may not list them' in wider.stdout
+    assert "#   - pods in all namespaces" in wider.stdout
+
+
+def test_a_namespace_that_is_not_there_is_refused(source: AnyCluster, namespace: str) -> None:
+    command = [
+        "init",
+        "--kubeconfig",
+        str(source.kubeconfig),
+        "--name",
+        "draft",
+        "--namespace",
+        "no-such-one",
+    ]
+    done = CliRunner().invoke(plan_command, command)
+    assert done.exit_code == 1
+    assert "there is no namespace no-such-one" in done.output
+    assert namespace in done.output
 
 
 def test_without_a_file_it_is_printed(source: AnyCluster, namespace: str) -> None:
