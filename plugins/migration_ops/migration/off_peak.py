@@ -2,7 +2,8 @@
 
 Pure arithmetic on moments in UTC. Local times follow the clocks on the wall: what would begin or end in an
 hour that a change of clocks leaves out does so at the change, and of an hour that comes twice the first
-counts. So a window never lasts longer than it says but for the hour that the clocks give.
+counts. So a window never lasts longer than it says but for the hour that the clocks give; and one that lies
+wholly in an hour that is left out is as long behind the change.
 """
 
 from __future__ import annotations
@@ -130,13 +131,7 @@ class Calendar:
     def _parts_of(self, day: date) -> list[Opening]:
         """The windows that begin on a day, less the blackout."""
         found = []
-        for window in self._windows:
-            if not window.begins_on(day.weekday()):
-                continue
-            begin, end = (
-                instant(datetime.combine(day + (minute // MINUTES_OF_DAY) * _DAY, _clock(minute)), self._zone)
-                for minute in window.minutes
-            )
+        for begin, end, window in self._hours_of(day):
             # A window reaches into the next day at most, so its two days are all that can be black.
             for part in (day, day + _DAY):
                 midnight = instant(datetime.combine(part, time()), self._zone)
@@ -147,6 +142,24 @@ class Calendar:
                 if start < stop:
                     found.append(Opening(start, stop, window.limit_upload))
         return sorted(_joined(found), key=lambda part: part.start)
+
+    def _hours_of(self, day: date) -> list[tuple[datetime, datetime, Window]]:
+        """When the windows that begin on a day begin and end, whatever is black."""
+        hours = []
+        for window in self._windows:
+            if window.begins_on(day.weekday()):
+                begin, end = (
+                    instant(
+                        datetime.combine(day + (minute // MINUTES_OF_DAY) * _DAY, _clock(minute)), self._zone
+                    )
+                    for minute in window.minutes
+                )
+                hours.append((begin, end, window))
+        # One that lies in an hour that the clocks leave out is made up for behind it, up to the next one.
+        for number, (begin, end, window) in enumerate(hours):
+            if begin >= end:
+                hours[number] = begin, _made_up_for(begin, window, hours), window
+        return hours
 
     def _blacked_out_until(self, day: date) -> date | None:
         """The first day after the blackout in which a day lies; nothing if it lies in none."""
@@ -198,6 +211,12 @@ def _ticks(cron: str, begin: datetime, *, backwards: bool = False) -> Iterator[d
 
 def _clock(minute: int) -> time:
     return time(minute % MINUTES_OF_DAY // 60, minute % 60)
+
+
+def _made_up_for(begin: datetime, window: Window, hours: list[tuple[datetime, datetime, Window]]) -> datetime:
+    start, end = window.minutes
+    behind = [first for first, last, _ in hours if begin <= first < last]
+    return min([begin + timedelta(minutes=end - start), *behind])
 
 
 def _joined(parts: list[Opening]) -> list[Opening]:

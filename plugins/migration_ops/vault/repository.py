@@ -247,6 +247,9 @@ def open_repository(location: str, password: str, settings: StoreSettings | None
     """
     backend = open_backend(location, settings)
     if not config_exists(backend):
-        raise RepositoryNotFound(f"there is no repository at {location}; make one with `init`")
+        raise RepositoryNotFound(
+            f"there is no repository at {location}; the plan's DAG `connect` makes one, "
+            "as does `migration-ops vault init`"
+        )
     key_file, key = find_key(backend, password)
     return Repository(backend, key, read_config(backend, key), key_file)

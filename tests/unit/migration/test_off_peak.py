@@ -91,13 +91,38 @@ def test_when_the_clocks_go_forward_the_missing_hour_is_the_change_itself():
     plan = calendar(
         incremental="30 2 * * *", window={"start": "02:15", "end": "02:45"}, timezone="Europe/Berlin"
     )
-    # Sunday has no such window at all: its moment waits for Monday's.
-    assert slots(plan, berlin(2026, 3, 28, 12), 3) == ["Mon 30 02:15", "Mon 30 02:30", "Tue 31 02:30"]
+    # Sunday has no such window at all: it is made up for behind the change.
+    assert slots(plan, berlin(2026, 3, 28, 12), 3) == ["Sun 29 03:00", "Mon 30 02:30", "Tue 31 02:30"]
+    made_up = plan.opening_at(berlin(2026, 3, 29, 3))
+    assert (made_up.start, made_up.end) == (berlin(2026, 3, 29, 3), berlin(2026, 3, 29, 3, 30))
     plan = calendar(
         incremental="30 2 * * *", window={"start": "02:15", "end": "04:00"}, timezone="Europe/Berlin"
     )
     assert slots(plan, berlin(2026, 3, 28, 12), 1) == ["Sun 29 03:00"]
     assert instant(datetime.fromisoformat("2026-03-29T02:30"), BERLIN) == datetime(2026, 3, 29, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("windows", "openings"),
+    [
+        # start, end, limit of each; start and end of the openings on that night
+        ([("02:00", "03:00", 1)], [("03:00", "04:00", 1)]),
+        ([("02:00", "03:00", 1), ("03:00", "05:00", 2)], [("03:00", "05:00", 2)]),
+        ([("02:00", "03:00", 1), ("03:30", "05:00", 2)], [("03:00", "03:30", 1), ("03:30", "05:00", 2)]),
+        ([("02:00", "02:30", 1), ("02:30", "03:00", 2)], [("03:00", "03:30", 1)]),
+        ([("22:00", "02:00", 1), ("02:00", "03:00", 2)], [("22:00", "03:00", 1), ("03:00", "04:00", 2)]),
+    ],
+)
+def test_a_window_that_the_clocks_leave_out_is_made_up_for_up_to_the_next_one(windows, openings):
+    given = [{"start": start, "end": end, "limit_upload": f"{limit}MiB/s"} for start, end, limit in windows]
+    plan = calendar(windows=given, timezone="Europe/Berlin")
+    found, moment = [], berlin(2026, 3, 28, 12)
+    while (moment := plan.next_opening(moment)) < berlin(2026, 3, 29, 12):
+        opening = plan.opening_at(moment)
+        local = [f"{one.astimezone(BERLIN):%H:%M}" for one in (opening.start, opening.end)]
+        found.append((*local, opening.limit_upload // 2**20))
+        moment = opening.end
+    assert found == openings
 
 
 def test_when_the_clocks_go_back_the_repeated_hour_counts_once():
