@@ -177,6 +177,14 @@ CHOICE: dict[str, Param] = {
 }
 """What of which restore point is restored, and to where."""
 
+_CLUSTER_NEEDED = Param(
+    None,
+    type=["null", "string"],
+    maxLength=250,
+    title="Cluster",
+    description_md="Its Airflow connection. Needed: the plan only protects.",
+    section="Where",
+)
 _RUN = Param(
     None,
     type=["null", "string"],
@@ -226,9 +234,15 @@ _OF_VERB: dict[str, dict[str, Param]] = {
 }
 
 
-def params_of(verb: str) -> dict[str, Param]:
-    """The fields of the trigger form that follow from what a runbook does."""
-    return dict(_OF_VERB.get(verb, {}))
+def params_of(verb: str, *, protects_only: bool = False) -> dict[str, Param]:
+    """The fields of the trigger form that follow from what a runbook does.
+
+    :param protects_only: whether the plan has no target.
+    """
+    params = dict(_OF_VERB.get(verb, {}))
+    if protects_only and "cluster" in params:
+        params["cluster"] = _CLUSTER_NEEDED
+    return params
 
 
 def as_this_run_wants(plan: Plan, *, is_first: bool = False) -> Plan:

@@ -67,7 +67,7 @@ def runbook(plan: Plan, verb: str, doc: str | None, **options: Any) -> dict[str,
             "notifiers": [PlanNotifier(plan, "approval")] if "approval" in told else [],
         },
         **options,
-        "params": {**params_of(verb), **options.get("params", {})},
+        "params": {**params_of(verb, protects_only=plan.target is None), **options.get("params", {})},
     }
 
 

@@ -8,6 +8,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import ParamValidationError
+from airflow.serialization.serialized_objects import DagSerialization
 
 from migration_ops.migration import Plan
 from migration_ops.operators import run_params
@@ -110,3 +111,17 @@ def test_later_tasks_read_no_rules_for_that(plan, monkeypatch):
 
     monkeypatch.setattr("migration_ops.migration.plan_check.wrong_parameters", refuse)
     assert run_params.as_this_run_wants(given).transform.params == {"region": "cn-shanghai"}
+
+
+def test_a_plan_without_target_asks_for_the_cluster_of_a_restore():
+    assert "target" in params_of("restore")["cluster"].schema["description_md"]
+    assert "Needed" in params_of("restore", protects_only=True)["cluster"].schema["description_md"]
+
+
+def test_a_form_refuses_the_same_after_airflow_has_stored_the_dag():
+    dag = DagBag(REPOSITORY / "dags" / "restore.py").dags["shop.restore"]
+    stored = DagSerialization.from_dict(DagSerialization.to_dict(dag)).params
+    stored.validate()
+    for name, value in (("rename", {"shop": 5}), ("rename", {"Bad Name": "x"}), ("claims", [""])):
+        with pytest.raises(ValueError, match=name):
+            stored.deep_merge({name: value}).validate()
