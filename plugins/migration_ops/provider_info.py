@@ -77,10 +77,26 @@ def get_provider_info() -> dict[str, Any]:
                         "those below; the recommended way.",
                         "schema": _STRING,
                     },
-                    "access_key": {"label": "Access key", "schema": _STRING},
-                    "secret_key": {"label": "Secret key", "schema": _STRING | {"format": "password"}},
-                    "session_token": {"label": "Session token", "schema": _STRING | {"format": "password"}},
-                    "region": {"label": "Region", "schema": _STRING},
+                    "access_key": {
+                        "label": "Access key",
+                        "description": "The bucket's, if no AWS connection is named; of a RAM user for OSS.",
+                        "schema": _STRING,
+                    },
+                    "secret_key": {
+                        "label": "Secret key",
+                        "description": "Belongs to the access key.",
+                        "schema": _STRING | {"format": "password"},
+                    },
+                    "session_token": {
+                        "label": "Session token",
+                        "description": "Only with temporary keys, which have to outlive the movers.",
+                        "schema": _STRING | {"format": "password"},
+                    },
+                    "region": {
+                        "label": "Region",
+                        "description": "What requests are signed for, for example oss-cn-hangzhou or us-east-1.",
+                        "schema": _STRING,
+                    },
                     "ca": {
                         "label": "Certificate authority",
                         "description": "PEM text or a file's path; only for endpoints with a private one.",
@@ -99,7 +115,7 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "kms_key": {
                         "label": "KMS key",
-                        "description": "Key id for aws:kms; the bucket's default key when left out.",
+                        "description": "Key id, only with aws:kms; the bucket's default key when left out.",
                         "schema": _STRING,
                     },
                 },

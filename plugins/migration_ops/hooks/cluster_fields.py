@@ -94,7 +94,7 @@ def _document(conn_id: str, field: str, value: Any, fields: Mapping[str, Any]) -
     document = _parsed(value) if isinstance(value, str) else value
     if not isinstance(document, dict) or not document:
         raise KubeconfigError(f"{what} is no kubeconfig: neither JSON nor YAML with its fields; {_REMEDY}")
-    for part in ("clusters", "contexts", "users"):
+    for part in ("clusters", "contexts"):
         if not isinstance(document.get(part), list):
             raise KubeconfigError(
                 f"{what} is no kubeconfig: it has no list of {part}; "
