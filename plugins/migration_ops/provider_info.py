@@ -94,7 +94,7 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "region": {
                         "label": "Region",
-                        "description": "What requests are signed for, for example oss-cn-hangzhou or us-east-1.",
+                        "description": "What requests are signed for, for example oss-cn-hangzhou.",
                         "schema": _STRING,
                     },
                     "ca": {
