@@ -11,6 +11,7 @@ from migration_ops.migration.report_page import PAGE_FILE
 from migration_ops.migration.report_page.model import RunReport, Span
 from migration_ops.migration.report_page.timeline import draw
 from migration_ops.ui.access import MAY_READ_OBJECTS, MAY_READ_PLAN
+from migration_ops.ui.airflow_api import AirflowApi
 from migration_ops.ui.airflow_runs import known_runs
 from migration_ops.ui.asking import MISSING, Airflow, RunName, View, missing
 from migration_ops.ui.paging import Page, PageNumber, cut
@@ -21,7 +22,6 @@ from migration_ops.ui.run_lines import RunLine, run_line, run_lines
 from migration_ops.ui.run_spans import whole_run
 from migration_ops.ui.runs import run_report
 from migration_ops.ui.served_report import POLICY, Theme, as_served
-from migration_ops.ui.trouble import Trouble
 
 _MOST_RUNS = 300
 
@@ -43,21 +43,23 @@ class RunDetail(Record):
 @router.get("/plans/{plan}/runs", response_class=HTMLResponse)
 async def runs_page(request: Request, view: View, airflow: Airflow, number: PageNumber = 1) -> HTMLResponse:
     """The runs of a plan."""
-    result = await run_list(request, view, airflow, number)
-    return page(request, "runs.html.j2", plan=view.plan.name, result=result, troubles=view.troubles)
+    lines, more = await _lines(request, view, airflow)
+    result = cut(lines, number)
+    return page(
+        request, "runs.html.j2", plan=view.plan.name, result=result, more=more, troubles=view.troubles
+    )
 
 
 @router.get("/api/plans/{plan}/runs")
 async def run_list(request: Request, view: View, airflow: Airflow, number: PageNumber = 1) -> Page[RunLine]:
     """The runs of a plan that the vault's journal or Airflow knows, the newest first, as JSON."""
+    return cut((await _lines(request, view, airflow))[0], number)
+
+
+async def _lines(request: Request, view: PlanView, airflow: AirflowApi) -> tuple[list[RunLine], int]:
+    """All runs that can be told, and how many older ones Airflow has."""
     slips, found = await asyncio.gather(view.slips(), runs_of(view, airflow, _MOST_RUNS))
-    if found.more:
-        message = (
-            f"has {found.more} older runs: of these only those are listed that the vault's journal tells of"
-        )
-        view.note(Trouble(where="Airflow", message=message, reading=False))
-    known = known_runs(found.items, roots(request)[1])
-    return cut(run_lines(view.plan, slips, known), number)
+    return run_lines(view.plan, slips, known_runs(found.items, roots(request)[1])), found.more
 
 
 @router.get("/plans/{plan}/runs/{run}", response_class=HTMLResponse)

@@ -116,6 +116,14 @@ def test_not_looked_yet_is_told_from_nothing_found(empty, plan_of):
     assert "It found nothing that stands against a cutover" in text
 
 
+def test_a_plan_without_a_target_is_not_told_to_be_looked_at(plans, plan_of):
+    import yaml
+
+    protection = {name: value for name, value in PLAN.items() if name != "target"}
+    (plans / "shop.yaml").write_text(yaml.safe_dump(protection))
+    assert "which this plan doesn't have" in plan_of()[1]
+
+
 def test_blockers_of_connect_are_on_the_page_before_there_is_a_restore_point(empty, plan_of):
     empty.look("looked", "connect-1", "blocker", "decision", "decision")
     detail, text = plan_of()
@@ -185,6 +193,14 @@ def test_a_run_that_failed_early_is_red_and_has_a_page_that_leads_to_airflow(pla
     assert own.status_code == 200
     assert f"/dags/shop.{kind}/runs/manual__{kind}" in own.text
     assert "only Airflow tells its steps" in own.text
+
+
+def test_runs_that_airflow_has_beyond_the_bound_are_counted(empty, pages):
+    airflow = airflow_with()
+    many = [airflow_run("backup", "success") | {"dag_run_id": f"s{number}"} for number in range(300)]
+    airflow.answers["/dags/~/dagRuns"] = {"dag_runs": many, "total_entries": 342}
+    text = pages(hook=lambda _: Hook(empty.location), airflow=airflow).settled("/plans/shop/runs").text
+    assert "Airflow has 42 older runs" in text
 
 
 def test_a_successful_backup_is_among_the_runs(empty, plan_of):
