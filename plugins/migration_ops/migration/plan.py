@@ -10,23 +10,23 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from migration_ops.migration.plan_base import Section
 from migration_ops.migration.plan_notify import Notify
+from migration_ops.migration.plan_quiesce import Quiesce
 from migration_ops.migration.plan_schedule import Schedule
 from migration_ops.migration.plan_sections import (
     Approvals,
     Movers,
-    Quiesce,
     Rehearsal,
     Restore,
     Retention,
-    Section,
     Select,
     Source,
     Target,
     Transform,
     Vault,
-    Verify,
 )
+from migration_ops.migration.plan_verify import Verify
 from migration_ops.migration.quantities import DnsLabel
 
 

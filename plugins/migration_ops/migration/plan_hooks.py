@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from migration_ops.cluster import Cluster
     from migration_ops.migration.plan import Plan
-    from migration_ops.migration.plan_sections import HookExec, HookPatch
+    from migration_ops.migration.plan_quiesce import HookExec, HookPatch
 
 PATIENCE_SECONDS = 60.0
 

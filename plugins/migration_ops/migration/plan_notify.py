@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from migration_ops.bad_input import in_form
-from migration_ops.migration.plan_sections import Section
+from migration_ops.migration.plan_base import Section
 
 Occasion = Literal["finding", "approval", "failure", "overrun", "late", "finished"]
 _CLASS = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\.[A-Z]\w*$"

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from croniter import CroniterBadDateError, croniter
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from migration_ops.migration.plan_sections import Section
+from migration_ops.migration.plan_base import Section
 from migration_ops.migration.quantities import BytesPerSecond, Duration, TimeOfDay
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

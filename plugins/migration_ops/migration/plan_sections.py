@@ -1,39 +1,28 @@
-"""The sections of a plan, each with its defaults; `plan.py` puts them together."""
+"""The sections of a plan, but for those with modules of their own; `plan.py` puts them together."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     IPvAnyNetwork,
     model_validator,
 )
 
-from migration_ops.bad_input import in_form
+from migration_ops.migration.plan_base import Section, WorkloadPattern
 from migration_ops.migration.quantities import (
     BytesPerSecond,
     DnsLabel,
     Duration,
     ImageName,
-    Patience,
     Resources,
     amount,
 )
 
 NamePattern = Annotated[str, Field(min_length=1, examples=["shop", "team-*"])]
-KubernetesName = Annotated[str, Field(min_length=1, max_length=253)]
-
-
-class Section(BaseModel):
-    """A part of a plan: unknown keys are errors, values don't change once read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 def _switch(value: object) -> object:
@@ -106,23 +95,6 @@ def _label_selector(text: str) -> str:
 
 LabelSelectorText = Annotated[str, AfterValidator(_label_selector), Field(examples=["app in (web,api)"])]
 ClaimPattern = Annotated[str, Field(min_length=1, examples=["cache-*", "shop/cache-*"])]
-
-
-WorkloadPattern = Annotated[
-    str,
-    in_form(
-        r"[^/\s]+/[^/\s]+(/[^/\s]+)?", "a workload: write kind/name or NAMESPACE/kind/name, globs allowed"
-    ),
-    Field(examples=["deployment/web", "shop/statefulset/*"]),
-]
-PodOrWorkload = Annotated[
-    str,
-    in_form(
-        r"[^/\s]+|(?i:deployment|statefulset|daemonset)/[^/\s]+",
-        "a pod's name, or a workload's: deployment/NAME, statefulset/NAME or daemonset/NAME",
-    ),
-    Field(min_length=1, description="Pod, or workload such as `statefulset/db`."),
-]
 
 
 class VolumeSelection(Section):
@@ -270,88 +242,6 @@ class Movers(Section):
         return self
 
 
-class HookExec(Section):
-    """A command in a running container."""
-
-    namespace: DnsLabel | None = Field(
-        default=None, description="Needed when the plan moves several namespaces."
-    )
-    pod: PodOrWorkload
-    container: str | None = Field(default=None, description="Of the pod; its first one when left out.")
-    command: list[str] = Field(min_length=1, description="Program and arguments; no shell is put around.")
-    timeout: Duration = Field(
-        default="60s", validate_default=True, description="How long the command may run."
-    )
-    on_error: Literal["fail", "continue"] = Field(
-        default="fail", description="`fail`: the step fails if this does; `continue`: it is only told."
-    )
-
-
-class HookPatch(Section):
-    """A change to an object of the source, such as an operator's custom resource that must pause."""
-
-    api_version: str = Field(
-        alias="apiVersion",
-        min_length=1,
-        examples=["postgresql.cnpg.io/v1"],
-        description="As the object's manifest has it.",
-    )
-    kind: str = Field(min_length=1, description="As the object's manifest has it.", examples=["Cluster"])
-    namespace: DnsLabel | None = Field(default=None, description="Left out for objects of the cluster.")
-    name: KubernetesName = Field(description="As the object's manifest has it.")
-    merge: dict[str, Any] = Field(min_length=1, description="JSON merge patch; null takes a field away.")
-    on_error: Literal["fail", "continue"] = Field(
-        default="fail", description="`fail`: the step fails if this does; `continue`: it is only told."
-    )
-
-
-class Hook(Section):
-    """What is run around a step."""
-
-    before: Literal["quiesce", "resume"] | None = Field(
-        default=None, description="Done before the source is stopped, or started again; or give `after`."
-    )
-    after: Literal["quiesce", "resume"] | None = Field(
-        default=None, description="Done after the source is stopped, or started again; or give `before`."
-    )
-    exec: HookExec | None = Field(default=None, description="A command in a container; or give `patch`.")
-    patch: HookPatch | None = Field(default=None, description="A change to an object; or give `exec`.")
-
-    @model_validator(mode="after")
-    def _does_one_thing(self) -> Hook:
-        if (self.exec is None) == (self.patch is None):
-            raise ValueError("needs exactly one of `exec` and `patch`")
-        return self
-
-    @model_validator(mode="after")
-    def _has_one_place(self) -> Hook:
-        if (self.before is None) == (self.after is None):
-            raise ValueError("needs exactly one of `before` and `after`")
-        return self
-
-
-class Quiesce(Section):
-    """How the source is stopped."""
-
-    waves: list[list[WorkloadPattern]] | None = Field(
-        default=None,
-        description="Workloads (`deployment/web`, `NAMESPACE/statefulset/db`, globs) in the order in which "
-        "they stop. Without it: everything that mounts no volume, then the rest.",
-    )
-    hooks: list[Hook] = Field(
-        default=[], description="What is done before or after stop and start, in this order."
-    )
-    disruption_budgets: Literal["override", "respect"] = Field(
-        default="override",
-        description="`respect`: nothing is stopped while a PodDisruptionBudget stands against it.",
-    )
-    timeout: Duration = Field(
-        default="10m",
-        validate_default=True,
-        description="How long it may take until no pod mounts a volume any more.",
-    )
-
-
 ExistingPolicy = Literal["skip", "update", "recreate", "fail"]
 
 
@@ -384,86 +274,6 @@ class Restore(Section):
         named = self.existing if isinstance(self.existing, dict) else {}
         policy = named.get("/PersistentVolumeClaim", named.get("PersistentVolumeClaim"))
         return policy in {"update", "recreate"}
-
-
-class HttpProbe(Section):
-    """A request to a Service in the target, sent through its API server."""
-
-    namespace: DnsLabel | None = Field(
-        default=None, description="In the target; needed when the plan has several."
-    )
-    service: KubernetesName = Field(description="Name of the Service in the target.")
-    port: Annotated[int, Field(ge=1, le=65535)] | str = Field(
-        default=80, description="Port of the Service, as a number or by its name."
-    )
-    path: Annotated[str, in_form(r"/.*", "a path: it begins with /")] = Field(
-        default="/", json_schema_extra={"pattern": "^/"}, description="What is asked for; begins with `/`."
-    )
-    status: int = Field(default=200, ge=100, le=599, description="HTTP status that the answer must have.")
-    contains: str | None = Field(default=None, description="Text that the answer must contain.")
-    timeout: Duration = Field(
-        default="60s",
-        validate_default=True,
-        description="Asked again until it is answered rightly, or so long.",
-    )
-
-
-class ExecProbe(Section):
-    """A command in a container of the target that must exit with 0."""
-
-    namespace: DnsLabel | None = Field(
-        default=None, description="In the target; needed when the plan has several."
-    )
-    pod: PodOrWorkload
-    container: str | None = Field(default=None, description="Of the pod; its first one when left out.")
-    command: list[str] = Field(
-        min_length=1, description="Program and arguments, no shell around; must end with status 0."
-    )
-    contains: str | None = Field(default=None, description="Text that the output must contain.")
-    timeout: Duration = Field(
-        default="60s",
-        validate_default=True,
-        description="Run again until it is answered rightly, or so long.",
-    )
-
-
-class Probe(Section):
-    """One question to the application in the target."""
-
-    http: HttpProbe | None = Field(default=None, description="A request to a Service; or give `exec`.")
-    exec: ExecProbe | None = Field(default=None, description="A command in a pod; or give `http`.")
-
-    @model_validator(mode="after")
-    def _asks_one_question(self) -> Probe:
-        if (self.http is None) == (self.exec is None):
-            raise ValueError("needs exactly one of `http` and `exec`")
-        return self
-
-
-def _an_hour_at_most(patience: timedelta) -> timedelta:
-    if patience > timedelta(hours=1):
-        raise ValueError("the application is down meanwhile, so no more than 1h; write for example 60s or 5m")
-    return patience
-
-
-class Verify(Section):
-    """How it is proven that nothing was lost."""
-
-    data: Literal["full", "sample", "metadata"] = Field(
-        default="full",
-        description="How volumes are compared with their snapshots: `full`: all content and metadata; "
-        "`sample`: the same before the stop, during it all metadata and 5 % of the content; `metadata`: "
-        "names, sizes, owners, modes, times and attributes only.",
-    )
-    probes: list[Probe] = Field(
-        default=[], description="Questions to the application in the target; all must be answered rightly."
-    )
-    settle: Annotated[Patience, AfterValidator(_an_hour_at_most)] = Field(
-        default="60s",
-        validate_default=True,
-        description="What may pass by itself (workloads and endpoints that aren't ready, failing probes) is "
-        "looked at again until then; `0s`: no longer than each probe's own `timeout`.",
-    )
 
 
 class Rehearsal(Section):

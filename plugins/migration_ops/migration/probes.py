@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from migration_ops.cluster import Cluster, ClusterError
 from migration_ops.migration.errors import MigrationError
-from migration_ops.migration.plan_sections import ExecProbe, HttpProbe, Probe
+from migration_ops.migration.plan_verify import ExecProbe, HttpProbe, Probe
 from migration_ops.migration.pod_exec import find_pod, run_in_pod
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from migration_ops.migration.errors import RestorePointError
 from migration_ops.migration.plan import Plan
-from migration_ops.migration.plan_sections import Probe, Source, Target, Transform
+from migration_ops.migration.plan_sections import Source, Target, Transform
+from migration_ops.migration.plan_verify import Probe
 
 if TYPE_CHECKING:
     from migration_ops.migration.restore_point import RestorePoint

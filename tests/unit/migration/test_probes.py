@@ -10,7 +10,7 @@ from kubernetes import client
 
 from migration_ops.cluster import Cluster, ClusterError, ClusterUnreachable, NotFound
 from migration_ops.migration import probes
-from migration_ops.migration.plan_sections import Probe
+from migration_ops.migration.plan_verify import Probe
 from migration_ops.migration.probes import ProbeResult, ask_probe
 
 PROXY = "/api/v1/namespaces/shop/services/web:80/proxy/"

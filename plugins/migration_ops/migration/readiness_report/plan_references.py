@@ -10,7 +10,7 @@ from migration_ops.cluster import Capture, Manifest, ObjectReference, reference_
 from migration_ops.cluster.podspec import pod_spec_of
 from migration_ops.cluster.suspension import SUSPENSIONS
 from migration_ops.migration.plan import Plan
-from migration_ops.migration.plan_sections import HttpProbe
+from migration_ops.migration.plan_verify import HttpProbe
 from migration_ops.migration.readiness_report.finding import ReadinessFinding, Severity, finding
 
 CHECK = "plan"
