@@ -59,8 +59,17 @@ def shown(value: Any) -> str:
 
     :param value: what was read.
     """
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = _typed(value) or json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "…"
+
+
+def _typed(value: Any) -> str:
+    """A decimal number as it stands in the file (`1.30`), if ruamel.yaml knows its digits; else nothing."""
+    width, point = getattr(value, "_width", None), getattr(value, "_prec", None)
+    if not isinstance(value, float) or not isinstance(width, int) or not isinstance(point, int) or point < 1:
+        return ""
+    text = f"{float(value):.{max(0, width - point - 1)}f}"
+    return text if float(text) == float(value) else ""
 
 
 def in_words(problem: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ from migration_ops.migration.plan_yaml import MAX_NODES, OddError, read_quickly,
 PLANS_FOLDER_VARIABLE = "MIGRATION_OPS_PLANS"
 MAX_BYTES = 256 * 1024
 SUFFIXES = (".yaml", ".yml")
+_LONGEST_ERROR = 200
 
 
 def load_plan(path: Path | str) -> Plan:
@@ -33,7 +34,16 @@ def load_plan(path: Path | str) -> Plan:
     :raises PlanError: if it can't be read or isn't a valid plan; names every problem with line and field.
     """
     path = Path(path)
-    return parse_plan(path, _read(path))
+    raw = _read(path)
+    try:
+        return parse_plan(path, raw)
+    except PlanError:
+        raise
+    except Exception as error:
+        # Whatever a reader trips over is this file's error, and no reason to be without the others.
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST_ERROR]
+        message = f"can't be read ({said}); write it more plainly, without aliases and tags"
+        raise PlanError(path, [PlanProblem(0, "", message)]) from error
 
 
 @lru_cache(maxsize=512)
@@ -180,7 +190,10 @@ def _document(path: Path, raw: bytes) -> Any:
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise PlanError(path, [PlanProblem(line, "", "isn't UTF-8 text")]) from None
-    except (YAMLError, RecursionError, ValueError, KeyError, OverflowError) as error:
+    except NotImplementedError:  # of ruamel.yaml, which has no place for such a comment
+        message = "has a comment between a key and its value; put it above the key, or behind the value"
+        raise PlanError(path, [PlanProblem(0, "", message)]) from None
+    except (YAMLError, RecursionError, ValueError, LookupError, OverflowError) as error:
         line, problem = yaml_problem(error, raw)
         raise PlanError(path, [PlanProblem(line, "", f"isn't valid YAML: {problem}")]) from None
     if not isinstance(document, CommentedMap):
@@ -234,15 +247,17 @@ def _locate(document: Any, location: Sequence[int | str], *, missing: bool) -> t
     """Walk a validation error's location through the document.
 
     Steps that aren't in the file (a union's branch, `[key]`) are left out; a missing field is told at the
-    line of the mapping that lacks it.
+    line of the mapping that lacks it, as is one that a merge key (`<<`) brings there.
     """
     node, line, parts = document, 1, []
     for step in location:
         if isinstance(node, CommentedMap) and step in node:
-            line = node.lc.key(step)[0] + 1
+            if step in (node.lc.data or {}):
+                line = node.lc.key(step)[0] + 1
             node = node[step]
         elif isinstance(node, CommentedSeq) and isinstance(step, int) and step < len(node):
-            line = node.lc.item(step)[0] + 1
+            if step in (node.lc.data or {}):
+                line = node.lc.item(step)[0] + 1
             node = node[step]
         elif not (missing and step == location[-1]):
             continue

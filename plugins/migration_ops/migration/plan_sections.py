@@ -60,7 +60,7 @@ class Target(Section):
     conn_id: str = Field(min_length=1, description="Airflow connection of type `kubernetes`.")
     version: Annotated[str, AfterValidator(_kubernetes_version)] | None = Field(
         default=None,
-        json_schema_extra={"pattern": r"^v?1\.\d{1,2}(\.\d+)?$"},
+        json_schema_extra={"pattern": r"^v?1\.\d{2}([.+-].*)?$"},
         description='Kubernetes version to adapt to, for example "1.32"; asked of the cluster when left out.',
     )
 

@@ -75,6 +75,7 @@ def read_quickly(text: str) -> Any:
 
     :raises OddError: if that isn't beyond doubt, or if something is wrong.
     """
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").removeprefix("---\n")
     if _ODD.search(text) or not yaml.__with_libyaml__:
         raise OddError
     parser = yaml.CSafeLoader(text)

@@ -13,6 +13,7 @@ from migration_ops.transform.errors import ParameterError
 PROVIDERS = ("eks", "gke", "aks", "tke", "cce", "ack", "onprem")
 VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,3})\+?(?:\.\d+)?(?:[-+.][A-Za-z0-9.+-]*)?")
 NEWEST_MINOR = 99
+_OLDEST_MINOR = 10
 IMAGE_PREFIX = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9._-]+)*")
 API = re.compile(r"(?:[a-z0-9][a-z0-9.-]*/)?[a-z][a-z0-9-]*(?:/[A-Z][A-Za-z0-9]*)?")
 
@@ -99,6 +100,10 @@ def target_version(text: str) -> tuple[int, int]:
     :raises ParameterError: when it is none.
     """
     major, minor = parse_version(text)
+    if major == 1 and minor < _OLDEST_MINOR:
+        raise ParameterError(
+            f"no rule knows Kubernetes {major}.{minor}; if {major}.{minor}0 is meant, put quotes around it"
+        )
     if major != 1 or minor > NEWEST_MINOR:
         raise ParameterError(
             f"there is no Kubernetes {major}.{minor}; write the target's version, such as 1.32"

@@ -15,6 +15,7 @@ from migration_ops.migration import Plan, PlanError, load_plan, load_plans, plan
 from migration_ops.migration.errors import PlansError
 from migration_ops.migration.plan_check import check_plans
 from migration_ops.migration.plan_cli import plan as plan_command
+from migration_ops.migration.plan_file import read_plans
 
 EXAMPLE = Path(__file__).parents[3] / "include" / "plans" / "shop.yaml"
 
@@ -252,6 +253,59 @@ def test_what_is_no_name_of_an_image_is_refused(tmp_path, image):
 )
 def test_images_are_named_as_clusters_pull_them(tmp_path, image):
     assert load_plan(written(tmp_path, SMALLEST.replace("mover:1", image))).movers.image == image
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "verify: {probes: [http: &h {service: web, timeout: 5q}, http: {<<: *h, path: /b}]}\n",
+            "verify.probes[1].http.timeout",
+        ),
+        ("quiesce: &q {timeout: 5m}\nrestore: {<<: *q}\n", "restore.timeout: is no field here"),
+        (
+            "verify: {probes: [http: &h {service: w}, http: &g {port: -1}, http: {<<: [*h, *g]}]}\n",
+            "verify.probes[2].http.port",
+        ),
+        ("select: !!omap [a: b]\n", "select"),
+        ("description: !!int ''\n", "can't be read"),
+        (
+            "description: # why this plan exists\n  the shop\n\nquiesce: {timeout: 5q}\n",
+            "has a comment between a key and its value",
+        ),
+    ],
+)
+def test_unusual_yaml_with_a_mistake_is_that_files_error_alone(tmp_path, text, expected):
+    broken = written(tmp_path, SMALLEST.replace("tiny", "broken") + text, "broken.yaml")
+    written(tmp_path, SMALLEST, "good.yaml")
+    plans, errors = read_plans(tmp_path)
+    assert [plan.name for plan in plans] == ["tiny"]
+    assert [error.path for error in errors] == [broken]
+    assert expected in "\n".join(mistakes(broken))
+
+
+def test_a_target_that_is_the_source_by_a_merge_key_is_told(tmp_path):
+    text = SMALLEST.replace("source: {conn_id: here}", "source: &s {conn_id: here}\ntarget: {<<: *s}")
+    (line,) = mistakes(written(tmp_path, text))
+    assert "is the source's connection, too" in line
+
+
+def test_a_failure_of_a_reader_is_the_files_error(tmp_path, monkeypatch):
+    def fails(*_):
+        raise AssertionError("of a library")
+
+    monkeypatch.setattr("migration_ops.migration.plan_file.parse_plan", fails)
+    (line,) = mistakes(written(tmp_path, SMALLEST))
+    assert "can't be read (AssertionError: of a library)" in line
+
+
+def test_a_version_without_quotes_is_shown_as_it_was_typed_and_never_taken_for_another(tmp_path):
+    text = SMALLEST + "target: {conn_id: there, version: %s}\n"
+    (line,) = mistakes(written(tmp_path, text % "1.30"))
+    assert "must be text (it is 1.30; put quotes around it)" in line
+    (line,) = mistakes(written(tmp_path, text % '"1.3"'))
+    assert "if 1.30 is meant, put quotes around it" in line
+    assert load_plan(written(tmp_path, text % '"1.30.1-aliyun.1"')).target.version == "1.30.1-aliyun.1"
 
 
 def test_plan_schema_prints_json():

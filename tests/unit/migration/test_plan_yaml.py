@@ -53,6 +53,16 @@ def test_plans_are_read_quickly_and_mean_the_same(text):
 
 
 @pytest.mark.parametrize(
+    "change", ["---\n{}".format, "\ufeff{}".format, lambda text: text.replace("\n", "\r\n")]
+)
+def test_what_editors_and_linters_add_is_read_quickly_too(change):
+    text = change(ALL_FORMS)
+    assert (
+        types_of(read_quickly(text)) == types_of(read_with_lines(text)) == types_of(read_quickly(ALL_FORMS))
+    )
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "a: 1\na: 2\n",  # a key for the second time
@@ -71,7 +81,6 @@ def test_plans_are_read_quickly_and_mean_the_same(text):
         "a: |+\n  b\n",
         "a: [b\n",
         "",
-        "\ufeffa: b\n",
         "a: " + "[" * 60 + "]" * 60,
         "a: [" + "b, " * MAX_NODES + "]",
     ],
