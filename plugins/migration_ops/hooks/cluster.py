@@ -59,7 +59,7 @@ class ClusterHook(KubernetesHook):
 
 
 class AsyncClusterHook(AsyncKubernetesHook):
-    """The same for an event loop; only how the connection is read differs from the stock hook."""
+    """The same for an event loop; reads connections as `ClusterHook` does, `disable_verify_ssl` included."""
 
     async def get_conn_extras(self) -> dict[str, Any]:
         """The connection's extra fields, checked; an ACK cluster's with a kubeconfig that still holds."""
@@ -70,3 +70,9 @@ class AsyncClusterHook(AsyncKubernetesHook):
         connection = await get_async_connection(str(self.conn_id))
         self._extras = found = await asyncio.to_thread(cluster_fields, connection)
         return found
+
+    async def _load_config(self) -> None:
+        await super()._load_config()
+        fields = await self.get_conn_extras()
+        if self.client_configuration and str(fields.get("disable_verify_ssl")).strip().lower() == "true":
+            self.client_configuration.verify_ssl = False

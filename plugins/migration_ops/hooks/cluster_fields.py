@@ -9,6 +9,7 @@ from typing import Any
 
 from migration_ops.alibaba.settings import CONN_TYPE, REQUIRED
 from migration_ops.cluster.errors import KubeconfigError
+from migration_ops.hooks.anonymous import with_user
 from migration_ops.hooks.extra_fields import extra_fields, unknown_field
 
 _WAYS = ("kube_config", "kube_config_path", "in_cluster")
@@ -22,8 +23,9 @@ _REMEDY = (
 
 
 def cluster_fields(connection: Any) -> dict[str, Any]:
-    """Return a connection's extra fields as Kubernetes' hooks read them.
+    """Return a connection's extra fields such that workers' and triggerers' hooks read the same in them.
 
+    Empty ones are left out, and of the three ways to name a cluster only the one is there that was chosen.
     Those of an ACK cluster are replaced by a temporary kubeconfig, for which the API may have to be asked.
     Kubernetes' own hooks go to whatever cluster `KUBECONFIG` or `~/.kube/config` names if a connection names
     none; two such connections would be one cluster, so here that is an error.
@@ -53,19 +55,36 @@ def name_of(connection: Any) -> str:
 
 
 def _checked(conn_id: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    fields = dict(given)
-    if str(_field(fields, "in_cluster") or "").lower() in _NO:
-        fields = {name: value for name, value in fields.items() if name.removeprefix(_PREFIX) != "in_cluster"}
-    said = [name for name in _WAYS if _field(fields, name)]
+    fields = _cleaned(given)
+    said = [name for name in _WAYS if name in fields]
     if not said:
         raise KubeconfigError(f"connection {conn_id} names no cluster: {_reason(fields)}")
     if len(said) > 1:
         raise KubeconfigError(f"connection {conn_id} has {' and '.join(said)}; only one of them can be right")
-    if said == ["kube_config_path"]:
-        _document(conn_id, said[0], _read(conn_id, str(_field(fields, said[0]))), fields)
-    elif said == ["kube_config"]:
-        _document(conn_id, said[0], _field(fields, said[0]), fields)
+    way = said[0]
+    if way == "in_cluster":
+        return fields | {way: True}
+    content, folder = fields[way], None
+    if way == "kube_config_path":
+        path = Path(str(content)).expanduser()
+        fields[way], content, folder = str(path), _read(conn_id, str(path)), path.parent.absolute()
+    document = _document(conn_id, way, content, fields)
+    if completed := with_user(document, fields.get("cluster_context"), folder):
+        del fields[way]
+        fields["kube_config"] = json.dumps(completed, default=str)
     return fields
+
+
+def _cleaned(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that say something, by their names of today; hooks don't agree on what empty ones mean."""
+    said = {
+        name: value
+        for name, value in given.items()
+        if (value.strip() if isinstance(value, str) else value)
+        and not (name.removeprefix(_PREFIX) == "in_cluster" and str(value).strip().lower() in _NO)
+    }
+    old = {name.removeprefix(_PREFIX): value for name, value in said.items() if name.startswith(_PREFIX)}
+    return old | {name: value for name, value in said.items() if not name.startswith(_PREFIX)}
 
 
 def _reason(fields: Mapping[str, Any]) -> str:
@@ -88,7 +107,7 @@ def _read(conn_id: str, path: str) -> str:
         ) from None
 
 
-def _document(conn_id: str, field: str, value: Any, fields: Mapping[str, Any]) -> None:
+def _document(conn_id: str, field: str, value: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Look whether it is a kubeconfig with the context that is to be used; its content is never told."""
     what = f"{field} of connection {conn_id}"
     document = _parsed(value) if isinstance(value, str) else value
@@ -100,7 +119,7 @@ def _document(conn_id: str, field: str, value: Any, fields: Mapping[str, Any]) -
                 f"{what} is no kubeconfig: it has no list of {part}; "
                 "write one with `kubectl config view --raw --minify --flatten -o json`"
             )
-    chosen = _field(fields, "cluster_context") or document.get("current-context")
+    chosen = fields.get("cluster_context") or document.get("current-context")
     contexts = [one.get("name") for one in document["contexts"] if isinstance(one, dict)]
     if chosen not in contexts:
         known = ", ".join(str(name) for name in contexts) or "none"
@@ -108,6 +127,7 @@ def _document(conn_id: str, field: str, value: Any, fields: Mapping[str, Any]) -
         raise KubeconfigError(
             f"{what} {said}; set cluster_context to one of its contexts ({known}), or mend the kubeconfig"
         )
+    return document
 
 
 def _parsed(text: str) -> Any:

@@ -150,6 +150,11 @@ class MoverOperator(MigrationOperator):
                     f"the API server of {self.hook.conn_id} did not answer about {where} for too long: "
                     f"{event['reason']}. The mover may well go on; a retry finds it"
                 )
+            case "misdirected":
+                raise MoverFailedError(
+                    f"nobody can ask about {where}: {event['reason']}. "
+                    "The mover may well go on; a retry finds it"
+                )
             case "failed" if (event.get("summary") or {}).get("differences"):
                 self.result(event["summary"])  # says what it means that the second reading found differences
                 raise MoverFailedError(f"{where} found differences: {event['reason']}")

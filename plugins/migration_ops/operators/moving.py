@@ -123,6 +123,10 @@ class MoveVolumesOperator(MigrationOperator):
                 f"the API server of {self.hook.conn_id} did not answer about the movers for too long: "
                 f"{event['reason']}. They may well go on; a retry finds them"
             )
+        if event["phase"] == "misdirected":
+            raise MoverFailedError(
+                f"nobody can ask about the movers: {event['reason']}. They may well go on; a retry finds them"
+            )
         from migration_ops.mover.submission import Submission
 
         before = _Moving({}, since=dict(since), results=dict(results or {}))

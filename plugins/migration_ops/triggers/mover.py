@@ -71,6 +71,7 @@ class MoverTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until there is something that the operator must know."""
+        from migration_ops.cluster import KubeconfigError
         from migration_ops.hooks.cluster import AsyncClusterHook
 
         hook = AsyncClusterHook(conn_id=self.conn_id)
@@ -84,6 +85,10 @@ class MoverTrigger(BaseTrigger):
             try:
                 seen, progress = await self._look(hook, progress)
                 unreachable_since = None
+            except KubeconfigError as error:  # the connection is wrong: nobody is away who could come back
+                await asyncio.sleep(began + NOTICE_SECONDS - time.time())
+                yield TriggerEvent({"phase": "misdirected", "reason": str(error)})
+                return
             except Exception as error:  # noqa: BLE001 - any failure to ask is treated alike: ask again, bounded
                 unreachable_since = unreachable_since or time.time()
                 self.log.warning("Can't ask about mover %s/%s: %s", self.namespace, self.name, error)

@@ -51,6 +51,8 @@ class MoversTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until there is something that the operator must know."""
+        from migration_ops.cluster import KubeconfigError
+
         hook: ClusterHook | None = None
         began, answered = time.time(), time.time()
         told: dict[str, str] = {}
@@ -65,6 +67,8 @@ class MoversTrigger(BaseTrigger):
                     event = {"phase": "ended"}
                 elif progress or time.time() > self.deadline:
                     event = {"phase": "progress", "progress": progress}
+            except KubeconfigError as error:  # the connection is wrong: nobody is away who could come back
+                event = {"phase": "misdirected", "reason": str(error)}
             except Exception as error:  # noqa: BLE001 - any failure to ask is treated alike: ask again, bounded
                 self.log.warning("Can't ask about the movers: %s", error)
                 hook = None  # credentials may have ended meanwhile

@@ -10,6 +10,7 @@ from migration_ops.cluster import KubeconfigError
 from migration_ops.hooks.ack import AckHook
 from migration_ops.hooks.cluster import AsyncClusterHook, ClusterHook
 from migration_ops.hooks.vault import VaultHook
+from tests.lab.certificates import make_certificates
 
 
 def kubeconfig(name="source", host="203.0.113.9"):
@@ -30,6 +31,7 @@ def connect(monkeypatch, tmp_path):
     ambient = tmp_path / "ambient"
     ambient.write_text(json.dumps(kubeconfig("ambient", "198.51.100.1")))
     monkeypatch.setenv("KUBECONFIG", str(ambient))
+    monkeypatch.setattr("kubernetes.client.Configuration._default", None)  # the stock hook may change it
 
     def make(kind="kubernetes", **extra):
         monkeypatch.setenv("AIRFLOW_CONN_SHOP", json.dumps({"conn_type": kind, "extra": extra}))
@@ -53,6 +55,57 @@ def connect(monkeypatch, tmp_path):
 def test_the_cluster_is_the_one_of_the_connection(connect, fields):
     with connect(**fields).cluster as cluster:
         assert cluster.address == "https://203.0.113.9:6443"
+
+
+def reached_by_both(hook):
+    """Where the worker's and the triggerer's client go with the same connection, and whether they verify."""
+
+    async def reached():
+        async with AsyncClusterHook(conn_id="shop").get_conn() as api:
+            return api.configuration
+
+    found = [hook.get_conn().configuration, asyncio.run(reached())]
+    return {(one.host, one.verify_ssl) for one in found}
+
+
+EMPTY = {
+    "kube_config_path": "",
+    "extra__kubernetes__in_cluster": "",
+    "cluster_context": None,
+    "namespace": " ",
+}
+WITHOUT_USERS = {name: value for name, value in kubeconfig().items() if name != "users"}
+NAMELESS = [{"name": "source", "context": {"cluster": "source"}}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "verified"),
+    [
+        ({"kube_config": TEXT}, True),
+        ({"kube_config": TEXT} | EMPTY, True),
+        ({"kube_config": "", "extra__kubernetes__kube_config": TEXT}, True),
+        ({"kube_config": TEXT, "extra__kubernetes__kube_config_path": "", "in_cluster": "no"}, True),
+        ({"kube_config": TEXT, "disable_verify_ssl": True}, False),
+        ({"kube_config": TEXT, "extra__kubernetes__disable_verify_ssl": "true"}, False),
+        ({"kube_config": TEXT, "disable_verify_ssl": "false"}, True),
+        ({"kube_config": WITHOUT_USERS}, True),
+        ({"kube_config": kubeconfig() | {"users": None}}, True),
+        ({"kube_config": json.dumps(kubeconfig() | {"users": []}), "cluster_context": "source"}, True),
+        ({"kube_config": kubeconfig() | {"contexts": NAMELESS}}, True),
+    ],
+)
+def test_triggerers_read_a_connection_as_workers_do(connect, fields, verified):
+    assert reached_by_both(connect(**fields)) == {("https://203.0.113.9:6443", verified)}
+
+
+def test_a_file_without_users_is_read_alike_with_its_authority_beside_it(connect, tmp_path):
+    make_certificates(tmp_path / "pki", "Authority of the tests", ["127.0.0.1"])
+    cluster = {"server": "https://203.0.113.9:6443", "certificate-authority": "pki/ca.crt"}
+    config = WITHOUT_USERS | {"clusters": [{"name": "source", "cluster": cluster}]}
+    (tmp_path / "config").write_text(json.dumps(config))
+    hook = connect(kube_config_path=str(tmp_path / "config"))
+    assert reached_by_both(hook) == {("https://203.0.113.9:6443", True)}
+    assert hook.get_conn().configuration.ssl_ca_cert == str(tmp_path / "pki" / "ca.crt")
 
 
 def test_a_kubeconfig_may_be_a_file(connect, tmp_path):

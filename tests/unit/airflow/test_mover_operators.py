@@ -250,6 +250,12 @@ def test_a_failed_mover_stays_for_the_retry_to_judge(world, backup, context):
     assert world.removed == []
 
 
+def test_a_connection_that_leads_nowhere_is_told_in_its_own_words(world, backup, context):
+    event = {"phase": "misdirected", "reason": "connection shop_source names no cluster"}
+    with pytest.raises(MoverFailedError, match=r"connection shop_source names no cluster\. The mover may"):
+        backup.resume_with(context, event, WAITING, 15.0)
+
+
 def test_a_mover_that_does_not_start_says_why(world, backup, context):
     event = {"phase": "not_started", "reason": "ImagePullBackOff: no such image"}
     with pytest.raises(MoverNotStartedError, match="ImagePullBackOff"):

@@ -125,6 +125,12 @@ def test_a_server_that_is_away_for_too_long_is_named(step, world, context):
         step.resume_with(context, event, since={}, report_after=15)
 
 
+def test_a_connection_that_leads_nowhere_is_told_in_its_own_words(step, world, context):
+    event = {"phase": "misdirected", "reason": "connection shop_source names no cluster"}
+    with pytest.raises(MoverFailedError, match="about the movers: connection shop_source names no cluster"):
+        step.resume_with(context, event, since={}, report_after=15)
+
+
 def test_what_has_a_result_is_not_moved_again_after_a_wait(step, world, context, monkeypatch):
     world.says["shop/data-1"] = Observation("running", pod="p")
     monkeypatch.setattr(moving, "PATIENCE_SECONDS", 0.05)

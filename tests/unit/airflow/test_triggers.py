@@ -9,6 +9,7 @@ import pytest
 from airflow.sdk.module_loading import import_string
 from airflow.triggers.base import TaskSuccessEvent
 
+from migration_ops.cluster import KubeconfigError
 from migration_ops.mover import Observation
 from migration_ops.triggers import mover as mover_module
 from migration_ops.triggers.mover import MoverTrigger
@@ -196,6 +197,23 @@ def test_a_refusal_about_several_movers_is_answered_with_a_new_kubeconfig():
 def test_an_api_server_that_stays_away_ends_the_wait(monkeypatch):
     monkeypatch.setattr(mover_module, "_UNREACHABLE_SECONDS", -1)
     assert event_of(trigger(), [OSError("refused")])["phase"] == "unreachable"
+
+
+def test_a_connection_that_leads_nowhere_ends_the_wait_at_once():
+    wrong = KubeconfigError("connection c names no cluster")
+    assert event_of(trigger(), [wrong]) == {"phase": "misdirected", "reason": "connection c names no cluster"}
+
+
+def test_a_connection_that_leads_nowhere_ends_the_wait_for_many_at_once():
+    async def fail():
+        raise KubeconfigError("connection c names no cluster")
+
+    async def first():
+        waiting = MoversTrigger(conn_id="c", movers={}, deadline=time.time() + 60)
+        waiting._hook = fail
+        return (await anext(waiting.run())).payload
+
+    assert asyncio.run(first()) == {"phase": "misdirected", "reason": "connection c names no cluster"}
 
 
 def test_a_pod_that_does_not_start_is_told_with_what_it_waits_for():
