@@ -38,7 +38,9 @@ def rehearse(plan: Plan) -> DAG:
     kinds_of_run = ["manual", "scheduled", "operator_triggered"]
     with DAG(**runbook(plan, "rehearse", __doc__, allowed_run_types=kinds_of_run)) as dag, params_once(dag):
         clear = ClearRehearsalsOperator(task_id="clear", plan=document)
-        begin = BeginRehearsalOperator(task_id="begin", plan=document, point="{{ params.point or '' }}")
+        begin = BeginRehearsalOperator(
+            task_id="begin", plan=document, point="{{ (params.point or '') | trim }}"
+        )
         volumes = move_volumes(plan, "restore", begin.output, into="target")
         there = {"plan": document, "there": begin.output["there"]}
         adapted = begin.output["adapted"]

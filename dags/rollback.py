@@ -31,7 +31,7 @@ def rollback(plan: Plan) -> DAG:
         DAG(**runbook(plan, "rollback", __doc__, allowed_run_types=["manual", "operator_triggered"])) as dag,
         params_once(dag),
     ):
-        choose = ChooseRunOperator(task_id="choose", plan=document, run="{{ params.run or '' }}")
+        choose = ChooseRunOperator(task_id="choose", plan=document, run="{{ (params.run or '') | trim }}")
         approve = ApprovalGate(
             task_id="approve",
             subject=f"Roll {plan.name} back to the source?",

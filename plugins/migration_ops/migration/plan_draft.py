@@ -9,6 +9,10 @@ from dataclasses import dataclass
 
 from migration_ops.migration.plan_facts import ClusterFacts, NamespaceFacts
 
+USUAL_REGION = "cn-hangzhou"
+USUAL_IMAGE = "registry.example.com/migration-ops-mover:1"
+USUAL_TIMEZONE = "UTC"
+
 _RULES = ("eks", "gke", "aks", "tke", "cce", "onprem")
 _ANY_DISK = "alicloud-disk-topology-alltype"
 _SHARED = "alibabacloud-cnfs-nas"
@@ -32,16 +36,16 @@ class DraftOptions:
     """What the cluster can't tell.
 
     :param name: of the plan.
-    :param region: of the target, for example `cn-hangzhou`.
+    :param region: of the target, for example `cn-hangzhou`; a guess that is marked if nobody said it.
     :param image: of the mover, as both clusters pull it.
     :param timezone: of the schedule.
     :param protect_only: whether there will be no target.
     """
 
     name: str
-    region: str = "cn-hangzhou"
-    image: str = "registry.example.com/migration-ops-mover:1"
-    timezone: str = "UTC"
+    region: str | None = None
+    image: str = USUAL_IMAGE
+    timezone: str = USUAL_TIMEZONE
     protect_only: bool = False
 
 
@@ -77,6 +81,7 @@ def _lines(source: ClusterFacts, options: DraftOptions, target: ClusterFacts | N
     yield from _LAST.splitlines()
 
 
+_UNSEEN = "    # not looked at yet"
 _SCHEDULE = """\
 schedule:    # DECIDE: your off-peak hours
   timezone: {timezone}
@@ -120,8 +125,11 @@ def _unread(source: ClusterFacts, target: ClusterFacts | None) -> Iterator[str]:
 
 def _connections(source: ClusterFacts, options: DraftOptions, target: ClusterFacts | None) -> Iterator[str]:
     name = options.name.replace("-", "_")
-    yield "# Airflow connections, two of type `kubernetes` and one of type `migration_ops_vault`: make them"
-    yield "# under these names, or write yours here."
+    clusters = "one" if options.protect_only else "two"
+    yield f"# Airflow connections, {clusters} of type `kubernetes` and one of type `migration_ops_vault`:"
+    yield "# make them under these names, or write yours here."
+    if not options.protect_only:
+        yield f"# The target's may be of type `migration_ops_ack`, too; {options.name}.register makes it."
     if source.provider in _RULES:
         yield f"source: {{conn_id: {_word(f'{name}_source')}, provider: {source.provider}}}    # recognised"
     else:
@@ -132,7 +140,7 @@ def _connections(source: ClusterFacts, options: DraftOptions, target: ClusterFac
     if options.protect_only:
         yield "# No target: this plan only protects, and gets no cutover."
     else:
-        version = f"    # Kubernetes {target.version} when this was written" if target else ""
+        version = f"    # Kubernetes {target.version} when this was written" if target else _UNSEEN
         yield f"target: {{conn_id: {_word(f'{name}_target')}}}{version}"
     yield f"vault: {{conn_id: {_word(f'{name}_vault')}}}"
 
@@ -181,20 +189,23 @@ def _transform(source: ClusterFacts, options: DraftOptions, target: ClusterFacts
             yield f"    {_text(name)}: {wanted}    # {note}{count}: {shown}"
     yield f'    "*": {_ANY_DISK}    # {_lack(_ANY_DISK, target)}the rest'
     yield from _registries(source, options)
-    yield f"  params: {{region: {_word(options.region)}}}"
+    unsaid = "" if options.region else "    # DECIDE: the target's region; nobody said it"
+    yield f"  params: {{region: {_word(options.region or USUAL_REGION)}}}{unsaid}"
 
 
 def _registries(source: ClusterFacts, options: DraftOptions) -> Iterator[str]:
     found = source.registries
     public = sorted(name for name in found if name in _PUBLIC | _PUBLIC_PROJECTS)
     private = sorted(found.keys() - set(public))
+    unsaid = "" if options.region else "DECIDE: the region, too; "
     if private:
         yield "  image_registries:    # DECIDE: your namespace in ACR, and copy the images there"
         if len(private) > 1:
             yield "    # Give each a namespace of its own if two hold repositories of one name."
         for name in private:
             count = f"{found[name]} image{'s' if found[name] > 1 else ''}"
-            yield f"    {_text(name)}: registry-vpc.{options.region}.aliyuncs.com/    # {count}"
+            registry = f"registry-vpc.{options.region or USUAL_REGION}.aliyuncs.com/"
+            yield f"    {_text(name)}: {registry}    # {unsaid}{count}"
     if public:
         yield f"  # Also used: {', '.join(public)}. DECIDE whether the target can pull from there."
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,17 +12,28 @@ import click
 
 from migration_ops.cli_checks import tell_waits, time_zone, writable
 from migration_ops.migration.errors import PlanError, ReadinessError
-from migration_ops.migration.plan_draft import DraftOptions, draft_plan
+from migration_ops.migration.plan_draft import (
+    USUAL_IMAGE,
+    USUAL_REGION,
+    USUAL_TIMEZONE,
+    DraftOptions,
+    draft_plan,
+)
 from migration_ops.migration.plan_facts import ClusterFacts, look_at, look_at_target
 from migration_ops.migration.plan_file import load_plan, parse_plan
-from migration_ops.migration.plan_init_dialogue import InitAnswers, ask, contexts_of, dns_label
-from migration_ops.migration.quantities import IMAGE
+from migration_ops.migration.plan_init_dialogue import (
+    InitAnswers,
+    ask,
+    contexts_of,
+    dns_label,
+    image_name,
+    region,
+)
 
 if TYPE_CHECKING:
     from migration_ops.cluster import Cluster
 
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
-_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
 
 
 def _label(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
@@ -33,16 +44,16 @@ def _labels(_context: click.Context, _option: click.Parameter, values: tuple[str
     return tuple(dns_label(value) for value in values)
 
 
-def _region(_context: click.Context, _option: click.Parameter, value: str) -> str:
-    if not _REGION.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is no region of Alibaba Cloud; write for example cn-hangzhou")
-    return value
+def _region(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    return value if value is None else region(value)
+
+
+def _time_zone(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    return value if value is None else time_zone(context, option, value)
 
 
 def _image(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not re.fullmatch(IMAGE, value):
-        raise click.BadParameter(f"{value!r} is no name of an image; write HOST/PATH:TAG")
-    return value
+    return value if value is None else image_name(value)
 
 
 def is_terminal() -> bool:
@@ -73,10 +84,17 @@ def is_terminal() -> bool:
 )
 @click.option("--protect-only", is_flag=True, help="No target: scheduled restore points only.")
 @click.option(
-    "--region", default="cn-hangzhou", show_default=True, callback=_region, help="Region of the target."
+    "--region",
+    "target_region",
+    default=None,
+    callback=_region,
+    help=f"Region of the target; {USUAL_REGION}, marked DECIDE, when left out.",
 )
 @click.option(
-    "--timezone", default="UTC", show_default=True, callback=time_zone, help="Time zone of the schedule."
+    "--timezone",
+    default=None,
+    callback=_time_zone,
+    help=f"Time zone of the schedule; {USUAL_TIMEZONE} when left out.",
 )
 @click.option("--image", default=None, callback=_image, help="The mover's image, as both clusters pull it.")
 @click.option(
@@ -96,8 +114,8 @@ def init(
     target_kubeconfig: Path | None,
     target_context: str | None,
     protect_only: bool,
-    region: str,
-    timezone: str,
+    target_region: str | None,
+    timezone: str | None,
     image: str | None,
     output: Path | None,
 ) -> None:
@@ -105,14 +123,24 @@ def init(
 
     Reads nodes, namespaces, workloads, pods, claims, StorageClasses, and the names of Services and
     ConfigMaps; changes nothing. What may not be read is told, in the plan and on stderr. Without
-    --kubeconfig or --name it asks, at a terminal, for what no option says.
+    --kubeconfig or --name it asks, at a terminal, for what no option says. A target that isn't given
+    isn't looked at.
     """
     from migration_ops.cluster import ClusterError
 
     if output and output.exists():
         raise click.ClickException(f"{output} exists; choose another file, or remove it")
     answers = InitAnswers(
-        kubeconfig, context, name, namespaces, target_kubeconfig, target_context, protect_only
+        kubeconfig=kubeconfig,
+        context=context,
+        name=name,
+        namespaces=namespaces,
+        target_kubeconfig=target_kubeconfig,
+        target_context=target_context,
+        protect_only=protect_only,
+        region=target_region,
+        timezone=timezone,
+        image=image,
     )
     try:
         if kubeconfig is None or name is None:
@@ -128,10 +156,12 @@ def init(
     except (ClusterError, ReadinessError) as error:
         raise click.ClickException(str(error)) from None
     options = DraftOptions(
-        name=str(answers.name), region=region, timezone=timezone, protect_only=answers.protect_only
+        name=str(answers.name),
+        region=answers.region,
+        image=answers.image or USUAL_IMAGE,
+        timezone=answers.timezone or USUAL_TIMEZONE,
+        protect_only=answers.protect_only,
     )
-    if image:
-        options = DraftOptions(**{**options.__dict__, "image": image})
     _write(draft_plan(facts, options, target), output, str(answers.name))
 
 
@@ -151,15 +181,17 @@ def _look(answers: InitAnswers) -> tuple[ClusterFacts, ClusterFacts | None]:
                 f"source and target are one context of {source[0]} ({source[1] or current}); "
                 "give --context and --target-context, or --protect-only"
             )
-    with _open(*source) as cluster:
-        facts = look_at(cluster, answers.namespaces)
+    with _open(*source) as cluster, _open(*target) if target else nullcontext() as other:
+        if target and other and other.address == cluster.address:
+            raise click.ClickException(
+                f"source and target are one cluster, {cluster.address} (by {source[0]} and {target[0]}); "
+                "give another target, or leave it out"
+            )
+        facts = answers.seen or look_at(cluster, answers.namespaces)
+        found = look_at_target(other) if other else None
     for what in facts.unread:
         click.echo(f"migration-ops plan init: may not read in the source: {what}", err=True)
-    if target is None:
-        return facts, None
-    with _open(*target) as cluster:
-        found = look_at_target(cluster)
-    for what in found.unread:
+    for what in found.unread if found else ():
         click.echo(f"migration-ops plan init: may not read in the target: {what}", err=True)
     return facts, found
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from migration_ops.operators.asking import await_answer
 from migration_ops.operators.base import MigrationOperator
 from migration_ops.operators.elsewhere import StepElsewhere
+from migration_ops.operators.run_params import without_blanks
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -57,7 +58,7 @@ class BeginRehearsalOperator(MigrationOperator):
         from migration_ops.migration.restore_choice import Choice
 
         run, began = self.run_key(context), datetime.now(UTC)
-        only = tuple(context["params"].get("only_namespaces") or ())
+        only = tuple(without_blanks(context["params"].get("only_namespaces")) or ())
         begun = begin_rehearsal(
             self.the_plan,
             self.repository,

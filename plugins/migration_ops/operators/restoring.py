@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from migration_ops.operators.base import MigrationOperator, movers_results
 from migration_ops.operators.elsewhere import StepElsewhere
+from migration_ops.operators.run_params import without_blanks
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -39,7 +40,7 @@ class ChooseRestoreOperator(MigrationOperator):
         from migration_ops.migration.restore_elsewhere import namespaces_of, restore_plan
         from migration_ops.migration.vault_records import captured_objects, get_restore_point
 
-        wanted = dict(self.choice)
+        wanted: dict[str, Any] = without_blanks(dict(self.choice))
         point = get_restore_point(self.repository, self.the_plan.name, str(wanted.get("point") or ""))
         captured = captured_objects(self.repository, point)
         there = restore_plan(

@@ -13,8 +13,9 @@ from airflow.sdk import Param, get_current_context
 if TYPE_CHECKING:
     from migration_ops.migration import Plan
 
-_LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-_NAMESPACE = {"type": "string", "minLength": 1, "maxLength": 63, "pattern": _LABEL}
+# Blanks around what was pasted do no harm: `without_blanks` takes them away where it is read.
+_LABEL = r"^\s*[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\s*$"
+_NAMESPACE = {"type": "string", "minLength": 1, "maxLength": 250, "pattern": _LABEL}
 _MOST_NAMES = 1000
 
 KIND = Param(
@@ -96,16 +97,16 @@ RULE_PARAMS = Param(
 POINT = Param(
     None,
     type=["null", "string"],
-    pattern=r"^(\d{8}T\d{6}Z-(full|incremental|final)-[0-9a-z]+)?$",
+    pattern=r"^\s*(\d{8}T\d{6}Z-(full|incremental|final)-[0-9a-z]+)?\s*$",
     title="Restore point",
     description_md="Its id, for example `20261122T181700Z-full-1a2b3c4d`; empty for the newest one.",
 )
 
 
 # Globs are texts like others, but for what no name can hold.
-_ONE = r"^[^/\s]+$"
-_ONE_OR_TWO = r"^[^/\s]+(/[^/\s]+)?$"
-_KIND = r"^[^/\s]*/?[^/\s]+$"
+_ONE = r"^\s*[^/\s]+\s*$"
+_ONE_OR_TWO = r"^\s*[^/\s]+(/[^/\s]+)?\s*$"
+_KIND = r"^\s*[^/\s]*/?[^/\s]+\s*$"
 
 
 def names(title: str, text: str, form: str, section: str | None = None) -> Param:
@@ -151,7 +152,7 @@ CHOICE: dict[str, Param] = {
     "rename": Param(
         None,
         type=["null", "object"],
-        propertyNames={"pattern": _LABEL, "maxLength": 63},
+        propertyNames={"pattern": _LABEL, "maxLength": 250},
         additionalProperties=_NAMESPACE,
         maxProperties=_MOST_NAMES,
         title="Other namespaces",
@@ -177,10 +178,12 @@ CHOICE: dict[str, Param] = {
 }
 """What of which restore point is restored, and to where."""
 
+# Without a default: the form, the API and the command refuse a run that doesn't say it.
 _CLUSTER_NEEDED = Param(
-    None,
-    type=["null", "string"],
+    type="string",
+    minLength=1,
     maxLength=250,
+    pattern=r"\S",
     title="Cluster",
     description_md="Its Airflow connection. Needed: the plan only protects.",
     section="Where",
@@ -271,13 +274,24 @@ def _refuse_unknown(plan: Plan, rule_params: dict[str, Any]) -> None:
         )
 
 
+def without_blanks(value: Any) -> Any:
+    """What a form's field says, without blanks around its texts, those of lists and mappings, too."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, list):
+        return [without_blanks(each) for each in value]
+    if isinstance(value, dict):
+        return {without_blanks(name): without_blanks(each) for name, each in value.items()}
+    return value
+
+
 def with_run_params(plan: Plan, params: dict[str, Any]) -> Plan:
     """The plan with what a run's parameters say.
 
     :raises ValueError: if a namespace isn't one that the plan selects.
     """
     changes: dict[str, Any] = {}
-    if namespaces := params.get("namespaces"):
+    if namespaces := without_blanks(params.get("namespaces")):
         chosen = plan.select.namespaces
         for name in namespaces:
             if not any(fnmatchcase(name, pattern) for pattern in chosen.include):

@@ -13,7 +13,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 from migration_ops.migration import Plan
 from migration_ops.operators import run_params
 from migration_ops.operators.cutover import PrepareCutoverOperator
-from migration_ops.operators.run_params import params_of
+from migration_ops.operators.run_params import params_of, without_blanks
 from tests.unit.airflow.conftest import REPOSITORY
 
 POINT = "20261122T181700Z-full-1a2b3c4d"
@@ -44,6 +44,8 @@ def started(verb: str, said: dict[str, object]) -> dict[str, object]:
         ("rehearse", {"only_namespaces": ["x" * 600]}),
         ("backup", {"namespaces": [f"team-{number}" for number in range(5000)]}),
         ("rollback", {"run": "x" * 300}),
+        ("backup", {"namespaces": [" "]}),
+        ("restore", {"names": ["shop/ web"]}),
     ],
 )
 def test_a_form_refuses_what_cannot_be_meant_and_names_the_field(verb, said):
@@ -65,6 +67,8 @@ def test_a_form_refuses_what_cannot_be_meant_and_names_the_field(verb, said):
         ("restore", {"rename": {"shop": "shop-yesterday"}, "rule_params": {"region": "cn-shanghai"}}),
         ("restore", {"point": None, "rename": None, "claims": None}),
         ("rehearse", {"point": POINT.replace("full", "final")}),
+        ("restore", {"point": f" {POINT}\n", "names": [" shop/web "], "rename": {" shop": "shop-new "}}),
+        ("backup", {"namespaces": ["team-a "]}),
     ],
 )
 def test_a_form_takes_what_is_meant(verb, said):
@@ -116,6 +120,31 @@ def test_later_tasks_read_no_rules_for_that(plan, monkeypatch):
 def test_a_plan_without_target_asks_for_the_cluster_of_a_restore():
     assert "target" in params_of("restore")["cluster"].schema["description_md"]
     assert "Needed" in params_of("restore", protects_only=True)["cluster"].schema["description_md"]
+
+
+@pytest.mark.parametrize("said", [{}, {"cluster": None}, {"cluster": ""}, {"cluster": "  "}])
+def test_a_plan_without_target_refuses_a_restore_to_nowhere(said, tmp_path, monkeypatch):
+    text = (REPOSITORY / "include" / "plans" / "shop.yaml").read_text(encoding="utf-8")
+    protected = "\n".join(line for line in text.splitlines() if not line.startswith("target:"))
+    (tmp_path / "shop.yaml").write_text(protected, encoding="utf-8")
+    monkeypatch.setenv("MIGRATION_OPS_PLANS", str(tmp_path))
+    dag = DagBag(REPOSITORY / "dags" / "restore.py").dags["shop.restore"]
+    stored = DagSerialization.from_dict(DagSerialization.to_dict(dag)).params
+    with pytest.raises(ValueError, match="cluster"):
+        stored.deep_merge(said).validate()
+    assert stored.deep_merge({"cluster": "dr"}).validate()["cluster"] == "dr"
+
+
+def test_blanks_around_what_was_pasted_are_taken_away(plan):
+    said = {"point": f" {POINT}\n", "names": [" web "], "rename": {" shop": "new "}, "only_claims": True}
+    assert without_blanks(said) == {
+        "point": POINT,
+        "names": ["web"],
+        "rename": {"shop": "new"},
+        "only_claims": True,
+    }
+    narrowed = run_params.with_run_params(Plan.model_validate(plan), {"namespaces": [" team-a "]})
+    assert narrowed.select.namespaces.include == ["team-a"]
 
 
 def test_a_form_refuses_the_same_after_airflow_has_stored_the_dag():

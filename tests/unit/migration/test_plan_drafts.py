@@ -1,6 +1,7 @@
 """A plan that was written from a cluster is valid at once, and says what people have to decide."""
 
 import json
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,25 @@ def test_a_plan_that_only_protects_has_no_target_and_nothing_to_adapt(written):
     assert plan.schedule.timezone == "Europe/Berlin"
 
 
+def test_connections_are_counted_and_a_target_that_was_not_seen_says_so(written):
+    assert "# Airflow connections, one of type `kubernetes` and one of" in written(protect_only=True)[1]
+    _, text = written()
+    assert "# Airflow connections, two of type `kubernetes` and one of" in text
+    assert "The target's may be of type `migration_ops_ack`, too; shop-west.register makes it." in text
+    assert "target: {conn_id: shop_west_target}    # not looked at yet" in text
+
+
+def test_a_region_that_nobody_said_is_a_question(written):
+    plan, text = written()
+    assert plan.transform.params == {"region": "cn-hangzhou"}
+    assert "# DECIDE: the target's region; nobody said it" in text
+    assert "registry-vpc.cn-hangzhou.aliyuncs.com/    # DECIDE: the region, too; 3 images" in text
+    plan, text = written(region="cn-hangzhou")
+    assert plan.transform.params == {"region": "cn-hangzhou"}
+    assert "region;" not in text
+    assert "region, too" not in text
+
+
 def test_names_out_of_a_cluster_cannot_break_the_file(written):
     odd = ClusterFacts(
         provider="eks",
@@ -161,7 +181,9 @@ def source(monkeypatch):
 
     def connect(kubeconfig, context):
         opened.append((kubeconfig.name, context))
-        return cluster
+        found = copy(cluster)
+        found.address = f"https://{context}.example.com"
+        return found
 
     monkeypatch.setattr(plan_init_cli, "_open", connect)
     cluster.opened = opened
@@ -223,11 +245,26 @@ def test_one_kubeconfig_serves_source_and_target(source, kubeconfig):
     assert "one context of" in run(*said, "--target-kubeconfig", kubeconfig).output
 
 
+def test_one_cluster_in_two_kubeconfigs_is_refused(source, kubeconfig, tmp_path):
+    other = tmp_path / "other"
+    other.write_text(kubeconfig.read_text())
+    said = ("init", "--kubeconfig", kubeconfig, "--context", "old", "--name", "shop")
+    done = run(*said, "--target-kubeconfig", other, "--target-context", "old")
+    assert done.exit_code == 1
+    assert "source and target are one cluster, https://old.example.com" in done.output
+    assert "give another target, or leave it out" in done.output
+    assert run(*said, "--target-kubeconfig", other, "--target-context", "new").exit_code == 0
+
+
 def test_nothing_is_asked_without_a_terminal(source, kubeconfig):
     done = run("init", "--kubeconfig", kubeconfig)
     assert done.exit_code != 0
     assert "--name: missing, and there is no terminal to ask at" in done.output
     assert source.opened == []
+
+
+# Enter to the questions for region, time zone and image.
+REST = ("", "", "")
 
 
 def asked(monkeypatch, *answers, options=()):
@@ -237,7 +274,7 @@ def asked(monkeypatch, *answers, options=()):
 
 
 def test_at_a_terminal_clusters_namespaces_and_name_are_asked_for(source, kubeconfig, monkeypatch):
-    done = asked(monkeypatch, str(kubeconfig), "old", str(kubeconfig), "nosuch shop", "shop", "")
+    done = asked(monkeypatch, str(kubeconfig), "old", str(kubeconfig), "nosuch shop", "shop", "", *REST)
     assert done.exit_code == 0, done.output
     assert "  batch: 1 claim\n  shop: 1 pod\n" in done.stderr
     assert "there is no namespace nosuch" in done.stderr
@@ -251,11 +288,65 @@ def test_at_a_terminal_a_plan_may_do_without_target_and_options_are_not_asked_ag
     source, kubeconfig, monkeypatch
 ):
     options = ["--kubeconfig", str(kubeconfig), "--context", "old"]
-    done = asked(monkeypatch, "none", "all", "all-of-it", options=options)
+    done = asked(monkeypatch, "none", "all", "all-of-it", "Europe/Berlin", "", options=options)
     assert done.exit_code == 0, done.output
     plan = parse_plan(Path("plan.yaml"), done.stdout.encode())
     assert (plan.name, plan.target) == ("all-of-it", None)
     assert set(plan.select.namespaces.include) == {"shop", "batch"}
+    assert plan.schedule.timezone == "Europe/Berlin"
+    assert "Region" not in done.stderr
+
+
+@pytest.mark.parametrize("answer", ["", "later"])
+def test_at_a_terminal_a_target_may_come_later(source, kubeconfig, monkeypatch, answer):
+    options = ["--kubeconfig", str(kubeconfig), "--context", "old"]
+    done = asked(monkeypatch, answer, "", "shop", *REST, options=options)
+    assert done.exit_code == 0, done.output
+    plan = parse_plan(Path("plan.yaml"), done.stdout.encode())
+    assert plan.target.conn_id == "shop_target"
+    assert plan.transform.params == {"region": "cn-hangzhou"}
+    assert "# DECIDE: the target's region; nobody said it" in done.stdout
+    assert {context for _, context in source.opened} == {"old"}
+
+
+def test_at_a_terminal_region_time_zone_and_image_are_asked_for_and_checked(source, kubeconfig, monkeypatch):
+    options = ["--kubeconfig", str(kubeconfig), "--context", "old"]
+    rest = ("x: {y", "cn-shanghai", "Mars/Base", "Asia/Shanghai", "A B", "example.com/mover:2")
+    done = asked(monkeypatch, "later", "all", "shop", *rest, options=options)
+    assert done.exit_code == 0, done.output
+    plan = parse_plan(Path("plan.yaml"), done.stdout.encode())
+    assert plan.transform.params == {"region": "cn-shanghai"}
+    assert (plan.schedule.timezone, plan.movers.image) == ("Asia/Shanghai", "example.com/mover:2")
+    for words in (
+        "is no region",
+        "is no time zone",
+        "is no name of an image",
+        "[cn-hangzhou, to be decided]",
+    ):
+        assert words in done.stderr
+    given = ["--region", "cn-beijing", "--timezone", "UTC", "--image", "example.com/mover:3"]
+    done = asked(monkeypatch, "later", "all", "shop", options=[*options, *given])
+    assert done.exit_code == 0, done.output
+
+
+def test_at_a_terminal_namespaces_that_cannot_be_meant_are_told_apart(source, kubeconfig, monkeypatch):
+    options = ["--kubeconfig", str(kubeconfig), "--context", "old"]
+    done = asked(monkeypatch, "", "kube-system", "all shop", ",", "shop", "shop", *REST, options=options)
+    assert done.exit_code == 0, done.output
+    for words in (
+        "namespace kube-system is Kubernetes' own and stays",
+        "`all` stands alone",
+        "this names no namespace",
+    ):
+        assert words in done.stderr
+
+
+def test_at_a_terminal_a_kubeconfig_without_contexts_is_refused(tmp_path, monkeypatch):
+    empty = tmp_path / "kubeconfig"
+    empty.write_text("{contexts: []}")
+    done = asked(monkeypatch, str(empty))
+    assert done.exit_code == 1
+    assert f"{empty} has no context; give a kubeconfig that has one" in done.stderr
 
 
 def test_a_kubeconfig_that_leads_nowhere_is_told_in_a_line(tmp_path):
