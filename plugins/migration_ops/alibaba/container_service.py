@@ -149,7 +149,11 @@ def _in_words(error: Exception, what: str) -> AlibabaError:
     )
     known = {"code": code, "request_id": request_id}
     if not status:
-        message = f"{details}; check that the API can be reached from here"
+        reason = details.removeprefix(f"{what}: ")
+        message = (
+            f"{what}: the API can't be reached; check the connection's region and endpoint, and that one may "
+            f"go there from here: {reason}"
+        )
         return ServiceBusyError(message, **known)
     if status == 429 or status >= 500 or "throttling" in code.lower():
         return ServiceBusyError(f"{details}; the service is busy, try again later", **known)

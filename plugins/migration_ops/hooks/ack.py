@@ -71,7 +71,8 @@ class AckHook(BaseHook):
         try:
             found = find_cluster(self.service.hurried(), self.settings.cluster)
         except (AlibabaError, ValueError) as error:
-            return False, str(error)
+            text, name = str(error), f"connection {self.conn_id}"
+            return False, text if name in text else f"{name}: {text}"
         if found is None:
             missing = f"The key is good; there is no cluster {self.settings.cluster} yet"
             return self.settings.create is not None, missing

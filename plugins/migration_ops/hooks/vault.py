@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from migration_ops.hooks.extra_fields import extra_fields
-from migration_ops.hooks.vault_fields import Keys, certificate_text, check_fields, keys_of_aws
+from migration_ops.hooks.vault_fields import Keys, certificate_text, check_fields, check_folder, keys_of_aws
 from migration_ops.mover import Credentials
 
 if TYPE_CHECKING:
@@ -55,14 +55,16 @@ class VaultHook(BaseHook):
     def location(self) -> str:
         """The repository's location.
 
-        :raises ValueError: if the connection has none.
+        :raises ValueError: if the connection has none, or a folder that isn't the same one everywhere.
         """
-        if not self._connection.host:
+        host = str(self._connection.host or "").strip()
+        if not host:
             raise ValueError(
                 f"connection {self.vault_conn_id} has no host; set it to the repository's location, "
                 "for example s3:https://s3.oss-cn-hangzhou.aliyuncs.com/bucket/prefix"
             )
-        return str(self._connection.host)
+        check_folder(self.vault_conn_id, host)
+        return host
 
     @property
     def password(self) -> str:

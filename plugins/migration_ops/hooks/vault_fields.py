@@ -53,12 +53,35 @@ def check_fields(conn_id: str, extras: Mapping[str, Any]) -> None:
         raise ValueError(
             f"{connection} has a kms_key, which is used only if encryption is aws:kms; set both or neither"
         )
-    if not extras.get("aws_conn_id"):
-        _check_pair(connection, extras)
+    _check_pair(connection, extras)
+
+
+def check_folder(conn_id: str, location: str) -> None:
+    """Refuse folders that are others for each process: relative ones, and those below somebody's home.
+
+    :param conn_id: the connection's id, for messages.
+    :param location: the repository's.
+    :raises ValueError: if it is such a folder.
+    """
+    path = location.removeprefix("local:")
+    if location.startswith("s3:") or path.startswith("/") or (":" in path and path == location):
+        return
+    why = "its ~ isn't replaced" if path.startswith("~") else "every process would begin it elsewhere"
+    raise ValueError(
+        f"host of connection {conn_id} is {location!r}, and {why}; set it to a whole path such as "
+        "/srv/vault, or to a bucket such as s3:https://s3.oss-cn-hangzhou.aliyuncs.com/bucket/prefix"
+    )
 
 
 def _check_pair(connection: str, extras: Mapping[str, Any]) -> None:
     given = [name for name in ("access_key", "secret_key", "session_token") if extras.get(name)]
+    if given and extras.get("aws_conn_id"):
+        raise ValueError(
+            f"{connection} has aws_conn_id and {' and '.join(given)}, but only one can give the keys; "
+            "empty the one that isn't meant"
+        )
+    if extras.get("aws_conn_id"):
+        return
     for name in ("access_key", "secret_key"):
         if given and name not in given:
             raise ValueError(
@@ -78,14 +101,19 @@ def certificate_text(conn_id: str, ca: str) -> str:
     if _PEM not in ca:
         where = f"the file {ca}"
         try:
-            text = Path(ca).read_text(encoding="utf-8")
+            text = Path(ca).expanduser().read_text(encoding="utf-8")
         except UnicodeDecodeError:
             raise ValueError(f"{what}: {where} is no text; {_HOW}") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:  # the last one, if there is no such home
             reason = getattr(error, "strerror", None) or "that is no path"
             raise ValueError(f"{what}: {ca[:200]!r} can't be read: {reason}; {_HOW}") from None
     if "PRIVATE KEY" in text:
         raise ValueError(f"{what}: {where} holds a private key, which movers must not get; {_HOW}")
+    if "\n" not in text.strip() and _PEM in text:
+        raise ValueError(
+            f"{what}: {where} has lost its line ends: it is all in one line; "
+            "write them into the JSON as \\n, or set it to the path of a file that holds the certificate"
+        )
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
     except (ssl.SSLError, ValueError) as error:

@@ -88,7 +88,7 @@ class S3Backend:
         self._bucket = location.bucket
         self._retry_seconds = settings.retry_seconds
         self._encryption, self._kms_key = settings.encryption, settings.kms_key
-        self._was_reached = False
+        self._was_reached = self._was_written = False
         self._store = _make_store(location, settings)
 
     def create(self) -> None:
@@ -175,6 +175,7 @@ class S3Backend:
                 self._was_reached |= not any(word in str(error) for word in _NO_ANSWER)
                 raise self._explain(error, doing, path) from error
             self._was_reached = True
+            self._was_written |= doing == "write"
             return result
 
         def is_over(state: RetryCallState) -> bool:
@@ -231,7 +232,8 @@ class S3Backend:
             return None
         sent = [f"encryption {self._encryption}"] if self._encryption else []
         sent += [f"kms_key {self._kms_key}"] if self._kms_key else []
-        if sent and (doing == "write" or any(word in answer.lower() for word in _ON_ENCRYPTION)):
+        first_write = doing == "write" and not self._was_written
+        if sent and (first_write or any(word in answer.lower() for word in _ON_ENCRYPTION)):
             return StorageError(
                 f"{what}: the bucket refuses it with {' and '.join(sent)}: {text}; set what the bucket offers"
                 " (encryption and kms_key of the connection, MIGRATION_OPS_S3_ENCRYPTION and"

@@ -145,7 +145,7 @@ def test_the_test_button_asks_in_a_hurry(api, monkeypatch):
         raise ServiceBusyError("away")
 
     monkeypatch.setattr("migration_ops.alibaba.find_cluster", find)
-    assert AckHook("shop_source").test_connection() == (False, "away")
+    assert AckHook("shop_source").test_connection() == (False, "connection shop_source: away")
     (service,) = asking
     assert service.retry_seconds + service.connect_seconds + service.read_seconds <= 11
 

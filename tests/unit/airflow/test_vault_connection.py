@@ -85,7 +85,7 @@ def test_what_the_form_says_reaches_the_store(connect, extra, wanted):
 def test_keys_come_from_an_aws_connection_when_it_is_named(connect, monkeypatch):
     aws = {"conn_type": "aws", "login": "AK2", "password": "SK2", "extra": {"region_name": "cn-shanghai"}}
     monkeypatch.setenv("AIRFLOW_CONN_OSS_KEYS", json.dumps(aws))
-    settings = connect(aws_conn_id="oss_keys", access_key="ignored").settings()
+    settings = connect(aws_conn_id="oss_keys", access_key="").settings()
     assert (settings.access_key, settings.secret_key, settings.region) == ("AK2", "SK2", "cn-shanghai")
 
 
@@ -151,6 +151,12 @@ BROKEN = "-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----"
         ({"ca": "/no/such/ca.crt"}, "'/no/such/ca.crt' can't be read: No such file or directory; set it to"),
         ({"ca": "hello"}, "'hello' can't be read: No such file or directory; set it to the PEM text"),
         ({"ca": "a\0b"}, "can't be read: that is no path; set it to the PEM text"),
+        ({"ca": "~/no-such-ca.crt"}, "'~/no-such-ca.crt' can't be read: No such file or directory"),
+        ({"ca": "~no-such-user/ca.crt"}, "'~no-such-user/ca.crt' can't be read: that is no path"),
+        ({"ca": BROKEN.replace("\n", "\\n")}, "has lost its line ends: it is all in one line; write them"),
+        ({"ca": BROKEN.replace("\n", " ")}, "the text has lost its line ends"),
+        ({"aws_conn_id": "a", "access_key": "AK", "secret_key": "SK"}, "has aws_conn_id and access_key and"),
+        ({"aws_conn_id": "a", "session_token": "T"}, "session_token, but only one can give the keys; empty"),
         ({"ca": BROKEN}, "the text holds no certificate that can be read"),
         ({"ca": "-----BEGIN PRIVATE KEY-----"}, "the text holds a private key, which movers must not get"),
         ({"aws_conn_id": "missing_aws"}, "names aws_conn_id missing_aws, but there is no such connection"),
@@ -177,6 +183,32 @@ def test_a_file_that_holds_no_certificate_is_named(connect, tmp_path):
     good, text = connect(ca=str(file)).test_connection()
     assert not good
     assert f"the file {file} holds no certificate that can be read" in text
+
+
+def test_an_authority_may_lie_below_ones_home(connect, monkeypatch, pem, tmp_path):
+    (tmp_path / "ca.crt").write_text(pem)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert connect(ca="~/ca.crt").credentials().ca_certificate == pem
+
+
+def at(monkeypatch, host):
+    """A hook on a connection with this host."""
+    connection = {"conn_type": "migration_ops_vault", "host": host, "password": "hunter2"}
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP_VAULT", json.dumps(connection))
+    return VaultHook("shop_vault")
+
+
+@pytest.mark.parametrize("host", ["vaultx", "./v", "local:v", "~/v", "local:~/v"])
+def test_a_folder_that_is_another_one_for_each_process_is_refused(monkeypatch, host):
+    good, text = at(monkeypatch, host).test_connection()
+    assert not good
+    assert f"host of connection shop_vault is {host!r}" in text
+    assert "set it to a whole path" in text
+
+
+@pytest.mark.parametrize("host", [LOCATION, "/srv/vault", "local:/srv/vault"])
+def test_blanks_around_a_location_mean_nothing(monkeypatch, host):
+    assert at(monkeypatch, f" {host}\n").location == host
 
 
 def test_an_aws_connection_without_keys_is_told(connect, monkeypatch, tmp_path):

@@ -168,7 +168,7 @@ def test_what_does_not_pass_ends_in_time_with_the_last_answer(api: FakeContainer
     nowhere = ContainerService(
         Access(KEY_ID, KEY_SECRET, REGION, endpoint="http://127.0.0.1:9"), retry_seconds=0.5
     )
-    with pytest.raises(ServiceBusyError, match="check that the API can be reached"):
+    with pytest.raises(ServiceBusyError, match="API can't be reached; check the connection's region and"):
         find_cluster(nowhere, "prod")
 
 

@@ -135,6 +135,17 @@ def test_another_refusal_names_where_to_look(store: Store) -> None:
         write(store)
 
 
+def test_encryption_that_worked_before_is_not_blamed(store: Store) -> None:
+    backend = open_backend(store.address, settings(encryption="AES256"))
+    backend.save(FileKind.PROBE, NAME, [b"content"])
+    store.answers.append((400, "InvalidRequest"))
+    with pytest.raises(StorageError, match="the store refuses it"):
+        backend.save(FileKind.PROBE, "b" * 64, [b"content"])
+    store.answers.append((400, "KMS.DisabledException"))
+    with pytest.raises(StorageError, match="refuses it with encryption AES256"):
+        backend.save(FileKind.PROBE, "c" * 64, [b"content"])
+
+
 def test_a_key_that_may_not_be_used_is_named(store: Store) -> None:
     store.answers.append((403, "AccessDenied"))
     with pytest.raises(StorageDenied, match="that they may use the key key-1 of KMS"):
