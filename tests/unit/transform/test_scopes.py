@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import pytest
 
-from migration_ops.transform import Parameters, TransformResult, load_rule_sets, transform
-from migration_ops.transform.rules import RuleSet
+from migration_ops.transform import Parameters, TransformResult, transform
+from tests.unit.transform.entrances import ALB, class_parameters, decisions, ingress_class, rules_of
 
 AWS = "service.beta.kubernetes.io/aws-load-balancer-"
 AZURE = "service.beta.kubernetes.io/azure-load-balancer-internal"
 ACK = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type"
-ALB = "alb.ingress.kubernetes.io/"
-
-
-@cache
-def rules_of(provider: str) -> list[RuleSet]:
-    return load_rule_sets([f"{provider}-to-ack"])
 
 
 def service(provider: str, annotations: dict[str, str], **spec: Any) -> tuple[str | None, list[str]]:
@@ -32,10 +25,6 @@ def service(provider: str, annotations: dict[str, str], **spec: Any) -> tuple[st
     result = transform([item], rules_of(provider), Parameters())
     (kept,) = result.objects
     return kept["metadata"].get("annotations", {}).get(ACK), decisions(result)
-
-
-def decisions(result: TransformResult) -> list[str]:
-    return [finding.message for finding in result.findings if finding.severity == "decision"]
 
 
 def ingress(
@@ -55,27 +44,6 @@ def ingress(
     result = transform([*objects, item], rules_of(provider), Parameters(params=params or {}))
     (kept,) = (one for one in result.objects if one["kind"] == "Ingress")
     return kept, result
-
-
-def ingress_class(name: str, controller: str, parameters: str | None = None) -> dict[str, Any]:
-    spec: dict[str, Any] = {"controller": controller}
-    if parameters is not None:
-        spec["parameters"] = {"apiGroup": "elbv2.k8s.aws", "kind": "IngressClassParams", "name": parameters}
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "IngressClass",
-        "metadata": {"name": name},
-        "spec": spec,
-    }
-
-
-def class_parameters(name: str, **spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "elbv2.k8s.aws/v1beta1",
-        "kind": "IngressClassParams",
-        "metadata": {"name": name},
-        "spec": spec,
-    }
 
 
 @pytest.mark.parametrize("value", ["true", "True", "yes", "0.0.0.0/0", "10.0.0.0/8", "internal", "1"])
@@ -398,81 +366,6 @@ def test_a_scheme_that_either_calls_internal_stays_internal(of_class: str, of_in
 
     assert kept["spec"]["ingressClassName"] == "ack-alb-internal"
     assert any("its class says" in message for message in decisions(result))
-
-
-def group_member(name: str, scheme: str | None, group: str = "shared", of: str = "alb") -> dict[str, Any]:
-    annotations = {f"{ALB}group.name": group} | ({f"{ALB}scheme": scheme} if scheme else {})
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "Ingress",
-        "metadata": {"name": name, "namespace": "other", "annotations": annotations},
-        "spec": {
-            "ingressClassName": of,
-            "defaultBackend": {"service": {"name": "w", "port": {"number": 80}}},
-        },
-    }
-
-
-def grouped(*others: dict[str, Any], scheme: str | None = None) -> tuple[str, TransformResult]:
-    """Give the class of an Ingress of the group `shared`, and what was said."""
-    own = group_member("own", scheme)
-    result = transform([own, *others], rules_of("eks"), Parameters())
-    (kept,) = (one for one in result.objects if one["metadata"]["name"] == "own")
-    return kept["spec"]["ingressClassName"], result
-
-
-def test_an_ingress_has_the_scheme_that_another_one_of_its_group_states() -> None:
-    became, result = grouped(group_member("front", "internet-facing"), group_member("silent", None))
-
-    assert became == "ack-alb-shared"
-    assert {one["spec"]["ingressClassName"] for one in result.objects} == {"ack-alb-shared"}
-    assert any("other/front says internet-facing" in finding.message for finding in result.findings)
-    assert not any("scheme" in message for message in decisions(result))
-
-
-def test_the_class_of_another_one_of_its_group_states_the_scheme_too() -> None:
-    became, _ = grouped(
-        ingress_class("edge", "ingress.k8s.aws/alb", "edge"),
-        class_parameters("edge", scheme="internet-facing", group={"name": "shared"}),
-        group_member("front", None, group="ignored", of="edge"),
-    )
-
-    assert became == "ack-alb-shared"
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        group_member("front", "internet-facing", group="another"),
-        group_member("front", "internet-facing", of="nginx"),
-        group_member("front", None),
-    ],
-)
-def test_nobody_else_states_the_scheme_of_a_group(other: dict[str, Any]) -> None:
-    became, result = grouped(other)
-
-    assert became == "ack-alb-shared-internal"
-    assert any(
-        finding.severity == "warning" and "its group shared" in finding.message for finding in result.findings
-    )
-
-
-@pytest.mark.parametrize(
-    ("own", "others"),
-    [
-        (None, ["internal", "internet-facing"]),
-        ("internet-facing", ["internal"]),
-        ("internal", ["internet-facing"]),
-        ("internet-facing", ["Public"]),
-        (None, ["Public"]),
-    ],
-)
-def test_a_group_that_contradicts_itself_becomes_internal(own: str | None, others: list[str]) -> None:
-    members = [group_member(f"m{index}", scheme) for index, scheme in enumerate(others)]
-    became, result = grouped(*members, scheme=own)
-
-    assert became == "ack-alb-shared-internal"
-    assert any("it becomes internal" in message for message in decisions(result))
 
 
 def test_parameters_that_did_not_come_along_may_have_said_internal() -> None:
