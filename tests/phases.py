@@ -43,6 +43,7 @@ class Outcome:
     failed: int = 0
     skipped: int = 0
     reasons: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
 
 def tool(name: str, *arguments: str) -> tuple[str, ...]:
@@ -65,6 +66,8 @@ INTEGRATION = Phase("integration", (pytest("tests/integration", "-n", "2", "--di
 E2E = Phase("e2e", (pytest("tests/e2e", "-s", "--timeout=1200"),))
 
 SIGN_OF_LIFE_SECONDS = 10
+FAILURE_CHARS = 400
+FAILURES_TOLD = 8
 PLANS = {
     "lint": (LINT,),
     "types": (TYPES,),
@@ -106,14 +109,17 @@ def wait_aloud(process: subprocess.Popen[bytes], name: str) -> int:
 
 
 def count(report: Path, outcome: Outcome) -> None:
-    """Add a JUnit file's counts and the reasons of its skips."""
+    """Add a JUnit file's counts, the reasons of its skips, and what its failures say."""
     for case in ET.parse(report).getroot().iter("testcase"):
         skipped = case.find("skipped")
+        failures = [*case.iter("failure"), *case.iter("error")]
         if skipped is not None:
             outcome.skipped += 1
             outcome.reasons.append(skipped.get("message", ""))
-        elif case.find("failure") is not None or case.find("error") is not None:
+        elif failures:
             outcome.failed += 1
+            message = " ".join(failures[0].get("message", "").split())
+            outcome.failures.append(f"{case.get('classname')}::{case.get('name')}: {message[:FAILURE_CHARS]}")
         else:
             outcome.passed += 1
 
@@ -209,7 +215,7 @@ class LabKeeper:
 
 
 def summarise(outcomes: list[Outcome]) -> int:
-    """Print one line a phase, the reasons of skips, and the closing count."""
+    """Print one line a phase, the reasons of skips, what failed, and the closing count."""
     print("\n== summary")
     for outcome in outcomes:
         tests = f"{outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped"
@@ -218,6 +224,12 @@ def summarise(outcomes: list[Outcome]) -> int:
         )
     for reason in sorted({reason for outcome in outcomes for reason in outcome.reasons}):
         print(f"   skipped: {reason}")
+    # Told again at the very end: often the end of a long log is all that somebody gets to see.
+    failures = [failure for outcome in outcomes for failure in outcome.failures]
+    for failure in failures[:FAILURES_TOLD]:
+        print(f"   failed: {failure}")
+    if len(failures) > FAILURES_TOLD:
+        print(f"   … and {len(failures) - FAILURES_TOLD} more, above")
     # Lint and types count as one check each, so that every phase shows in the closing line.
     checks = [outcome for outcome in outcomes if not outcome.passed + outcome.failed + outcome.skipped]
     passed = sum(outcome.passed for outcome in outcomes) + sum(outcome.ok for outcome in checks)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from migration_ops import preload
+from migration_ops import key_files, preload
 from migration_ops.timetables.off_peak import OffPeakTimetable
 from migration_ops.ui.mount import FASTAPI_APP, NAVIGATION, WARM_UP
 
@@ -20,5 +20,5 @@ class MigrationOpsPlugin(AirflowPlugin):
     fastapi_apps = [FASTAPI_APP]  # noqa: RUF012 - Airflow's own form
     fastapi_root_middlewares = [WARM_UP]  # noqa: RUF012 - the same
     external_views = [NAVIGATION]  # noqa: RUF012 - the same
-    listeners = [preload]  # noqa: RUF012 - the same
+    listeners = [preload, key_files]  # noqa: RUF012 - the same
     timetables = [OffPeakTimetable]  # noqa: RUF012 - the same

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -103,7 +102,7 @@ class VaultHook(BaseHook):
         """How this process reaches the store."""
         from migration_ops.vault import StoreSettings
 
-        return StoreSettings.from_environment(self._store_environment | self._ca_environment())
+        return replace(StoreSettings.from_environment(self._store_environment), ca_pem=self._ca_pem)
 
     def credentials(self) -> Credentials:
         """What a mover needs to reach the same repository, for its Secret."""
@@ -172,14 +171,3 @@ class VaultHook(BaseHook):
     def _ca_pem(self) -> str | None:
         ca = self._extra.get("ca")
         return certificate_text(self.vault_conn_id, ca) if ca else None
-
-    def _ca_environment(self) -> dict[str, str]:
-        return {"RESTIC_CACERT": self._ca_file.name} if self._ca_pem else {}
-
-    @cached_property
-    def _ca_file(self) -> Any:
-        # Lives as long as the hook: a store's client reads it whenever it connects.
-        file = tempfile.NamedTemporaryFile("w", suffix=".crt", encoding="utf-8")  # noqa: SIM115
-        file.write(self._ca_pem or "")
-        file.flush()
-        return file

@@ -257,7 +257,9 @@ def _make_store(location: S3Location, settings: StoreSettings) -> S3Store:
         "default_content_type": "application/octet-stream",
         "pool_max_idle_per_host": str(settings.connections),
     }
-    if settings.ca_file:
+    if settings.ca_pem:
+        client["root_certificate"] = settings.ca_pem.encode()
+    elif settings.ca_file:
         client["root_certificate"] = _read_certificates(settings.ca_file)
     config: dict[str, Any] = {
         "endpoint": endpoint,

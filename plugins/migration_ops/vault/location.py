@@ -24,6 +24,7 @@ class StoreSettings:
     :param session_token: token of temporary (STS) credentials.
     :param region: region to sign for; ``us-east-1`` when nothing is known.
     :param ca_file: PEM file with a certificate authority to trust beside the system's.
+    :param ca_pem: the same as text, in a process that should write no files; goes before the file.
     :param addressing: ``path`` (``host/bucket``), ``virtual`` (``bucket.host``) or ``auto``: virtual for the
         services that ask for it (AWS, Alibaba Cloud OSS), path for all others.
     :param credentials_file: JSON file with ``access_key``, ``secret_key``, ``session_token`` and
@@ -41,6 +42,7 @@ class StoreSettings:
     session_token: str | None = field(default=None, repr=False)
     region: str | None = None
     ca_file: str | None = None
+    ca_pem: str | None = None
     addressing: str = "auto"
     credentials_file: str | None = None
     encryption: str | None = None

@@ -74,7 +74,7 @@ def test_every_field_of_a_form_has_a_label_and_hidden_ones_are_not_used():
             {"addressing": "virtual", "region": "cn-hangzhou"},
         ),
         ({"access_key": "AK", "secret_key": "SK"}, {"access_key": "AK", "secret_key": "SK"}),
-        ({}, {"addressing": "auto", "encryption": None, "ca_file": None}),
+        ({}, {"addressing": "auto", "encryption": None, "ca_pem": None}),
     ],
 )
 def test_what_the_form_says_reaches_the_store(connect, extra, wanted):
@@ -104,9 +104,7 @@ def test_a_roles_keys_are_told_with_their_end(connect, monkeypatch):
 
 def test_a_private_authority_reaches_store_and_movers(connect, pem):
     hook = connect(ca=pem)
-    settings = hook.settings()
-    with open(settings.ca_file, encoding="ascii") as file:  # noqa: PTH123 - a name out of settings
-        assert file.read() == pem
+    assert hook.settings().ca_pem == pem
     assert hook.credentials().ca_certificate == pem
 
 
