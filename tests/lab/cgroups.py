@@ -82,7 +82,7 @@ def pids_in(name: str) -> set[int]:
     return found - {0}
 
 
-def kill_group(name: str, timeout_seconds: float = 20.0) -> int:
+def kill_group(name: str, timeout_seconds: float = 60.0) -> int:
     """Kill every process in a control group, wait until they are gone, and return how many there were.
 
     :raises LabError: some can't be killed.

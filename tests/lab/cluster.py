@@ -154,7 +154,7 @@ class LabCluster:
         pid = holder.pid
         if pid is None:
             raise LabError(f"the node of {self.name} ended at once\n{holder.last_lines()}")
-        wait_until(lambda: _in_own_network(pid), f"network namespace of {self.name}", 10)
+        wait_until(lambda: _in_own_network(pid), f"network namespace of {self.name}", 60)
         network.connect_node(self.layout, pid)
 
     def start_all(self) -> None:

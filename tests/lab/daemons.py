@@ -104,7 +104,7 @@ class Daemon:
             time.sleep(0.005)
         return True
 
-    def wait_ready(self, timeout_seconds: float = 60.0) -> None:
+    def wait_ready(self, timeout_seconds: float = 180.0) -> None:
         """Wait until it serves.
 
         :raises LabError: it died, or doesn't serve in time; the message ends with its last log lines.

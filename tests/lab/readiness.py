@@ -34,7 +34,7 @@ def make_storage_class(kubeconfig: Path, settings: dict[str, Any]) -> None:
                 raise
 
 
-def wait_for_node(kubeconfig: Path, name: str, timeout_seconds: float = 60.0) -> None:
+def wait_for_node(kubeconfig: Path, name: str, timeout_seconds: float = 180.0) -> None:
     """Wait until the node takes pods, and pods get their account's token.
 
     :raises LabError: it doesn't in time.

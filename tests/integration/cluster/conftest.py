@@ -18,6 +18,9 @@ from tests.lab.foreign import AnyCluster
 PAUSE = "docker.io/local/pause:1"
 """An image that every lab cluster has, whose program does nothing."""
 
+PATIENCE_SECONDS = 300
+"""For what takes seconds: the machine may be busy, and this kubelet may keep a dead pod for a minute."""
+
 MOVER = "docker.io/local/migration-ops-mover:1"
 """Every lab cluster has this as well; it holds Python."""
 

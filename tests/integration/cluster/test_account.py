@@ -22,7 +22,18 @@ from migration_ops.mover import Credentials, MoverSpec
 from migration_ops.mover.submission import remove, submit
 from tests.lab.foreign import AnyCluster
 
-from .conftest import PAUSE, as_account, claim, create, deployment, exists, obj, pod_template, stateful_set
+from .conftest import (
+    PATIENCE_SECONDS,
+    PAUSE,
+    as_account,
+    claim,
+    create,
+    deployment,
+    exists,
+    obj,
+    pod_template,
+    stateful_set,
+)
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
@@ -122,8 +133,8 @@ def test_a_source_is_served_with_the_shipped_role_and_with_every_right_in_it(
     written.clear()
     try:
         assert capture(account, Selection(namespaces_include=(unique,))).unreadable == []
-        quiesce(account, [unique], plan=unique, run="1", timeout=60, wait_detached=False)
-        assert resume(account, unique, timeout=90).complete
+        quiesce(account, [unique], plan=unique, run="1", timeout=PATIENCE_SECONDS, wait_detached=False)
+        assert resume(account, unique, timeout=PATIENCE_SECONDS).complete
         mover = MoverSpec(plan=unique, run="1", action="backup", namespace=unique, claim="extra",
                           command=("version",), image=PAUSE)  # fmt: skip
         submit(account._api_client, mover, Credentials({"RESTIC_PASSWORD": "x"}))

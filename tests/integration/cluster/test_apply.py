@@ -19,6 +19,7 @@ from migration_ops.cluster import (
 )
 
 from .conftest import (
+    PATIENCE_SECONDS,
     Manifest,
     claim,
     claim_spec,
@@ -133,7 +134,7 @@ def test_an_application_is_applied_in_order_and_becomes_ready(target_cluster: Cl
     assert written["Role"] < min(configuration)
     assert max(configuration) < written["Service"] < written["Ingress"]
 
-    ready = wait_ready(target_cluster, objects[:-1], 60)
+    ready = wait_ready(target_cluster, objects[:-1], PATIENCE_SECONDS)
     assert [str(one) for one in ready.not_ready if "PersistentVolume//" not in one.object] == []
     service = read(target_cluster, f"v1/Service/{space}/web")
     assert service["spec"]["clusterIP"] != "172.20.99.99"
@@ -411,7 +412,7 @@ def test_what_is_not_ready_is_named_with_its_cause(
     objects = [deployment(space, "web", template=template), unschedulable, deployment(space, "fine")]
     create(target_cluster, *objects)
 
-    assert wait_ready(target_cluster, objects[2:], 90).ready
+    assert wait_ready(target_cluster, objects[2:], PATIENCE_SECONDS).ready
     causes = {
         f"apps/v1/Deployment/{space}/web": "registry.invalid/shop/web:1.0",
         f"apps/v1/Deployment/{space}/picky": "cannot be scheduled",

@@ -27,7 +27,18 @@ from migration_ops.cluster import (
 )
 from migration_ops.cluster.definitions import wait_established
 
-from .conftest import claim, crd, create, deployment, exists, obj, pod_template, read, stateful_set
+from .conftest import (
+    PATIENCE_SECONDS,
+    claim,
+    crd,
+    create,
+    deployment,
+    exists,
+    obj,
+    pod_template,
+    read,
+    stateful_set,
+)
 
 pytestmark = pytest.mark.lab
 
@@ -86,7 +97,7 @@ def test_roots_come_along_and_what_controllers_made_stays(
         obj("Secret", space, "password", stringData={"a": "b"}),
     ]
     create(source_cluster, *objects)
-    assert wait_ready(source_cluster, objects, 60).ready
+    assert wait_ready(source_cluster, objects, PATIENCE_SECONDS).ready
 
     captured = capture(source_cluster, Selection(namespaces_include=(space,)))
 
@@ -137,7 +148,7 @@ def test_a_whole_cluster_is_taken_without_its_platform_and_what_it_makes_itself(
     going = f"/api/v1/namespaces/{space}/configmaps/going"
     source_cluster.request("DELETE", going)
     try:
-        assert wait_ready(source_cluster, [web], 180).ready
+        assert wait_ready(source_cluster, [web], PATIENCE_SECONDS).ready
         await_object(source_cluster, f"v1/ConfigMap/{space}/kube-root-ca.crt")
         await_field(source_cluster, f"v1/Endpoints/{space}/web", "subsets")
         await_field(source_cluster, f"batch/v1/Job/{space}/done", "status", "completionTime")
@@ -205,7 +216,7 @@ def test_a_claim_knows_its_pod_node_class_and_volume(
     space = namespace_in(source_cluster)
     workload = stateful_set(space, "db")
     create(source_cluster, workload)
-    assert wait_ready(source_cluster, [workload], 60).ready
+    assert wait_ready(source_cluster, [workload], PATIENCE_SECONDS).ready
 
     (found,) = capture(source_cluster, Selection(namespaces_include=(space,))).claims
 
@@ -223,7 +234,7 @@ def test_an_excluded_volume_keeps_its_claim_only_where_a_pod_needs_it(
     excluded = {"annotations": {"migration-ops.io/exclude": "true"}}
     workload = deployment(space, "web", claims=["cache"])
     create(source_cluster, claim(space, "cache", **excluded), claim(space, "old", **excluded), workload)
-    assert wait_ready(source_cluster, [workload], 60).ready
+    assert wait_ready(source_cluster, [workload], PATIENCE_SECONDS).ready
 
     captured = capture(source_cluster, Selection(namespaces_include=(space,)))
 

@@ -22,7 +22,7 @@ from migration_ops.cluster import (
     write_capture,
 )
 
-from .conftest import create, deployment, exists, obj, pod_template, read, stateful_set
+from .conftest import PATIENCE_SECONDS, create, deployment, exists, obj, pod_template, read, stateful_set
 
 pytestmark = pytest.mark.lab
 
@@ -84,9 +84,9 @@ def test_a_captured_application_starts_in_the_modern_cluster_as_it_ran(
         obj("ConfigMap", space, "settings", data={"a": "b"}),
         obj("Secret", space, "password", data={"a": "Yg=="}),
     )
-    assert wait_ready(source_cluster, workloads, 90).ready
+    assert wait_ready(source_cluster, workloads, PATIENCE_SECONDS).ready
 
-    quiesce(source_cluster, [space], plan=space, run="1", timeout=90)
+    quiesce(source_cluster, [space], plan=space, run="1", timeout=PATIENCE_SECONDS)
     write_capture(capture(source_cluster, Selection(namespaces_include=(space,))), tmp_path)
     objects = read_capture(tmp_path).manifests(discovery(target_cluster).api_names())
     for manifest in objects:  # what a rule would do
@@ -98,7 +98,7 @@ def test_a_captured_application_starts_in_the_modern_cluster_as_it_ran(
     assert [one for one in verdicts if one.action == "failed"] == []
     results = apply(target_cluster, objects, plan=space, run="1")
     assert {one.action for one in results} <= {"created", "skipped"}, results
-    ready = wait_ready(target_cluster, objects, 90)
+    ready = wait_ready(target_cluster, objects, PATIENCE_SECONDS)
     assert ready.ready, [str(one) for one in ready.not_ready]
 
     assert read(target_cluster, f"apps/v1/Deployment/{space}/web")["spec"]["replicas"] == 2
@@ -112,6 +112,6 @@ def test_a_captured_application_starts_in_the_modern_cluster_as_it_ran(
     undone = roll_back(target_cluster, plan=space, run="1")
     assert undone.problems == ()
     assert not exists(target_cluster, f"v1/Namespace//{space}")
-    assert resume(source_cluster, space, timeout=90).complete
+    assert resume(source_cluster, space, timeout=PATIENCE_SECONDS).complete
     names = {reference_of(one.manifest) for one in capture(source_cluster, Selection((space,))).objects}
     assert f"apps/v1/Deployment/{space}/web" in names

@@ -32,7 +32,7 @@ from migration_ops.cluster import (
 from tests.lab import Lab, preflight
 from tests.lab.cluster import LabCluster
 
-from .conftest import Manifest, as_account, claim, crd, create, deployment, obj, read
+from .conftest import PATIENCE_SECONDS, Manifest, as_account, claim, crd, create, deployment, obj, read
 
 pytestmark = [
     pytest.mark.lab,
@@ -131,7 +131,7 @@ def test_gitops_and_autoscalers_of_other_products_rest_while_quiesced(cluster: C
     names = [reference_of(one) for one in gitops]
     before = {name: read(cluster, name) for name in names}
 
-    record = quiesce(cluster, [unique], plan=unique, run="1", timeout=60)
+    record = quiesce(cluster, [unique], plan=unique, run="1", timeout=PATIENCE_SECONDS)
 
     assert {one.object for one in record.workloads} == {name for name in names if not name.endswith("/other")}
     during = {name: read(cluster, name) for name in names}
@@ -152,17 +152,17 @@ def test_quiesce_waits_until_volumes_are_detached(cluster: Cluster, unique: str)
     web = deployment(unique, "web", claims=["data"])
     data = claim(unique, "data", "alicloud-disk-essd")
     create(cluster, obj("Namespace", None, unique), data, web)
-    assert wait_ready(cluster, [web, data], 90).ready
+    assert wait_ready(cluster, [web, data], PATIENCE_SECONDS).ready
     volume = read(cluster, f"v1/PersistentVolumeClaim/{unique}/data")["spec"]["volumeName"]
     spec = {"attacher": "example.com", "nodeName": "n1", "source": {"persistentVolumeName": volume}}
     create(cluster, obj("VolumeAttachment", None, unique, "storage.k8s.io/v1", spec=spec))
 
     with pytest.raises(QuiesceTimeout, match=f"volume of {unique}/data is attached to node n1"):
         quiesce(cluster, [unique], plan=unique, run="1", timeout=4)
-    quiesce(cluster, [unique], plan=unique, run="1", timeout=120, wait_detached=False)
+    quiesce(cluster, [unique], plan=unique, run="1", timeout=PATIENCE_SECONDS, wait_detached=False)
 
     cluster.request("DELETE", f"/apis/storage.k8s.io/v1/volumeattachments/{unique}")
-    assert quiesce(cluster, [unique], plan=unique, run="1", timeout=120).finished
+    assert quiesce(cluster, [unique], plan=unique, run="1", timeout=PATIENCE_SECONDS).finished
 
 
 @pytest.mark.parametrize(("file", "needed"), [("source", source_permissions), ("target", target_permissions)])
@@ -241,12 +241,14 @@ def test_quiesce_and_resume_survive_a_restart(
 ) -> None:
     workloads = [deployment(unique, f"web-{number}") for number in range(3)]
     create(cluster, obj("Namespace", None, unique), *workloads)
-    assert wait_ready(cluster, workloads, 90).ready
+    assert wait_ready(cluster, workloads, PATIENCE_SECONDS).ready
 
-    record = quiesce(cluster, [unique], plan=unique, run="1", timeout=120, on_record=lambda _: restart(1))
+    record = quiesce(
+        cluster, [unique], plan=unique, run="1", timeout=PATIENCE_SECONDS, on_record=lambda _: restart(1)
+    )
     assert len(record.workloads) == 3
     restart(1)
-    assert resume(cluster, unique, timeout=120).complete
+    assert resume(cluster, unique, timeout=PATIENCE_SECONDS).complete
     assert read(cluster, f"apps/v1/Deployment/{unique}/web-2")["spec"]["replicas"] == 1
 
 

@@ -24,6 +24,7 @@ from tests.lab.readiness import wait_until
 
 from .conftest import (
     MOVER,
+    PATIENCE_SECONDS,
     PAUSE,
     Manifest,
     claim,
@@ -79,7 +80,7 @@ def shop(source_cluster: Cluster, namespace_in: Callable[[Cluster], str]) -> str
     create(
         source_cluster, *running, deployment(space, "idle", replicas=0), cron_job(space, "nightly"), scaler
     )
-    assert wait_ready(source_cluster, running, 60).ready
+    assert wait_ready(source_cluster, running, PATIENCE_SECONDS).ready
     return space
 
 
@@ -96,7 +97,9 @@ def test_everything_stops_and_comes_back_as_it_was(source_cluster: Cluster, shop
     }
     stored: list[QuiesceRecord] = []
 
-    record = quiesce(source_cluster, [shop], plan=shop, run="run:1+2", timeout=60, on_record=stored.append)
+    record = quiesce(
+        source_cluster, [shop], plan=shop, run="run:1+2", timeout=PATIENCE_SECONDS, on_record=stored.append
+    )
 
     assert pods(source_cluster, shop) == []
     assert [(one.object, one.wave, one.was) for one in record.workloads] == [
@@ -108,7 +111,7 @@ def test_everything_stops_and_comes_back_as_it_was(source_cluster: Cluster, shop
     assert stored[0].workloads == record.workloads, "the record is handed out before the first stop"
     assert QuiesceRecord.from_dict(json.loads(json.dumps(record.as_dict()))) == record
 
-    result = resume(source_cluster, shop, timeout=60)
+    result = resume(source_cluster, shop, timeout=PATIENCE_SECONDS)
 
     assert result.complete, result
     assert {name: read(source_cluster, name)["spec"] for name in before} == before
@@ -120,11 +123,11 @@ def test_everything_stops_and_comes_back_as_it_was(source_cluster: Cluster, shop
 
 
 def test_a_second_quiesce_keeps_what_the_first_one_remembered(source_cluster: Cluster, shop: str) -> None:
-    first = quiesce(source_cluster, [shop], plan=shop, run="1", timeout=60)
-    again = quiesce(source_cluster, [shop], plan=shop, run="2", timeout=60)
+    first = quiesce(source_cluster, [shop], plan=shop, run="1", timeout=PATIENCE_SECONDS)
+    again = quiesce(source_cluster, [shop], plan=shop, run="2", timeout=PATIENCE_SECONDS)
 
     assert again.workloads == first.workloads
-    assert resume(source_cluster, shop, timeout=60).complete
+    assert resume(source_cluster, shop, timeout=PATIENCE_SECONDS).complete
     assert read(source_cluster, f"apps/v1/Deployment/{shop}/web")["spec"]["replicas"] == 2
 
 
@@ -140,7 +143,7 @@ def test_what_is_captured_while_quiesced_is_as_it_ran(source_cluster: Cluster, s
         }
 
     before = specs()
-    quiesce(source_cluster, [shop], plan=shop, run="1", timeout=60)
+    quiesce(source_cluster, [shop], plan=shop, run="1", timeout=PATIENCE_SECONDS)
     during = specs()
     resume(source_cluster, shop)
 
@@ -155,7 +158,7 @@ def test_waves_stop_one_after_the_other_and_resume_goes_backwards(source_cluster
         plan=shop,
         run="1",
         waves=[["deployment/web"], ["statefulset/*"]],
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         on_wave=lambda _, names: stopped.append([name.rpartition("/")[2] for name in names]),
     )
     assert stopped == [["nightly"], ["web"], ["db"], ["agent"]]
@@ -169,19 +172,21 @@ def test_waves_stop_one_after_the_other_and_resume_goes_backwards(source_cluster
 
 def test_a_wave_that_names_nothing_stops_nothing(source_cluster: Cluster, shop: str) -> None:
     with pytest.raises(QuiesceError, match="deployment/wbe"):
-        quiesce(source_cluster, [shop], plan=shop, run="1", waves=[["deployment/wbe"]], timeout=60)
+        quiesce(
+            source_cluster, [shop], plan=shop, run="1", waves=[["deployment/wbe"]], timeout=PATIENCE_SECONDS
+        )
     assert len(pods(source_cluster, shop)) == 4
 
 
 def test_another_plans_quiesce_is_not_touched(source_cluster: Cluster, shop: str) -> None:
-    quiesce(source_cluster, [shop], plan=f"{shop}-a", run="1", timeout=60)
+    quiesce(source_cluster, [shop], plan=f"{shop}-a", run="1", timeout=PATIENCE_SECONDS)
     with pytest.raises(QuiesceError, match=f"quiesced by plan {shop}-a"):
-        quiesce(source_cluster, [shop], plan=f"{shop}-b", run="1", timeout=60)
+        quiesce(source_cluster, [shop], plan=f"{shop}-b", run="1", timeout=PATIENCE_SECONDS)
     assert resume(source_cluster, f"{shop}-b").resumed == ()
     stopped = {name: plan for name, (plan, _) in find_quiesced(source_cluster).items() if f"/{shop}/" in name}
     assert len(stopped) == 4
     assert set(stopped.values()) == {f"{shop}-a"}
-    assert resume(source_cluster, f"{shop}-a", timeout=60).complete
+    assert resume(source_cluster, f"{shop}-a", timeout=PATIENCE_SECONDS).complete
 
 
 def test_databases_come_back_first_and_what_was_not_ready_is_not_waited_for(
@@ -192,9 +197,9 @@ def test_databases_come_back_first_and_what_was_not_ready_is_not_waited_for(
     broken["spec"]["template"]["spec"]["nodeSelector"] = {"nobody": "has-it"}
     running = [stateful_set(space, "db"), deployment(space, "web")]
     create(source_cluster, *running, broken)
-    assert wait_ready(source_cluster, running, 60).ready
+    assert wait_ready(source_cluster, running, PATIENCE_SECONDS).ready
 
-    record = quiesce(source_cluster, [space], plan=space, run="1", timeout=60)
+    record = quiesce(source_cluster, [space], plan=space, run="1", timeout=PATIENCE_SECONDS)
     assert {one.object.rpartition("/")[2]: one.ready for one in record.workloads} == {
         "broken": False,
         "db": True,
@@ -222,21 +227,21 @@ def test_half_a_quiesce_is_resumed(source_cluster: Cluster, shop: str) -> None:
             raise Killed
 
     with pytest.raises(Killed):
-        quiesce(source_cluster, [shop], plan=shop, run="1", timeout=60, on_wave=die)
+        quiesce(source_cluster, [shop], plan=shop, run="1", timeout=PATIENCE_SECONDS, on_wave=die)
     assert read(source_cluster, f"apps/v1/Deployment/{shop}/web")["spec"]["replicas"] == 0
     assert read(source_cluster, f"apps/v1/StatefulSet/{shop}/db")["spec"]["replicas"] == 1
 
-    assert resume(source_cluster, shop, timeout=60).complete
+    assert resume(source_cluster, shop, timeout=PATIENCE_SECONDS).complete
     assert read(source_cluster, f"apps/v1/Deployment/{shop}/web")["spec"]["replicas"] == 2
 
 
 def test_a_lost_note_is_made_good_by_the_record(source_cluster: Cluster, shop: str) -> None:
-    record = quiesce(source_cluster, [shop], plan=shop, run="1", timeout=60)
+    record = quiesce(source_cluster, [shop], plan=shop, run="1", timeout=PATIENCE_SECONDS)
     path = f"/apis/apps/v1/namespaces/{shop}/deployments/web"
     lost = {"metadata": {"annotations": {NOTE: None}, "labels": {"migration-ops.io/quiesced-by": None}}}
     source_cluster.patch(path, lost)
 
-    assert resume(source_cluster, shop, record=record, timeout=60).complete
+    assert resume(source_cluster, shop, record=record, timeout=PATIENCE_SECONDS).complete
     assert source_cluster.get(path)["spec"]["replicas"] == 2
 
 
@@ -250,8 +255,8 @@ def test_the_record_alone_brings_everything_back(
     tool = obj("Pod", space, "tool", spec=pod_template({})["spec"], metadata={"labels": {"a": "b"}})
     running = [daemon, deployment(space, "web", replicas=2), tool]
     create(source_cluster, *running)
-    assert wait_ready(source_cluster, running, 60).ready
-    written = quiesce(source_cluster, [space], plan=space, run="1", timeout=60).as_dict()
+    assert wait_ready(source_cluster, running, PATIENCE_SECONDS).ready
+    written = quiesce(source_cluster, [space], plan=space, run="1", timeout=PATIENCE_SECONDS).as_dict()
     lost = {"metadata": {"annotations": {NOTE: None}, "labels": {"migration-ops.io/quiesced-by": None}}}
     for path in ("daemonsets/agent", "deployments/web"):
         source_cluster.patch(f"/apis/apps/v1/namespaces/{space}/{path}", lost)
@@ -262,7 +267,7 @@ def test_the_record_alone_brings_everything_back(
     assert resume(source_cluster, space).resumed == ()
 
     record = QuiesceRecord.from_dict(json.loads(json.dumps(written)))
-    result = resume(source_cluster, space, record=record, timeout=60)
+    result = resume(source_cluster, space, record=record, timeout=PATIENCE_SECONDS)
 
     assert result.complete, result
     assert read(source_cluster, reference_of(daemon))["spec"]["template"]["spec"].get("nodeSelector") is None
@@ -278,16 +283,16 @@ def test_bare_pods_and_running_jobs_stop_and_come_back(
     job_spec = {"parallelism": 2, "template": pod_template({}, restartPolicy="Never")}
     job = obj("Job", space, "import", "batch/v1", spec=job_spec)
     create(source_cluster, claim(space, "data"), pod, job)
-    assert wait_ready(source_cluster, [pod, job], 60).ready
+    assert wait_ready(source_cluster, [pod, job], PATIENCE_SECONDS).ready
 
-    record = quiesce(source_cluster, [space], plan=space, run="1", timeout=60)
+    record = quiesce(source_cluster, [space], plan=space, run="1", timeout=PATIENCE_SECONDS)
 
     assert record.bare_pods == (f"v1/Pod/{space}/tool",)
     assert pods(source_cluster, space) == []
     captured = {reference_of(one.manifest) for one in capture(source_cluster, Selection((space,))).objects}
     assert f"v1/Pod/{space}/tool" in captured, "the pod is still part of the application"
 
-    assert resume(source_cluster, space, timeout=60).complete
+    assert resume(source_cluster, space, timeout=PATIENCE_SECONDS).complete
     back = read(source_cluster, f"v1/Pod/{space}/tool")
     assert back["metadata"]["labels"] == {"a": "b"}
     assert back["spec"]["containers"][0]["image"] == PAUSE
@@ -305,12 +310,14 @@ def test_a_pod_that_does_not_go_is_named_with_its_reason(
     template["spec"]["containers"][0] |= {"image": MOVER, "command": ["python3", "-c", deaf]}
     web = deployment(space, "web", template=template)
     create(source_cluster, web)
-    assert wait_ready(source_cluster, [web], 60).ready
+    assert wait_ready(source_cluster, [web], PATIENCE_SECONDS).ready
 
     with pytest.raises(QuiesceTimeout, match=rf"wave 1 on source: .*v1/Pod/{space}/web-.* is shutting down"):
         quiesce(source_cluster, [space], plan=space, run="1", timeout=3)
 
-    assert quiesce(source_cluster, [space], plan=space, run="1", timeout=60).finished, "a second try goes on"
+    assert quiesce(source_cluster, [space], plan=space, run="1", timeout=PATIENCE_SECONDS).finished, (
+        "a second try goes on"
+    )
 
 
 def test_only_chosen_workloads_stop(source_cluster: Cluster, namespace_in: Callable[[Cluster], str]) -> None:
@@ -318,7 +325,7 @@ def test_only_chosen_workloads_stop(source_cluster: Cluster, namespace_in: Calla
     create(source_cluster, deployment(space, "web"), deployment(space, "other"))
     selection = Selection(namespaces_include=(space,), label_selectors=("app=web",))
 
-    quiesce(source_cluster, [space], plan=space, run="1", selection=selection, timeout=60)
+    quiesce(source_cluster, [space], plan=space, run="1", selection=selection, timeout=PATIENCE_SECONDS)
 
     assert read(source_cluster, f"apps/v1/Deployment/{space}/web")["spec"]["replicas"] == 0
     assert read(source_cluster, f"apps/v1/Deployment/{space}/other")["spec"]["replicas"] == 1
@@ -336,7 +343,7 @@ def test_whatever_mounts_a_chosen_volume_stops_chosen_or_not_early_or_late(
         deployment(space, "apart"),
     ]
     create(source_cluster, claim(space, "data"), *workloads)
-    assert wait_ready(source_cluster, workloads, 60).ready
+    assert wait_ready(source_cluster, workloads, PATIENCE_SECONDS).ready
     selection = Selection(namespaces_include=(space,), label_selectors=("app=web",))
     volumes = [one for one in capture(source_cluster, Selection((space,))).claims if one.name == "data"]
     late = obj(
@@ -348,7 +355,9 @@ def test_whatever_mounts_a_chosen_volume_stops_chosen_or_not_early_or_late(
         if number == 2:
             create(source_cluster, late)
             wait_until(
-                lambda: any(name.startswith("late-") for name in pods(source_cluster, space)), "a pod", 60
+                lambda: any(name.startswith("late-") for name in pods(source_cluster, space)),
+                "a pod",
+                PATIENCE_SECONDS,
             )
 
     record = quiesce(
@@ -358,7 +367,7 @@ def test_whatever_mounts_a_chosen_volume_stops_chosen_or_not_early_or_late(
         run="1",
         selection=selection,
         claims=volumes,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         on_record=records.append,
         on_wave=begin_late,
     )
@@ -372,7 +381,7 @@ def test_whatever_mounts_a_chosen_volume_stops_chosen_or_not_early_or_late(
     assert record.workloads == records[-1].workloads, "what is stopped is stored before"
     assert record.finished
     assert names(record) == ["beside", "web", "late"]
-    assert resume(source_cluster, space, timeout=60).complete
+    assert resume(source_cluster, space, timeout=PATIENCE_SECONDS).complete
 
 
 def test_budgets_are_respected_when_asked(
@@ -385,8 +394,15 @@ def test_budgets_are_respected_when_asked(
         "PodDisruptionBudget", space, "web", "policy/v1beta1", spec={"minAvailable": 1, "selector": selector}
     )
     create(source_cluster, web, budget)
-    assert wait_ready(source_cluster, [web], 60).ready
+    assert wait_ready(source_cluster, [web], PATIENCE_SECONDS).ready
 
     with pytest.raises(QuiesceError, match=f"PodDisruptionBudget/{space}/web"):
-        quiesce(source_cluster, [space], plan=space, run="1", disruption_budgets="respect", timeout=60)
+        quiesce(
+            source_cluster,
+            [space],
+            plan=space,
+            run="1",
+            disruption_budgets="respect",
+            timeout=PATIENCE_SECONDS,
+        )
     assert read(source_cluster, f"apps/v1/Deployment/{space}/web")["spec"]["replicas"] == 1

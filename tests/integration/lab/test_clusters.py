@@ -9,7 +9,8 @@ from kubernetes import client
 
 from tests.lab import Lab
 from tests.lab.foreign import AnyCluster
-from tests.lab.readiness import wait_until
+
+from .conftest import eventually
 
 pytestmark = pytest.mark.lab
 
@@ -129,7 +130,7 @@ def test_a_custom_resource_can_be_made_and_watched(either_cluster: AnyCluster):
         extensions, objects = client.ApiextensionsV1Api(api), client.CustomObjectsApi(api)
         extensions.create_custom_resource_definition(definition)
         try:
-            wait_until(lambda: is_established(extensions, name), f"{name} to be served", 30)
+            eventually(lambda: is_established(extensions, name), f"{name} to be served")
             objects.create_cluster_custom_object(group, "v1", "things", thing)
             found = objects.list_cluster_custom_object(group, "v1", "things")["items"]
         finally:

@@ -24,10 +24,11 @@ from tests.lab.leftovers import leftovers
 from tests.lab.node import PAUSE_IMAGE
 from tests.lab.readiness import wait_until
 
+from .conftest import PATIENCE_SECONDS
+
 pytestmark = pytest.mark.lab
 
 PROJECT = Path(__file__).parents[3]
-PATIENCE_SECONDS = 180  # other tests may keep the machine busy
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ from kubernetes import client
 from tests.lab import Lab, LabError
 from tests.lab.cache import cache_root
 from tests.lab.foreign import AnyCluster
-from tests.lab.readiness import wait_until
+
+from .conftest import eventually
 
 pytestmark = pytest.mark.lab
 
@@ -54,7 +55,7 @@ def test_a_recipe_becomes_a_container_that_runs_as_it_says(recipe: Path, lab: La
     container = {"name": "main", "image": ECR_NAME, "imagePullPolicy": "Never"}
     pod = {"metadata": {"name": "teller"}, "spec": {"containers": [container]}}
     core.create_namespaced_pod(namespace, pod)
-    wait_until(lambda: pods_in_source.is_ready("teller"), "teller to run", 60)
+    eventually(lambda: pods_in_source.is_ready("teller"), "teller to run")
 
     assert pods_in_source.log("teller") == "hello world 1234 unasked\n"
 
@@ -67,7 +68,7 @@ def test_a_name_of_the_source_is_unknown_in_the_target(recipe: Path, lab: Lab, p
         namespace, {"metadata": {"name": "teller"}, "spec": {"containers": [container]}}
     )
 
-    wait_until(lambda: waiting_reason(core, namespace) == "ErrImageNeverPull", "image to be missed", 60)
+    eventually(lambda: waiting_reason(core, namespace) == "ErrImageNeverPull", "image to be missed")
 
 
 def waiting_reason(core: client.CoreV1Api, namespace: str) -> str | None:

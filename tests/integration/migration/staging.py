@@ -120,7 +120,8 @@ class Staging:
             try:
                 core.create_namespaced_pod(self.space, body)
             except ApiException as error:
-                if error.status not in {403, 409}:  # the namespace's account is made by a controller
+                # The namespace's account is made by a controller, and then its token by another.
+                if error.status not in {403, 409} and "Retry-After" not in (error.headers or {}):
                     raise
                 return False
             return True
