@@ -97,7 +97,7 @@ class Daemon:
             check=True,
             env={**os.environ, **self.environment},
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not self.pid_file.exists():
             if time.monotonic() > deadline:
                 raise LabError(f"{self.name} didn't start\n{self.last_lines()}")
