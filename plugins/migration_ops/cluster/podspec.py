@@ -94,7 +94,8 @@ def holds_volumes(pod: Manifest) -> bool:
     """Tell whether a Pod may still write to its volumes: it has not ended.
 
     A pod that is being deleted starts no container again. Once all have ended, its object only waits for the
-    kubelet to clean up, up to ten seconds with older ones, and that would be downtime for nothing.
+    kubelet to clean up, ten seconds with older ones and up to a minute with 1.20.0 to 1.20.2
+    (kubernetes/kubernetes#97288), and that would be downtime for nothing.
 
     :param pod: the Pod.
     """
@@ -114,7 +115,11 @@ def holds_volumes(pod: Manifest) -> bool:
 
 
 def _has_ended(container: dict[str, Any]) -> bool:
-    return "terminated" in (container.get("state") or {})
+    state = container.get("state") or {}
+    before = (container.get("lastState") or {}).get("terminated") or {}
+    # Of one that ran and is gone from the runtime, an older kubelet says that it waits to be made.
+    gone = "waiting" in state and before.get("reason") == "ContainerStatusUnknown"
+    return "terminated" in state or gone
 
 
 def config_maps(pod: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,8 @@ from migration_ops.cluster.podspec import holds_volumes
 
 RUNNING: dict[str, Any] = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
 TERMINATED: dict[str, Any] = {"terminated": {"exitCode": 0}}
+CREATING: dict[str, Any] = {"waiting": {"reason": "ContainerCreating"}}
+NOT_FOUND: dict[str, Any] = {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}}
 
 
 def pod(
@@ -30,6 +32,22 @@ def test_a_pod_that_ended_holds_nothing(phase: str) -> None:
 
 def test_a_deleted_pod_whose_containers_ended_holds_nothing() -> None:
     assert not holds_volumes(pod(TERMINATED, TERMINATED))
+
+
+@pytest.mark.parametrize(
+    ("state", "before", "holds"),
+    [
+        (CREATING, NOT_FOUND, False),
+        (CREATING, {}, True),
+        (CREATING, {"terminated": {"exitCode": 1, "reason": "Error"}}, True),
+        (RUNNING, NOT_FOUND, True),
+    ],
+)
+def test_of_a_deleted_pod_the_kubelet_may_say_that_the_runtime_has_no_such_container(
+    state: dict[str, Any], before: dict[str, Any], holds: bool
+) -> None:
+    containers = [{"state": state, "lastState": before}] * 2
+    assert holds_volumes(pod(containerStatuses=containers)) is holds
 
 
 def test_a_deleted_pod_holds_its_volumes_while_one_container_runs() -> None:
