@@ -29,10 +29,12 @@ IMAGE = (
 
 
 def parse_duration(text: Any) -> Any:
-    """Turn `90s`, `1h30m` into a timedelta; anything else is handed on to pydantic's own check.
+    """Turn `90s`, `1h30m` into a timedelta; pydantic checks anything else: a number is seconds.
 
     :raises ValueError: if a text isn't a duration.
     """
+    if isinstance(text, bool):
+        raise ValueError(f"{str(text).lower()} is not a duration; write for example 60s, 15m, 4h or 1h30m")
     if not isinstance(text, str):
         return text
     if not re.match(_DURATION, text):
@@ -55,6 +57,8 @@ def parse_rate(text: Any) -> Any:
 
     :raises ValueError: if a text isn't a rate.
     """
+    if isinstance(text, bool):
+        raise ValueError(f"{str(text).lower()} is not a rate; write for example 50MiB/s")
     if not isinstance(text, str):
         return text
     match = re.match(r"^(\d+(?:\.\d+)?)(\w+)/s$", text)
@@ -127,20 +131,29 @@ Resources = Annotated[
 ]
 Duration = Annotated[
     timedelta,
-    BeforeValidator(parse_duration, json_schema_input_type=Annotated[str, Field(pattern=_DURATION)]),
+    BeforeValidator(
+        parse_duration,
+        json_schema_input_type=Annotated[str, Field(pattern=_DURATION)] | Annotated[float, Field(gt=0)],
+    ),
     AfterValidator(_positive),
     PlainSerializer(duration_text, return_type=str),
 ]
 Patience = Annotated[
     timedelta,
-    BeforeValidator(parse_duration, json_schema_input_type=Annotated[str, Field(pattern=_DURATION)]),
+    BeforeValidator(
+        parse_duration,
+        json_schema_input_type=Annotated[str, Field(pattern=_DURATION)] | Annotated[float, Field(ge=0)],
+    ),
     AfterValidator(_not_negative),
     PlainSerializer(duration_text, return_type=str),
 ]
 """A duration that may be none at all: `0s`."""
 BytesPerSecond = Annotated[
     int,
-    BeforeValidator(parse_rate, json_schema_input_type=Annotated[str, Field(pattern=_RATE)]),
+    BeforeValidator(
+        parse_rate,
+        json_schema_input_type=Annotated[str, Field(pattern=_RATE)] | Annotated[int, Field(ge=1024)],
+    ),
     PlainSerializer(lambda rate: f"{rate}B/s", return_type=str),
     Field(ge=1024),
 ]

@@ -210,6 +210,21 @@ def test_the_published_schema_accepts_the_example_and_refuses_a_typo():
     assert [error.validator for error in validator.iter_errors(document)] == ["additionalProperties"]
 
 
+@pytest.mark.parametrize(
+    ("timeout", "right"), [("5m", True), (300, True), (0, False), (-1, False), ("5q", False), (True, False)]
+)
+def test_schema_and_reader_agree_on_durations(tmp_path, timeout, right):
+    document = {**YAML(typ="safe").load(SMALLEST), "quiesce": {"timeout": timeout}}
+    path = written(tmp_path, json.dumps(document))
+    schema_errors = list(Draft202012Validator(plan_schema()).iter_errors(document))
+    assert (schema_errors == []) is right
+    if right:
+        load_plan(path)
+    else:
+        with pytest.raises(PlanError):
+            load_plan(path)
+
+
 def test_plan_check_prints_a_line_for_each_error_and_exits_with_one(tmp_path):
     good, bad = written(tmp_path, SMALLEST, "good.yaml"), written(tmp_path, "name: x\n", "bad.yaml")
     result = CliRunner().invoke(plan_command, ["check", str(good), str(bad)])
