@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from migration_ops.ui.airflow_api import AirflowApi, AirflowAwayError
+from migration_ops.ui.airflow_health import parts_that_rest
 from migration_ops.ui.airflow_runs import Found, known_runs, open_questions, open_runs
 from migration_ops.ui.findings_now import Looks, counted, look_back
 from migration_ops.ui.movers import AtWork, movers_of
@@ -169,8 +170,11 @@ async def open_in_airflow(
             note(Trouble(where="Airflow", message=f"has {found.more} more {what} than are shown here"))
         return found
 
-    questions, runs = await asyncio.gather(
+    questions, runs, resting = await asyncio.gather(
         tried(open_questions(airflow, plans), "open questions"),
         tried(open_runs(airflow, plans), "runs that aren't over"),
+        parts_that_rest(airflow),
     )
+    for part in resting:
+        note(part)
     return questions, runs
