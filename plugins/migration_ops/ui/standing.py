@@ -15,16 +15,35 @@ from migration_ops.migration.events import (
     APPLIED,
     FINISHED,
     QUIESCE_BEGUN,
-    RESTORED,
+    READY,
     RESUMED,
     ROLLED_BACK,
     TAKEN_BACK,
+    VERIFIED,
 )
 
 if TYPE_CHECKING:
     from migration_ops.ui.vault_index import PlanSlips, Slip
 
 _STAGED = "staged"
+_SERVES = frozenset({READY, VERIFIED, FINISHED})
+"""What a cutover writes once its workloads run in the target."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A stop of the source that nobody has taken back, while the target doesn't serve either.
+
+    :param run: the cutover that stopped it.
+    :param since: since when the application runs nowhere.
+    :param emptied: when a rollback emptied the target, if one did.
+    :param applied: whether the target has all resources, so that the application may be starting there.
+    """
+
+    run: str
+    since: datetime
+    emptied: datetime | None = None
+    applied: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,21 +52,45 @@ class Standing:
 
     :param staged_point: the restore point that the target's claims were filled with last, if nothing has
         written to them or emptied them since.
-    :param moved: whether a cutover has brought its final delta into the target, and nobody took it back.
+    :param moved: whether a cutover's workloads run in the target, and nobody took it back.
     :param finished: the cutover that finished the migration, and when.
+    :param stop: the stop of the source that has left the application running nowhere.
     """
 
     staged_point: str | None = None
     moved: bool = False
     finished: tuple[str, datetime] | None = None
+    stop: Stop | None = None
 
 
 def standing(slips: PlanSlips) -> Standing:
     """Look at what the journal's tags say."""
     finished = _finished(slips)
-    moved = finished is not None or _is_moved(slips)
+    stopped = _newest_stop(slips)
+    told = {one.tags.get("event", ""): one.time for one in stopped[1]} if stopped else {}
+    serves = not _SERVES.isdisjoint(told) and ROLLED_BACK not in told
+    moved = finished is not None or serves
     final = next((one.id for one in reversed(slips.points) if one.kind == "final"), None)
-    return Standing((moved and final) or _staged_point(slips), moved, finished)
+    stop = None
+    if stopped and not moved:
+        emptied = told.get(ROLLED_BACK)
+        since = emptied if emptied and not _SERVES.isdisjoint(told) else stopped[1][0].time
+        stop = Stop(stopped[0], since, emptied, APPLIED in told)
+    return Standing((moved and final) or _staged_point(slips), moved, finished, stop)
+
+
+def _newest_stop(slips: PlanSlips) -> tuple[str, list[Slip]] | None:
+    """The run that stopped the source last, its first word of that, and its events since its last one.
+
+    Nothing if the source was started again: whichever run did that, it started all that the plan had stopped.
+    """
+    resumed = max((one.time for _, one in _written(slips, {RESUMED, TAKEN_BACK})), default=None)
+    stops = [(one, run) for run, one in _written(slips, {QUIESCE_BEGUN}) if not resumed or one.time > resumed]
+    if not stops:
+        return None
+    newest, run = max(stops, key=lambda stop: stop[0].time)
+    first = min((one for one, of in stops if of == run), key=lambda one: one.time)
+    return run, [first, *(one for one in slips.journal[run] if one.time >= newest.time)]
 
 
 def _finished(slips: PlanSlips) -> tuple[str, datetime] | None:
@@ -61,19 +104,11 @@ def _finished(slips: PlanSlips) -> tuple[str, datetime] | None:
     return run, at
 
 
-def _is_moved(slips: PlanSlips) -> bool:
-    """Whether the newest restore point is a cutover's last, restored, and the source wasn't started again."""
-    if not slips.points or slips.points[-1].kind != "final":
-        return False
-    adapted = slips.adapted.get(slips.points[-1].id)
-    told = names_since(slips.journal.get(adapted.tags.get("run", ""), []) if adapted else [], QUIESCE_BEGUN)
-    return RESTORED in told and told.isdisjoint({ROLLED_BACK, RESUMED})
-
-
 def _staged_point(slips: PlanSlips) -> str | None:
     """The newest point that a staging brought to its end after claims were last given away or emptied.
 
-    Workloads write to claims once they are applied, and a rollback deletes those that the cutover made.
+    Workloads write to claims once they are applied, and a rollback deletes those that the cutover made. What
+    a cutover stages is the increment before its stop, so its final point isn't staged by the same word.
     """
     given_away = max(
         (
@@ -83,14 +118,14 @@ def _staged_point(slips: PlanSlips) -> str | None:
         ),
         default=None,
     )
-    staged = {
-        run
+    staged = [
+        (run, one.time)
         for run, one in _written(slips, {_STAGED})
         if (given_away is None or one.time > given_away) and not slips.is_elsewhere(run)
-    }
+    ]
     for point in reversed(slips.points):
         adapted = slips.adapted.get(point.id)
-        if adapted and adapted.tags.get("run") in staged:
+        if adapted and any(run == adapted.tags.get("run") and at >= adapted.time for run, at in staged):
             return point.id
     return None
 

@@ -58,7 +58,7 @@ def test_a_source_that_was_started_by_hand_has_not_moved_and_its_claims_were_giv
 def test_a_source_that_was_started_and_stopped_once_more_counts_from_the_newest_stop():
     first = [slip("resources", point=FINAL), *run("cutover", FINAL, *CUTOVER), *journal("cutover", "resumed")]
     assert not stands(first, journal("cutover", "quiesce-begun")).moved
-    assert stands(first, journal("cutover", "quiesce-begun", "restored")).moved
+    assert stands(first, journal("cutover", "quiesce-begun", "ready")).moved
 
 
 def test_a_finished_plan_stays_finished_though_the_source_is_started_by_hand_but_not_after_a_rollback():
@@ -70,7 +70,47 @@ def test_a_finished_plan_stays_finished_though_the_source_is_started_by_hand_but
     assert stands(cutover, slip("resources", point=POINT)).staged_point == FINAL
     kept = [*journal("cutover", "resumed"), *journal("rollback", "taken-back")]
     assert stands(cutover, kept) == Standing()
-    assert stands(cutover, journal("cutover", "rolled-back")) == Standing()
+    assert stands(cutover, journal("cutover", "rolled-back")).finished is None
+
+
+@pytest.mark.parametrize("far", [2, 3, 4, 5, 6])
+def test_the_application_has_moved_only_when_its_workloads_are_ready_in_the_target(far):
+    steps = ["staged", "quiesce-begun", "quiesced", "restored", "applied", "ready", "verified"]
+    begun = [slip("resources", point=FINAL), *run("cutover", FINAL, *steps[:far])]
+    known = stands(begun)
+    assert known.moved == (far > 5)
+    assert (known.stop is None) == known.moved
+    if known.stop:
+        assert (known.stop.run, known.stop.applied, known.stop.emptied) == ("cutover", far > 4, None)
+
+
+def test_a_backup_of_the_stopped_source_changes_nothing_of_where_the_application_runs():
+    cutover = [slip("resources", point=FINAL), *run("cutover", FINAL, *CUTOVER)]
+    backup = slip("resources", point="20261122T140000Z-incremental-cccccccc")
+    assert stands(cutover, backup) == Standing(FINAL, moved=True)
+
+
+def test_a_rollback_that_emptied_the_target_has_left_the_application_nowhere_until_the_source_is_started():
+    cutover = [slip("resources", point=FINAL), *run("cutover", FINAL, *CUTOVER)]
+    (emptied,) = journal("cutover", "rolled-back")
+    stop = stands(cutover, emptied).stop
+    assert stop is not None
+    assert (stop.since, stop.emptied) == (emptied.time, emptied.time)
+    for run_of, event in (("cutover", "resumed"), ("another", "resumed"), ("rollback", "taken-back")):
+        assert stands(cutover, emptied, journal(run_of, event)) == Standing()
+
+
+def test_a_stop_that_was_tried_twice_counts_from_the_first_try():
+    first = journal("cutover", "quiesce-begun")
+    stop = stands(slip("resources", point=POINT), first, journal("cutover", "failed", "quiesce-begun")).stop
+    assert stop is not None
+    assert stop.since == first[0].time
+
+
+def test_a_cutovers_fresh_increment_is_staged_and_its_final_point_is_not_by_the_same_word():
+    fresh = [slip("resources", point=POINT), *run("cutover", POINT, "prepared", "staged", "quiesce-begun")]
+    final = [slip("resources", point=FINAL), slip("adapted", run="cutover", point=FINAL)]
+    assert stands(fresh, final).staged_point == POINT
 
 
 def test_a_plan_without_restore_points_stands_nowhere():
