@@ -7,7 +7,7 @@ the journal; one that failed early has none at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -57,13 +57,17 @@ _KINDS = {
 }
 """What a run is of which Airflow knows nothing any more, by its most telling event."""
 
-_ENDS = {
-    ROLLED_BACK: "rolled back",
-    TAKEN_BACK: "rolled back",
-    RESUMED: "resumed",
-    FINISHED: "finished",
-}
-"""Whichever of these a run has written since it last stopped the source, the first counts."""
+HALF_BACK = "half rolled back"
+"""The target was emptied, and the source isn't started: the application runs nowhere."""
+
+_ENDS: Sequence[tuple[frozenset[str], str]] = (
+    (frozenset({ROLLED_BACK, RESUMED}), "rolled back"),
+    (frozenset({TAKEN_BACK}), "rolled back"),
+    (frozenset({ROLLED_BACK}), HALF_BACK),
+    (frozenset({RESUMED}), "resumed"),
+    (frozenset({FINISHED}), "finished"),
+)
+"""Of which of these a run has written all since it last stopped the source, the first counts."""
 
 _LAST_WORDS = {
     FAILED: "failed",
@@ -89,8 +93,8 @@ _LAST_WORDS = {
     ),
     NOT_ENDED,
 )
-_OUTLAST_A_FAILURE = frozenset({"rolled back", "resumed"})
-_OUTLAST_SUCCESS = frozenset({"finished", "rolled back", "resumed", "verified", "torn down", "staged"})
+_OUTLAST_A_FAILURE = frozenset({"rolled back", HALF_BACK, "resumed"})
+_OUTLAST_SUCCESS = _OUTLAST_A_FAILURE | {"finished", "verified", "torn down", "staged"}
 _TONES: dict[str, Tone] = {
     "done": "good",
     "staged": "good",
@@ -98,6 +102,7 @@ _TONES: dict[str, Tone] = {
     "torn down": "good",
     "finished": "good",
     "failed": "bad",
+    HALF_BACK: "bad",
     "rolled back": "warn",
     "resumed": "warn",
     "waits for an answer": "ask",
@@ -205,7 +210,7 @@ def last_word(events: Iterable[Slip]) -> str:
     """
     events = list(events)
     since = names_since(events, QUIESCE_BEGUN)
-    if end := next((word for name, word in _ENDS.items() if name in since), None):
+    if end := next((word for names, word in _ENDS if names <= since), None):
         return end
     words = (_LAST_WORDS.get(one.tags.get("event", "")) for one in reversed(events))
     return next((word for word in words if word), NOT_ENDED)

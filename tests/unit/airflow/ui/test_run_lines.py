@@ -38,6 +38,17 @@ def test_a_run_that_airflow_calls_failed_is_failed_and_red_whatever_it_wrote_bef
         assert (found.kind, found.outcome, found.tone, found.told) == (kind, "failed", "bad", bool(events))
 
 
+@pytest.mark.parametrize("state", ["failed", "success", ""])
+def test_a_cutover_is_rolled_back_only_when_the_source_was_started_too(state):
+    emptied = line(*CUTOVER, "rolled-back", kind="cutover", state=state)
+    assert (emptied.outcome, emptied.tone) == ("half rolled back", "bad")
+    assert line(*CUTOVER, "rolled-back", "resumed", kind="cutover", state=state).outcome == "rolled back"
+    assert line(*CUTOVER, "resumed", "rolled-back", kind="cutover", state=state).outcome == "rolled back"
+    assert (
+        line(*CUTOVER, "finished", "rolled-back", kind="cutover", state=state).outcome == "half rolled back"
+    )
+
+
 def test_a_failed_cutover_that_was_taken_back_says_that():
     assert line(*CUTOVER, "failed", "rolled-back", "resumed", kind="cutover", state="failed").outcome == (
         "rolled back"
