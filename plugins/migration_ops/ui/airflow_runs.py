@@ -40,10 +40,12 @@ class Found:
     """A list of Airflow's, as far as it was read.
 
     :param more: how many there are beyond that.
+    :param known: whether Airflow has answered at all.
     """
 
     items: list[dict[str, Any]] = field(default_factory=list)
     more: int = 0
+    known: bool = True
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ async def look_at_plan(view: PlanView, airflow: AirflowApi, root: str) -> tuple[
     line = plan_line(
         plan,
         slips,
+        airflow_read=questions.known and runs.known,
         downtime=told.downtime,
         open_approvals=approvals_of(plan.name, questions.items, root),
         active_runs=active_runs_of(plan.name, runs.items, root, waits),
@@ -165,7 +166,7 @@ async def open_in_airflow(
             found: Found = await asked
         except AirflowAwayError as error:
             note(trouble("Airflow", error))
-            return Found()
+            return Found(known=False)
         if found.more:
             note(Trouble(where="Airflow", message=f"has {found.more} more {what} than are shown here"))
         return found

@@ -62,6 +62,7 @@ async def plan_list(request: Request, airflow: Airflow, readable: Readable) -> P
         plan_line(
             view.plan,
             slips,
+            airflow_read=questions.known and runs.known,
             downtime=downtime,
             open_approvals=approvals_of(view.plan.name, questions.items, root),
             active_runs=active_runs_of(view.plan.name, runs.items, root, waits_of(view.plan, slips, now)),

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from migration_ops.mover import run_key
 from migration_ops.ui.airflow_api import segment
 from migration_ops.ui.airflow_runs import run_url
-from migration_ops.ui.standing import standing
+from migration_ops.ui.standing import Stop, standing
 from migration_ops.ui.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -96,9 +96,12 @@ class PlanLine(Record):
     """A plan in the list.
 
     :param staged: whether the target's volumes hold the newest restore point; none without a target.
-    :param moved: whether a cutover has moved the newest one, so that the application runs there.
+    :param moved: whether a cutover has moved the application, so that it runs there.
+    :param stopped: since when the source is stopped while the target doesn't serve either.
+    :param nowhere: says so if no run is at work on it.
     :param finished: when the migration was finished, if nobody took it back: nothing is forecast any more.
     :param vault_read: whether the vault could be asked; if not, nothing is known of points or forecast.
+    :param airflow_read: whether Airflow could be asked; if not, neither questions nor runs are known.
     :param change_rate: bytes per second that the applications change, as stored.
     :param open_approvals: questions that wait.
     :param troubles: what couldn't be asked.
@@ -110,11 +113,14 @@ class PlanLine(Record):
     target: str | None = None
     vault: str
     vault_read: bool = False
+    airflow_read: bool = True
     points: int = 0
     last: PointLine | None = None
     staged: bool | None = None
     staged_point: str | None = None
     moved: bool = False
+    stopped: datetime | None = None
+    nowhere: Trouble | None = None
     finished: datetime | None = None
     change_rate: float | None = None
     downtime: Downtime | None = None
@@ -184,6 +190,9 @@ def plan_line(plan: Plan, slips: PlanSlips | None, **more: Any) -> PlanLine:
     if slips is None or not slips.points:
         return line
     newest, stands = slips.points[-1], standing(slips)
+    stop = stands.stop
+    if stop and not _is_at_work(stop, line.active_runs):
+        line = line.model_copy(update={"nowhere": _nowhere(plan.name, stop, airflow_read=line.airflow_read)})
     return line.model_copy(
         update={
             "points": len(slips.points),
@@ -191,11 +200,36 @@ def plan_line(plan: Plan, slips: PlanSlips | None, **more: Any) -> PlanLine:
             "staged": stands.staged_point == newest.id if plan.target else None,
             "staged_point": stands.staged_point,
             "moved": stands.moved,
+            "stopped": stop.since if stop else None,
             "finished": stands.finished[1] if stands.finished else None,
             "change_rate": None if stands.finished else change_rate(slips.points),
             "downtime": None if stands.finished else line.downtime,
         }
     )
+
+
+def _is_at_work(stop: Stop, runs: Sequence[ActiveRun]) -> bool:
+    """Whether the cutover that stopped the source goes on, or any rollback."""
+    return any(
+        one.dag_id.endswith(".rollback") or run_key(one.dag_id, one.run_id) == stop.run for one in runs
+    )
+
+
+def _nowhere(plan: str, stop: Stop, *, airflow_read: bool) -> Trouble:
+    """What must be known of an application that nobody is bringing up again."""
+    at = f"{stop.since:%Y-%m-%d %H:%M:%S} UTC"
+    if stop.emptied:
+        what = f"runs nowhere since {at}: the source is stopped, and the target was emptied"
+        remedy = f"Run {plan}.rollback again: it starts the source."
+    elif stop.applied:
+        what = f"may run nowhere: the source is stopped since {at}, and the target's workloads aren't ready"
+        remedy = f"Clear the failed step to go on, or run {plan}.rollback, which starts the source."
+    else:
+        what = f"runs nowhere: the source is stopped since {at}, and nothing serves in the target"
+        remedy = f"Clear the failed step to go on, or run {plan}.rollback, which starts the source."
+    who = "no run is at work on it" if airflow_read else "Airflow doesn't say whether a run is at work on it"
+    by_hand = "If it was started by hand, `migration-ops resume --only-note` tells the journal."
+    return Trouble(where=plan, message=f"{what}; {who}", remedy=f"{remedy} {by_hand}")
 
 
 def approvals_of(plan: str, details: Sequence[Mapping[str, Any]], airflow: str) -> list[Approval]:

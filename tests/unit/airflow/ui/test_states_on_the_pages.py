@@ -235,6 +235,93 @@ def test_a_run_that_waits_for_its_window_says_until_when_on_list_and_page(empty,
         assert f"{start:%H}:00 UTC" in text, path
 
 
+def stopped_by(empty: Vault, *events: str) -> str:
+    """The run key of a cutover that wrote these events after it had stopped the source."""
+    empty.point(0)
+    cutover = run_key("shop.cutover", "manual__cutover")
+    for event in ("prepared", "quiesce-begun", "quiesced", *events):
+        empty.journal.write(cutover, event)
+    return cutover
+
+
+SERVED = ("final-delta", "adapted", "restored", "applied", "ready", "verified")
+
+
+def test_an_application_that_a_half_done_rollback_left_nowhere_is_told_on_list_and_page(empty, pages):
+    stopped_by(empty, *SERVED, "rolled-back")
+    shown = pages(hook=lambda _: Hook(empty.location))
+    for path in ("/", "/plans/shop"):
+        text = " ".join(html.unescape(shown.settled(path).text).split())
+        assert "<strong>shop</strong> runs nowhere since" in text, path
+        assert "the source is stopped, and the target was emptied; no run is at work on it." in text, path
+        assert "Run shop.rollback again: it starts the source." in text, path
+    page = " ".join(shown.settled("/plans/shop").text.split())
+    assert "half rolled back" in page
+    assert "Down since <strong>" in page
+    assert '<span class="badge bad">runs nowhere</span>' in shown.settled("/").text
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        (("failed",), "runs nowhere: the source is stopped since"),
+        (("restored", "applied", "failed"), "may run nowhere: the source is stopped since"),
+    ],
+)
+def test_a_cutover_that_was_left_after_its_stop_is_told_with_the_way_out(empty, plan_of, events, said):
+    stopped_by(empty, *events)
+    detail, text = plan_of()
+    assert said in detail["plan"]["nowhere"]["message"]
+    assert "Clear the failed step to go on, or run shop.rollback" in detail["plan"]["nowhere"]["remedy"]
+    assert said in text
+
+
+@pytest.mark.parametrize("kind", ["cutover", "rollback"])
+def test_a_stop_that_a_run_is_at_work_on_is_no_trouble_and_not_moved_either(empty, plan_of, kind):
+    stopped_by(empty, "restored")
+    airflow = airflow_with(airflow_run(kind, "running"))
+    tasks = f"/dags/shop.{kind}/dagRuns/manual__{kind}/taskInstances"
+    airflow.answers[tasks] = {"task_instances": []}
+    detail, text = plan_of(airflow)
+    line = detail["plan"]
+    assert (line["nowhere"], line["moved"], line["stopped"] is not None) == (None, False, True)
+    assert "<b>not serving</b>" in text
+
+
+def test_what_only_airflow_could_tell_of_a_stop_is_not_claimed(empty, plan_of):
+    stopped_by(empty, *SERVED, "rolled-back")
+    airflow = FakeAirflow()
+    airflow.answers.clear()
+    said = plan_of(airflow)[0]["plan"]["nowhere"]["message"]
+    assert said.endswith("Airflow doesn't say whether a run is at work on it")
+
+
+def test_a_source_that_was_started_again_is_no_trouble(empty, plan_of):
+    stopped_by(empty, *SERVED, "rolled-back", "resumed")
+    line = plan_of()[0]["plan"]
+    assert (line["nowhere"], line["stopped"]) == (None, None)
+
+
+def test_a_backup_of_the_stopped_source_does_not_hide_that_the_application_has_moved(empty, plan_of):
+    stopped_by(empty, *SERVED)
+    empty.point(1)
+    detail, text = plan_of()
+    assert detail["plan"]["moved"]
+    assert [one["staged"] for one in detail["volumes"]] == ["moved"]
+    assert "nothing is there yet" not in text
+
+
+def test_an_airflow_that_did_not_answer_leaves_questions_and_runs_not_known(pages):
+    airflow = FakeAirflow()
+    shown = pages(airflow=airflow)
+    assert shown.settled("/").text.count(">nothing<") == 2
+    airflow.answers.clear()
+    text = shown.settled("/").text
+    assert ">nothing<" not in text
+    assert text.count('<span class="faint">not known</span>') == 2
+    assert shown.settled("/api/plans").json()["plans"][0]["airflow_read"] is False
+
+
 def test_volumes_are_shown_a_page_at_a_time_and_found_by_name(empty, plan_of):
     empty.point(0, volumes=VOLUMES_ON_A_PAGE + 3)
     detail, text = plan_of()
