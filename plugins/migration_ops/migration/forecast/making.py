@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from migration_ops.migration.forecast.history import STEPS, History, VolumeName
 from migration_ops.migration.forecast.lanes import in_lanes
-from migration_ops.migration.forecast.model import Forecast, StepForecast, VolumeForecast
+from migration_ops.migration.forecast.model import ASSUMED, Forecast, StepForecast, VolumeForecast
 from migration_ops.migration.forecast.prediction import predict
 from migration_ops.migration.forecast.ranges import Range, total
 from migration_ops.migration.forecast.work import Sample, WorkModel, throughput
@@ -165,7 +165,7 @@ def _step(name: str, history: History, moved: Range, lanes: Lanes) -> StepForeca
         around.append(max(_SHORTEST, run.seconds[name] - inside))
     fixed = predict(around)
     if fixed is None:
-        return StepForecast(step=name, seconds=total([_ASSUMED[name], moved]), basis="assumed")
+        return StepForecast(step=name, seconds=total([_ASSUMED[name], moved]), basis=ASSUMED)
     return StepForecast(step=name, seconds=total([fixed, moved]), basis=_basis(len(around)))
 
 

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict
 from migration_ops.migration.forecast.ranges import Range
 from migration_ops.mover import size_text
 
+ASSUMED = "assumed"
+"""What a step's forecast rests on that was never measured."""
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -59,6 +62,11 @@ class Forecast(_Record):
     dominant: str = ""
     dominant_share: float = 0.0
 
+    @property
+    def guessed(self) -> bool:
+        """Whether steps are assumed that this plan never measured: then the range is a guess, too."""
+        return any(one.basis == ASSUMED for one in self.steps)
+
     def step(self, name: str) -> StepForecast | None:
         """The forecast of one step."""
         return next((one for one in self.steps if one.step == name), None)
@@ -66,9 +74,10 @@ class Forecast(_Record):
     def markdown(self) -> str:
         """The forecast for an approval's text."""
         rests = f"{self.runs} earlier runs" if self.runs else "no earlier run of this plan: much is assumed"
+        sure = "a guess, as not all steps were ever measured" if self.guessed else "four times of five"
         head = (
             f"Expected downtime: **{seconds_text(self.downtime.point)}** "
-            f"({seconds_text(self.downtime.low)} to {seconds_text(self.downtime.high)}, four times of five), "
+            f"({seconds_text(self.downtime.low)} to {seconds_text(self.downtime.high)}, {sure}), "
             f"from {rests}. Most of it is {self.dominant} ({self.dominant_share:.0%})."
         )
         lines = [

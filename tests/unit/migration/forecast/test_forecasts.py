@@ -220,6 +220,18 @@ def test_the_first_cutover_says_that_it_is_assumed_and_how_unsure_it_is(points):
     assert "much is assumed" in made.markdown()
 
 
+def test_a_range_that_rests_on_assumptions_is_called_a_guess(points):
+    history = read_history([], points[:1])
+    first = make_forecast("shop", history, outlook(points[0], history, at(60), {}), Lanes())
+    assert first.guessed
+    assert "a guess, as not all steps were ever measured" in first.markdown()
+    assert "four times of five" not in first.markdown()
+    known = read_history(cutover("earlier", 0, TIMES), points)
+    later = make_forecast("shop", known, outlook(points[-1], known, at(60), {}), Lanes())
+    assert not later.guessed
+    assert "four times of five" in later.markdown()
+
+
 sizes = st.integers(min_value=0, max_value=10**13)
 runs = st.lists(st.lists(st.floats(min_value=0.1, max_value=3600), min_size=6, max_size=6), max_size=5)
 
