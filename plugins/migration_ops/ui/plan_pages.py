@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse
 
-from migration_ops.migration.report_page.timeline import draw
+from migration_ops.migration.report_page.timeline import draw, draw_downtimes
 from migration_ops.ui.access import MAY_READ_PLAN, Readable
 from migration_ops.ui.airflow_runs import known_runs
 from migration_ops.ui.asking import MISSING, Airflow, View, missing, sources_of
@@ -81,13 +81,14 @@ async def plan_page(
     """One plan."""
     detail = await plan_detail(request, view, airflow, q, number)
     report = detail.last_cutover
+    downtimes = draw_downtimes(report.timeline, report.outages, report.made) if report else []
     return page(
         request,
         "plan.html.j2",
         detail=detail,
         sizes=draw_sizes(detail.chart[::-1]),
-        downtime=draw([span for span in report.timeline if span.down]) if report else None,
-        timeline=draw(detail.timeline),
+        downtime=downtimes[0] if downtimes else None,
+        timeline=draw(detail.timeline, report.outages, report.made) if report else None,
         is_moving=bool(detail.plan.active_runs),
     )
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from migration_ops.migration.events import RESUMED, VERIFIED
 from migration_ops.migration.report_page import PAGE_FILE
 from migration_ops.migration.report_page.model import RunReport, Span
-from migration_ops.migration.report_page.timeline import draw
+from migration_ops.migration.report_page.outages import find_outages
+from migration_ops.migration.report_page.timeline import draw, draw_downtimes
 from migration_ops.ui.access import MAY_READ_OBJECTS, MAY_READ_PLAN
 from migration_ops.ui.airflow_api import AirflowApi
 from migration_ops.ui.airflow_runs import known_runs
@@ -22,6 +25,13 @@ from migration_ops.ui.run_lines import RunLine, run_line, run_lines
 from migration_ops.ui.run_spans import whole_run
 from migration_ops.ui.runs import run_report
 from migration_ops.ui.served_report import POLICY, Theme, as_served
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from migration_ops.migration.events import Event
+    from migration_ops.ui.vault_index import PlanSlips
 
 _MOST_RUNS = 300
 
@@ -67,14 +77,15 @@ async def run_page(request: Request, view: View, airflow: Airflow, run: RunName)
     """A run."""
     detail = await run_detail(request, view, airflow, run)
     spans = detail.timeline if detail else []
+    report = detail.report if detail else None
     return page(
         request,
         "run.html.j2",
         plan=view.plan.name,
         run=run,
         detail=detail,
-        timeline=draw(spans),
-        downtime=draw([span for span in spans if span.down]),
+        timeline=draw(spans, report.outages, report.made) if report else None,
+        downtimes=draw_downtimes(report.timeline, report.outages, report.made) if report else [],
         troubles=view.troubles,
     )
 
@@ -92,7 +103,7 @@ async def run_detail(request: Request, view: View, airflow: Airflow, run: RunNam
     events = await view.events(slips, run) if slips and line.told else None
     if slips is None or not events:
         return RunDetail(line=line)
-    report = run_report(view.plan, line.kind, run, events)
+    report = run_report(view.plan, line.kind, run, events, over=_over(slips, run, events))
     newest = slips.points[-1] if slips.points else None
     secrets = await view.secrets(newest) if newest else frozenset[str]()
     findings = without_secrets(report.findings, secrets)
@@ -118,6 +129,23 @@ async def report_page(request: Request, view: View, run: RunName, theme: Theme |
     name = view.plan.name
     shown = as_served(text, f"{roots(request)[0]}/plans/{name}", name, run, theme)
     return HTMLResponse(shown, headers={"Content-Security-Policy": POLICY})
+
+
+def _over(slips: PlanSlips, run: str, events: Sequence[Event]) -> datetime | None:
+    """When another run ended the downtime that this one left behind; none if it isn't over."""
+    outages = find_outages(events)
+    if not outages or outages[-1].ended:
+        return None
+    return min(
+        (
+            slip.time
+            for other, written in slips.journal.items()
+            if other != run and not slips.is_elsewhere(other)
+            for slip in written
+            if slip.tags.get("event") in {VERIFIED, RESUMED} and slip.time > outages[-1].began
+        ),
+        default=None,
+    )
 
 
 def _no_run(view: PlanView, run: str) -> Exception:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from migration_ops.migration.forecast import (
@@ -37,8 +37,13 @@ def read_events(repository: Repository, slips: Sequence[Slip]) -> list[Event]:
     return sorted(found, key=lambda event: event.ended)
 
 
-def run_report(plan: Plan, kind: str, run: str, events: Sequence[Event]) -> RunReport:
-    """What a run's events say, in the shape of its report."""
+def run_report(
+    plan: Plan, kind: str, run: str, events: Sequence[Event], *, over: datetime | None = None
+) -> RunReport:
+    """What a run's events say, in the shape of its report.
+
+    :param over: when another run ended the downtime that this one began, if one did.
+    """
     prepared = next((event.data for event in reversed(events) if event.name == "prepared"), {})
     forecast = prepared.get("forecast")
     facts = Facts(
@@ -46,9 +51,10 @@ def run_report(plan: Plan, kind: str, run: str, events: Sequence[Event]) -> RunR
         target=plan.target.conn_id if plan.target else "",
         events=events,
         forecast=Forecast.model_validate(forecast) if forecast else None,
+        over=over,
     )
     report = build_report(plan, kind, run, facts)
-    return report.model_copy(update={"findings": findings_of(events)})
+    return report.model_copy(update={"findings": [*report.findings, *findings_of(events)]})
 
 
 def findings_of(events: Sequence[Event]) -> list[FindingLine]:

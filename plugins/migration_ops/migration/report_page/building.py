@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from migration_ops.migration.events import SOURCE_SILENT
+from migration_ops.migration.events import RESUMED, ROLLED_BACK, SOURCE_SILENT, TAKEN_BACK
 from migration_ops.migration.forecast import Forecast, compare, run_times
 from migration_ops.migration.forecast.history import APPLIED, FINAL_DELTA, READY, RESTORED, VERIFIED
-from migration_ops.migration.journal import QUIESCE_BEGUN, QUIESCED, Event
+from migration_ops.migration.journal import QUIESCED, Event
 from migration_ops.migration.report_page.model import (
     ChangeLine,
     FindingLine,
@@ -22,6 +22,7 @@ from migration_ops.migration.report_page.model import (
     VerificationPart,
     VolumeLine,
 )
+from migration_ops.migration.report_page.outages import Outage, find_outages
 from migration_ops.migration.withholding import secret_values, withhold
 from migration_ops.mover import size_text
 
@@ -40,8 +41,9 @@ _NAMES = {
     APPLIED: "apply",
     READY: "ready",
     VERIFIED: "verify",
-    "rolled-back": "roll back",
-    "resumed": "resume",
+    ROLLED_BACK: "roll back",
+    RESUMED: "resume",
+    TAKEN_BACK: "resume",
     "adapted": "adapt",
     "rehearsal-begun": "close and adapt",
     "restore-begun": "adapt",
@@ -72,6 +74,7 @@ class Facts:
     :param readiness: findings of the readiness report.
     :param forecast: what was expected before the approval.
     :param objects: captured or adapted objects; only to know what must not be shown.
+    :param over: when another run ended the downtime that this one began, if one did.
     """
 
     source: str
@@ -84,6 +87,7 @@ class Facts:
     forecast: Forecast | None = None
     addresses: Sequence[AddressChange] = ()
     objects: Iterable[Manifest] = field(default=(), repr=False)
+    over: datetime | None = None
 
 
 def build_report(plan: Plan, kind: str, run: str, facts: Facts, *, now: datetime | None = None) -> RunReport:
@@ -96,6 +100,7 @@ def build_report(plan: Plan, kind: str, run: str, facts: Facts, *, now: datetime
     events = sorted(facts.events, key=lambda event: event.ended)
     last = {event.name: event for event in events}
     times = run_times(run, events)
+    outages = find_outages(events, over=facts.over)
     report = RunReport(
         plan=plan.name,
         description=plan.description,
@@ -107,9 +112,10 @@ def build_report(plan: Plan, kind: str, run: str, facts: Facts, *, now: datetime
         began=min((event.began for event in events), default=made),
         ended=max((event.ended for event in events), default=made),
         made=made,
-        downtime_seconds=times.downtime_seconds if times else None,
+        downtime_seconds=outages[0].seconds if outages else None,
+        outages=outages,
         point=facts.point.id if facts.point else "",
-        timeline=_timeline(last),
+        timeline=_timeline(events, outages),
         volumes=_volumes(plan, facts),
         resources=_resources(last, facts),
         findings=_unjudged(facts) + _findings(facts),
@@ -142,32 +148,25 @@ _OUTCOMES: dict[str, Outcome] = {
 }
 
 
-def _timeline(last: Mapping[str, Event]) -> list[Span]:
+def _timeline(events: Sequence[Event], outages: Sequence[Outage]) -> list[Span]:
     """One span for each event that took time; the restore lies between its neighbours if nobody timed it."""
-    begun, verified = last.get(QUIESCE_BEGUN), last.get(VERIFIED)
-    until = verified.ended if verified else max((event.ended for event in last.values()), default=None)
-    spans = []
-    for name, event in last.items():
-        if event.ended <= event.began:
-            continue
-        down = begun is not None and until is not None and begun.began <= event.began < until
-        spans.append(
-            Span(
-                name=_NAMES.get(name, name),
-                began=event.began,
-                ended=event.ended,
-                detail=_detail(event),
-                down=down,
-            )
-        )
+
+    def span(name: str, began: datetime, ended: datetime, detail: str) -> Span:
+        down = any(one.holds(began) for one in outages)
+        return Span(name=name, began=began, ended=ended, detail=detail, down=down)
+
+    last = {event.name: event for event in events}
+    spans = [
+        span(_NAMES.get(event.name, event.name), event.began, event.ended, _detail(event))
+        for event in events
+        if event.ended > event.began
+    ]
     saved, applied, restored = last.get(FINAL_DELTA), last.get(APPLIED), last.get(RESTORED)
-    if saved and applied and not any(span.name == _NAMES[RESTORED] for span in spans):
+    if saved and applied and not any(one.name == _NAMES[RESTORED] for one in spans):
         done = min(restored.ended if restored else applied.began, applied.began)
         if done > saved.ended:
-            said = _detail(restored) if restored else ""
-            down = begun is not None
-            spans.append(Span(name="restore", began=saved.ended, ended=done, detail=said, down=down))
-    return sorted(spans, key=lambda span: (span.began, span.ended))
+            spans.append(span("restore", saved.ended, done, _detail(restored) if restored else ""))
+    return sorted(spans, key=lambda one: (one.began, one.ended))
 
 
 def _detail(event: Event) -> str:
@@ -179,7 +178,8 @@ def _detail(event: Event) -> str:
         RESTORED: f"{_number(data.get('volumes'))} volumes",
         APPLIED: ", ".join(f"{amount} {action}" for action, amount in counts),
         VERIFIED: f"{_number(data.get('objects'))} objects, {_number(data.get('volumes'))} volumes",
-        "resumed": f"{_number(data.get('workloads'))} workloads",
+        RESUMED: f"{_number(data.get('workloads'))} workloads",
+        TAKEN_BACK: f"the other steps of it stand in run {data.get('run', '?')}",
         "staged": f"{_number(data.get('volumes'))} volumes",
         "rehearsal-begun": ", ".join(data.get("namespaces") or []),
         "torn-down": ", ".join(data.get("namespaces") or []),

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from migration_ops.migration.forecast import Comparison, Forecast
+from migration_ops.migration.forecast import Comparison, Forecast, seconds_text
+from migration_ops.migration.report_page.outages import Outage, outages_text
 from migration_ops.migration.switchover import AddressChange
 
 Outcome = Literal["finished", "rolled back", "verified", "failed", "running"]
@@ -119,7 +120,9 @@ class RunReport(_Record):
     """One run of a plan.
 
     :param kind: `cutover`, `rehearsal`, `rollback`, ...
-    :param downtime_seconds: from the first stop to the last verified workload; none if it didn't get there.
+    :param downtime_seconds: from the first stop to the last verified workload, or to the source's start if it
+        was rolled back before; none while it goes on.
+    :param outages: each time in which the application was down.
     """
 
     version: Literal[1] = 1
@@ -134,6 +137,7 @@ class RunReport(_Record):
     ended: datetime
     made: datetime
     downtime_seconds: float | None = None
+    outages: list[Outage] = []
     point: str = ""
     timeline: list[Span] = []
     volumes: list[VolumeLine] = []
@@ -143,3 +147,20 @@ class RunReport(_Record):
     forecast: Forecast | None = None
     comparison: Comparison | None = None
     addresses: list[AddressChange] = []
+
+    @property
+    def down_now(self) -> bool:
+        """Whether the application was still down when the report was made."""
+        return bool(self.outages) and self.outages[-1].ended is None
+
+    @property
+    def downtime_text(self) -> str:
+        """How long the application was down, or since when it is; `-` if the run never stopped it."""
+        if self.down_now:
+            return self.outages[-1].text(self.made)
+        return "-" if self.downtime_seconds is None else seconds_text(self.downtime_seconds)
+
+    @property
+    def down_again_text(self) -> str:
+        """All times in which the application was down, if there is more than one; else nothing."""
+        return outages_text(self.outages, self.made) if len(self.outages) > 1 else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from migration_ops.migration.forecast import seconds_text
 from migration_ops.migration.forecast.comparison import MEASURED_FROM
-from migration_ops.migration.report_page.timeline import draw
+from migration_ops.migration.report_page.timeline import draw, draw_downtimes
 from migration_ops.mover import size_text
 
 if TYPE_CHECKING:
@@ -25,8 +25,10 @@ def render_page(report: RunReport) -> str:
     """The report as an HTML page: styles and picture inside, no script, nothing fetched."""
     page = _environment().get_template(_TEMPLATE)
     # Hours may pass before the approval; the picture shows the downtime where there was one.
-    shown = [span for span in report.timeline if span.down] or report.timeline
-    return page.render(report=report, picture=draw(shown), longest_of=_longest, measured_from=MEASURED_FROM)
+    pictures = draw_downtimes(report.timeline, report.outages, report.made)
+    if not pictures and (whole := draw(report.timeline)):
+        pictures = [whole]
+    return page.render(report=report, pictures=pictures, longest_of=_longest, measured_from=MEASURED_FROM)
 
 
 def report_files(report: RunReport) -> dict[str, str]:

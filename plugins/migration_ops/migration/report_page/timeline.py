@@ -9,6 +9,7 @@ from datetime import datetime
 
 from migration_ops.migration.forecast import seconds_text
 from migration_ops.migration.report_page.model import Span
+from migration_ops.migration.report_page.outages import Outage, outages_text
 
 WIDTH = 1000.0
 LABEL_WIDTH = 150.0
@@ -58,8 +59,10 @@ class Picture:
     """The whole picture.
 
     :param began: when its left end is.
-    :param down: left end and width of the time in which the application was down.
-    :param between_text: how much of that lies between steps; empty if next to nothing does.
+    :param down: left end and width of each time in which the application was down.
+    :param down_now: whether it still was when the picture was made.
+    :param between_text: how much of the first of them lies between steps; empty if next to nothing does, or
+        while it goes on.
     """
 
     width: float
@@ -67,16 +70,26 @@ class Picture:
     bars: list[Bar]
     ticks: list[Tick]
     began: datetime
-    down: tuple[float, float] | None
+    down: list[tuple[float, float]]
+    down_now: bool
     down_text: str
     between_text: str
 
 
-def draw(spans: Sequence[Span]) -> Picture | None:
-    """Lay out the spans, one row each; nothing if there is nothing to draw."""
+def draw(
+    spans: Sequence[Span], outages: Sequence[Outage] = (), now: datetime | None = None
+) -> Picture | None:
+    """Lay out the spans, one row each; nothing if there is nothing to draw.
+
+    :param outages: when the application was down.
+    :param now: where an outage ends that goes on.
+    """
     if not spans:
         return None
     began, ended = min(span.began for span in spans), max(span.ended for span in spans)
+    now = max(ended, now) if now else ended
+    zones = [(one.began, one.ended or now) for one in outages]
+    began, ended = min([began, *(one for one, _ in zones)]), max([ended, *(one for _, one in zones)])
     whole = max((ended - began).total_seconds(), 1.0)
     room = WIDTH - LABEL_WIDTH - VALUE_WIDTH
 
@@ -96,14 +109,10 @@ def draw(spans: Sequence[Span]) -> Picture | None:
         )
         for number, span in enumerate(spans)
     ]
-    stopped = [span for span in spans if span.down]
-    down, text, between, step = None, "", "", _tick_step(whole)
-    if stopped:
-        first, last = min(span.began for span in stopped), max(span.ended for span in stopped)
-        down = (round(place(first), 2), round(place(last) - place(first), 2))
-        text = f"down {seconds_text((last - first).total_seconds())}"
-        idle = _between(stopped)
-        if idle >= _WORTH_TELLING * (last - first).total_seconds():
+    between, step, down_now = "", _tick_step(whole), any(one.ended is None for one in outages)
+    if outages and (first := outages[0]).seconds:
+        idle = _between([span for span in spans if span.down and first.holds(span.began)])
+        if idle >= _WORTH_TELLING * first.seconds:
             between = f"{seconds_text(idle)} of it between the steps, while Airflow begins the next one"
     return Picture(
         width=WIDTH,
@@ -114,14 +123,26 @@ def draw(spans: Sequence[Span]) -> Picture | None:
             for at in range(0, int(whole) + 1, step)
         ],
         began=began,
-        down=down,
-        down_text=text,
+        down=[(round(place(one), 2), round(place(end) - place(one), 2)) for one, end in zones],
+        down_now=down_now,
+        down_text=outages_text(outages, now) if outages else "",
         between_text=between,
     )
 
 
+def draw_downtimes(spans: Sequence[Span], outages: Sequence[Outage], now: datetime) -> list[Picture]:
+    """One picture for each time in which the application was down and steps are known: hours may lie between.
+
+    :param now: where an outage ends that goes on.
+    """
+    drawn = (draw([span for span in spans if one.holds(span.began)], [one], now) for one in outages)
+    return [picture for picture in drawn if picture]
+
+
 def _between(spans: Sequence[Span]) -> float:
     """Seconds from the first beginning to the last end in which none of the spans was under way."""
+    if not spans:
+        return 0.0
     idle, reached = 0.0, min(span.began for span in spans)
     for span in sorted(spans, key=lambda one: one.began):
         idle += max(0.0, (span.began - reached).total_seconds())

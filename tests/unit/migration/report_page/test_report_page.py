@@ -20,6 +20,7 @@ from migration_ops.migration.report_page import (
     report_files,
 )
 from migration_ops.migration.report_page.model import FindingLine, Span
+from migration_ops.migration.report_page.outages import Outage
 from migration_ops.migration.report_page.timeline import LABEL_WIDTH, draw
 from migration_ops.migration.withholding import WITHHELD
 
@@ -208,10 +209,10 @@ def test_the_picture_is_of_the_downtime_however_long_the_approval_took(plan, fac
 
 
 def test_bars_lie_where_their_times_are(report):
-    picture = draw(report.timeline)
+    picture = draw(report.timeline, report.outages)
     first, last = picture.bars[0], picture.bars[-1]
     assert first.x == LABEL_WIDTH
-    assert last.x + last.width == pytest.approx(picture.down[0] + picture.down[1], abs=0.1)
+    assert last.x + last.width == pytest.approx(sum(picture.down[0]), abs=0.1)
     for before, after in zip(picture.bars, picture.bars[1:], strict=False):
         assert after.x == pytest.approx(before.x + before.width, abs=0.1)
         assert after.y > before.y
@@ -226,7 +227,7 @@ def test_the_scale_suits_any_length(report, seconds, last):
     picture = draw([Span(name="x", began=began, ended=began + timedelta(seconds=seconds))])
     assert picture.ticks[-1].text == last
     assert len(picture.ticks) <= 9
-    assert picture.down is None
+    assert picture.down == []
 
 
 def test_nothing_is_drawn_of_nothing():
@@ -239,6 +240,9 @@ def test_time_between_steps_is_told_where_it_matters(report):
         at = [began + timedelta(seconds=one) for one in (first, last)]
         return Span(name="x", began=at[0], ended=at[1], down=True)
 
-    gaps = draw([span(0, 10), span(4, 12), span(20, 22), span(25, 40)])
+    def stopped(seconds: float) -> list[Outage]:
+        return [Outage(began=report.began, ended=report.began + timedelta(seconds=seconds))]
+
+    gaps = draw([span(0, 10), span(4, 12), span(20, 22), span(25, 40)], stopped(40))
     assert gaps.between_text.startswith("11 s of it between the steps")
-    assert draw([span(0, 10), span(10.1, 20)]).between_text == ""
+    assert draw([span(0, 10), span(10.1, 20)], stopped(20)).between_text == ""
