@@ -110,6 +110,16 @@ _TONES: dict[str, Tone] = {
 }
 
 
+class FailedTask(Record):
+    """A task that failed.
+
+    :param url: where its log is in Airflow.
+    """
+
+    task: str
+    url: str
+
+
 class RunLine(Record):
     """A run.
 
@@ -119,6 +129,8 @@ class RunLine(Record):
     :param stopped: whether it stopped the source.
     :param told: whether it wrote into the journal, which tells its steps.
     :param url: the run in Airflow, if Airflow still knows it.
+    :param refused: who ended it with which answer; only on its own page, like the following.
+    :param failed_tasks: the first few of its tasks that failed.
     """
 
     run: str
@@ -132,6 +144,8 @@ class RunLine(Record):
     has_report: bool = False
     told: bool = True
     url: str = ""
+    refused: str = ""
+    failed_tasks: list[FailedTask] = []
 
     @property
     def seconds(self) -> float:

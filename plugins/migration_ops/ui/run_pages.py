@@ -21,6 +21,7 @@ from migration_ops.ui.paging import Page, PageNumber, cut
 from migration_ops.ui.plan_state import Record
 from migration_ops.ui.plan_view import PlanView, runs_of, without_secrets
 from migration_ops.ui.rendering import page, roots
+from migration_ops.ui.run_failures import with_failure
 from migration_ops.ui.run_lines import RunLine, run_line, run_lines
 from migration_ops.ui.run_spans import whole_run
 from migration_ops.ui.runs import run_report
@@ -101,6 +102,7 @@ async def run_detail(request: Request, view: View, airflow: Airflow, run: RunNam
         raise _no_run(view, run)
     line = run_line(view.plan, run, slips, known)
     events = await view.events(slips, run) if slips and line.told else None
+    line = await with_failure(airflow, line, found.items, events or [])
     if slips is None or not events:
         return RunDetail(line=line)
     report = run_report(view.plan, line.kind, run, events, over=_over(slips, run, events))

@@ -195,6 +195,39 @@ def test_a_run_that_failed_early_is_red_and_has_a_page_that_leads_to_airflow(pla
     assert "only Airflow tells its steps" in own.text
 
 
+def test_the_page_of_a_failed_run_leads_to_the_tasks_that_failed(pages, empty):
+    airflow = airflow_with(airflow_run("backup", "failed"))
+    tasks = [
+        {"task_id": "list_volumes", "map_index": -1, "state": "failed"},
+        {"task_id": "save.mover", "map_index": 3, "state": "failed"},
+    ]
+    airflow.answers["/dags/shop.backup/dagRuns/manual__backup/taskInstances"] = {"task_instances": tasks}
+    shown = pages(hook=lambda _: Hook(empty.location), airflow=airflow)
+    text = shown.settled(f"/plans/shop/runs/{run_key('shop.backup', 'manual__backup')}").text
+    run = "/dags/shop.backup/runs/manual__backup"
+    assert f'href="{run}/tasks/list_volumes" data-airflow>list_volumes</a>' in text
+    assert f'href="{run}/tasks/save.mover/mapped/3" data-airflow>save.mover</a>' in text
+
+
+@pytest.mark.parametrize(
+    ("answer", "by", "said"),
+    [
+        ("Reject", "admin", "refused by admin"),
+        ("Reject", "nobody in time", "nobody answered in time, which counts as no"),
+        ("Leave as it is", "admin", "admin answered: Leave as it is"),
+    ],
+)
+def test_the_page_of_a_run_that_an_answer_ended_tells_who_gave_it(pages, empty, answer, by, said):
+    run = run_key("shop.rollback", "manual__rollback")
+    empty.journal.write(run, "answered", data={"question": "approve", "answer": answer, "by": by})
+    airflow = airflow_with(airflow_run("rollback", "failed"))
+    shown = pages(hook=lambda _: Hook(empty.location), airflow=airflow)
+    assert f"<strong>{said}</strong>" in shown.settled(f"/plans/shop/runs/{run}").text
+    empty.journal.write(run, "failed", data={"step": "undo_target", "reason": "x"})
+    shown = pages(hook=lambda _: Hook(empty.location), airflow=airflow)
+    assert said not in shown.settled(f"/plans/shop/runs/{run}").text
+
+
 def test_runs_that_airflow_has_beyond_the_bound_are_counted(empty, pages):
     airflow = airflow_with()
     many = [airflow_run("backup", "success") | {"dag_run_id": f"s{number}"} for number in range(300)]
