@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Hashable
+from contextlib import suppress
+from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from migration_ops.ui.known_plans import KnownPlans, PlanShelf
 from migration_ops.ui.shelf import Shelf
@@ -23,10 +29,24 @@ T = TypeVar("T")
 FIRST_WAIT = 0.6
 """Seconds a page waits for a vault: what isn't there by then is filled in by the page itself."""
 
-_REOPEN_SECONDS = 600.0
+_REOPEN_SECONDS, _COMPARE_SECONDS = 600.0, 4.0
 _SLIPS_FRESH, _SLIPS_KEPT = 4.0, 30.0
 _FOREVER = 3600.0
 _CLUSTER_SECONDS = 2.0
+
+
+@dataclass
+class _Held(Generic[T]):
+    """Something that was opened through a connection.
+
+    :param content: a digest of the connection's fields then.
+    :param compared: when that was last found to be the same.
+    """
+
+    held: T
+    content: str
+    opened: float
+    compared: float
 
 
 class Sources:
@@ -36,6 +56,7 @@ class Sources:
     :param shelf: keeps answers.
     :param hook: makes the hook of a vault's connection.
     :param cluster: connects to a cluster by its connection's id.
+    :param content: what a connection says, as a digest that changes with any of its fields.
     """
 
     def __init__(
@@ -44,13 +65,15 @@ class Sources:
         shelf: Shelf | None = None,
         hook: Callable[[str], VaultHook] | None = None,
         cluster: Callable[[str], Cluster] | None = None,
+        content: Callable[[str], str] | None = None,
     ) -> None:
         self.shelf = shelf or Shelf()
         self._plans = plans or PlanShelf()
         self._hook = hook or _vault_hook
         self._cluster = cluster or _connected
-        self._clusters: dict[str, tuple[float, Cluster]] = {}
-        self._open: dict[str, tuple[float, VaultIndex]] = {}
+        self._content = content or _digest
+        self._clusters: dict[str, _Held[Cluster]] = {}
+        self._open: dict[str, _Held[VaultIndex]] = {}
         self._secrets: dict[str, frozenset[str]] = {}
         self._lock = Lock()
 
@@ -102,8 +125,9 @@ class Sources:
         conn_id = plan.vault.conn_id
         found = trouble(_place(conn_id), error, self._secrets.get(conn_id, ()))
         held = self._open.get(conn_id)
-        if found.reading and held and held[1].to_read:
-            said = f"is being read: {held[1].read} of {held[1].to_read} snapshots so far"
+        progress = held.held.progress if held else None
+        if found.reading and progress:
+            said = f"is being read: {progress[0]} of {progress[1]} snapshots so far"
             found = found.model_copy(update={"message": said})
         return found
 
@@ -124,34 +148,64 @@ class Sources:
         )
 
     def _cluster_of(self, conn_id: str) -> Cluster:
-        """The connected cluster; connected again now and then, since credentials change."""
-        with self._lock:
-            held = self._clusters.get(conn_id)
-            if held and time.monotonic() - held[0] < _REOPEN_SECONDS:
-                return held[1]
-        cluster = self._cluster(conn_id)
-        with self._lock:
-            self._clusters[conn_id] = (time.monotonic(), cluster)
-        return cluster
+        """The connected cluster."""
+        return self._through(self._clusters, conn_id, lambda _: self._cluster(conn_id))
 
     def _index(self, conn_id: str) -> VaultIndex:
-        """The open vault; opened again now and then, since keys and connections change."""
+        """The open vault."""
+
+        def opened(before: VaultIndex | None) -> VaultIndex:
+            hook = self._hook(conn_id)
+            self._secrets[conn_id] = _secrets(hook)
+            same = before is not None and before.repository.location == hook.location
+            index = VaultIndex(hook.get_conn(), before if same else None)
+            index.hook = hook  # a private CA's file lives as long as its hook
+            return index
+
+        return self._through(self._open, conn_id, opened)
+
+    def _through(self, kept: dict[str, _Held[T]], conn_id: str, opened: Callable[[T | None], T]) -> T:
+        """What a connection leads to: opened again when its fields have changed, and now and then.
+
+        Fields are compared every few seconds; what they only name (a file, a role) may change unseen.
+        """
+        now = time.monotonic()
         with self._lock:
-            held = self._open.get(conn_id)
-        if held and time.monotonic() - held[0] < _REOPEN_SECONDS:
-            return held[1]
-        hook = self._hook(conn_id)
-        self._secrets[conn_id] = _secrets(hook)
-        same = held is not None and held[1].repository.location == hook.location
-        index = VaultIndex(hook.get_conn(), held[1] if held and same else None)
-        index.hook = hook  # a private CA's file lives as long as its hook
+            one = kept.get(conn_id)
+            young = one is not None and now - one.opened < _REOPEN_SECONDS
+            if one is not None and young and now - one.compared < _COMPARE_SECONDS:
+                return one.held
+        content = self._content(conn_id)
+        if one is not None and young and content == one.content:
+            one.compared = now
+            return one.held
+        made = _Held(opened(one.held if one else None), content, now, now)
         with self._lock:
-            self._open[conn_id] = (time.monotonic(), index)
-        return index
+            kept[conn_id] = made
+        return made.held
 
 
 def _place(conn_id: str) -> str:
     return f"vault {conn_id}"
+
+
+def _digest(conn_id: str) -> str:
+    """A digest of a connection's fields, and of those of the connection that its keys come from."""
+    said, extra = _fields(conn_id)
+    if isinstance(keys_from := extra.get("aws_conn_id"), str) and keys_from:
+        with suppress(AirflowNotFoundException):  # the hook says what is missing
+            said += _fields(keys_from)[0]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _fields(conn_id: str) -> tuple[list[str], dict[str, Any]]:
+    """What a connection says, and its extra fields once more as such."""
+    from airflow.sdk import BaseHook
+
+    connection: Any = BaseHook.get_connection(conn_id)
+    names = ("conn_type", "host", "login", "password", "schema", "port", "extra")
+    extra = connection.extra_dejson
+    return [str(getattr(connection, name)) for name in names], extra if isinstance(extra, dict) else {}
 
 
 def _vault_hook(conn_id: str) -> VaultHook:

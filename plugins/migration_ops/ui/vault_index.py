@@ -6,6 +6,7 @@ each added come from the snapshots' own small documents, however many thousands 
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from migration_ops.vault import Repository
 
 _AT_ONCE = 16
+_STILL_SECONDS = 20.0
 _ELSEWHERE = {"rehearsal-begun", "restore-begun"}  # events of runs that don't fill the plan's own claims
 
 
@@ -133,28 +135,41 @@ class VaultIndex:
         self.hook: object = None
         self._slips: dict[str, Slip] = before.slips() if before else {}
         self._refreshing = Lock()
-        self.read, self.to_read = 0, 0
+        self._read, self._to_read, self._moved = 0, 0, 0.0
 
     def slips(self) -> dict[str, Slip]:
         """What was read so far, by id."""
         return dict(self._slips)
+
+    @property
+    def progress(self) -> tuple[int, int] | None:
+        """How many snapshots were read, and of how many, while they are being read and the vault answers."""
+        if not self._to_read or time.monotonic() - self._moved > _STILL_SECONDS:
+            return None
+        return self._read, self._to_read
 
     def refresh(self) -> dict[str, PlanSlips]:
         """Read what is new, drop what was forgotten; what there is, by plan."""
         with self._refreshing:
             names = {name for name, _ in self.repository.backend.list(FileKind.SNAPSHOT)}
             new = sorted(names - self._slips.keys())
-            self.read, self.to_read = 0, len(new)
-            if new:
-                self.repository.expect_changes()
-            with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(new))), "snapshots") as pool:
-                for slip in pool.map(self._load, new):
-                    self.read += 1
-                    if slip is not None:
-                        self._slips[slip.id] = slip
+            self._read, self._to_read, self._moved = 0, len(new), time.monotonic()
+            try:
+                self._read_all(new)
+            finally:
+                self._to_read = 0
             for gone in self._slips.keys() - names:
                 del self._slips[gone]
             return by_plan(self._slips.values())
+
+    def _read_all(self, names: list[str]) -> None:
+        if names:
+            self.repository.expect_changes()
+        with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(names))), "snapshots") as pool:
+            for slip in pool.map(self._load, names):
+                self._read, self._moved = self._read + 1, time.monotonic()
+                if slip is not None:
+                    self._slips[slip.id] = slip
 
     def _load(self, name: str) -> Slip | None:
         try:

@@ -276,7 +276,10 @@ def pages(vault: str, plans: Any, no_teams: None) -> Callable[..., Pages]:
             raise ClusterUnreachable(f"{conn_id} is not reachable from here")
 
         sources = Sources(
-            PlanShelf(plans), hook=hook or (lambda _: Hook(vault)), cluster=cluster or no_cluster
+            PlanShelf(plans),
+            hook=hook or (lambda _: Hook(vault)),
+            cluster=cluster or no_cluster,
+            content=lambda _: "",
         )
         application = make_application(sources)
         fake = airflow or FakeAirflow()
