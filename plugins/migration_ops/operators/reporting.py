@@ -23,7 +23,8 @@ class ReportRunOperator(MigrationOperator):
     :param needs: events of the journal without which the run has failed.
     :param adapted: snapshot of the adapted objects; empty if the run didn't get there.
     :param volumes: what the restores returned.
-    :param run: the run that it is about, as a label value; this one if it is empty.
+    :param run: the run whose journal it tells, as a label value; this one if it is empty. The report is
+        this run's in any case.
     :param there: the plan as it holds where it was restored to, where that differs.
     """
 
@@ -57,7 +58,7 @@ class ReportRunOperator(MigrationOperator):
         from migration_ops.migration.errors import MigrationError
         from migration_ops.migration.report import run_text
         from migration_ops.migration.report_page.storing import save_report
-        from migration_ops.migration.run_reporting import report_restored
+        from migration_ops.migration.run_reporting import ROLLBACK, as_rollback_of, report_restored
 
         run = str(self.run or self.run_key(context))
         events = self.journal.events(run)
@@ -78,6 +79,8 @@ class ReportRunOperator(MigrationOperator):
                 ClusterHook(plan.target.conn_id).cluster_name if plan.target else "",
             ),
         )
+        if self.kind == ROLLBACK:
+            report = as_rollback_of(report, self.repository, self.run_key(context))
         text = run_text(report)
         for line in text.splitlines():
             self.log.info("%s", line)
