@@ -113,7 +113,7 @@ def draw(
     if outages and (first := outages[0]).seconds:
         idle = _between([span for span in spans if span.down and first.holds(span.began)])
         if idle >= _WORTH_TELLING * first.seconds:
-            between = f"{seconds_text(idle)} of it between the steps, while Airflow begins the next one"
+            between = f"{seconds_text(idle)} of it between the steps: tasks being begun, tried again, or asked about"
     return Picture(
         width=WIDTH,
         height=TOP + len(spans) * ROW + 8,

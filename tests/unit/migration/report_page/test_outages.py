@@ -65,6 +65,7 @@ def test_a_rollback_after_the_verification_is_a_downtime_of_its_own(plan, facts)
     page = render_page(report)
     assert f"The application was {again}." in page
     assert page.count("Shaded: the application is down") == 2
+    assert "4 min 3 s of it between the steps: tasks being begun, tried again, or asked about" in page
 
 
 def test_the_target_is_emptied_and_the_source_does_not_start(plan, facts):
