@@ -185,7 +185,10 @@ async def findings_page(
     request: Request, view: View, point: PointName, q: SearchText = "", number: PageNumber = 1
 ) -> HTMLResponse:
     """What the rules found in a restore point."""
-    return _page(request, view, point, "findings.html.j2", result=await finding_list(view, point, q, number))
+    result = await finding_list(view, point, q, number)
+    found = await find_point(view, point)
+    ran = found is not None and point in found[0].adapted
+    return _page(request, view, point, "findings.html.j2", result=result, ran=ran)
 
 
 @router.get(_API + "/findings")

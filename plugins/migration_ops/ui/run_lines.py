@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 Tone = Literal["good", "bad", "warn", "ask", "calm"]
 
 NOT_ENDED, WAITS = "not ended", "waits for its window"
+ENDED = "ended, how isn't known"
+"""Airflow calls it a success, and the vault, which may know of a rollback, can't be asked."""
+
 _STOPS = (QUIESCE_BEGUN, HOOKS_BEGUN)
 _KINDS = {
     "rehearsal-begun": "rehearsal",
@@ -127,7 +130,7 @@ class RunLine(Record):
     :param ended: none while it isn't over.
     :param waits_until: when it goes on, if it waits for a window.
     :param stopped: whether it stopped the source.
-    :param told: whether it wrote into the journal, which tells its steps.
+    :param told: whether it wrote into the journal, which tells its steps; none if the vault can't be asked.
     :param url: the run in Airflow, if Airflow still knows it.
     :param refused: who ended it with which answer; only on its own page, like the following.
     :param failed_tasks: the first few of its tasks that failed.
@@ -142,7 +145,7 @@ class RunLine(Record):
     waits_until: datetime | None = None
     stopped: bool = False
     has_report: bool = False
-    told: bool = True
+    told: bool | None = True
     url: str = ""
     refused: str = ""
     failed_tasks: list[FailedTask] = []
@@ -201,6 +204,8 @@ def _line(
     if said == WAITS and known and known.state == "running" and not calendar.opening_at(now):
         waits_until = waits_until or calendar.next_opening(now)
     outcome = _outcome(said, known, waits=waits_until is not None)
+    if slips is None and outcome == "done":
+        outcome = ENDED
     ended = known.ended if known else events[-1].time
     return RunLine(
         run=run,
@@ -212,7 +217,7 @@ def _line(
         waits_until=waits_until if outcome == WAITS else None,
         stopped=any(one.tags.get("event") in _STOPS for one in events),
         has_report=report is not None,
-        told=bool(events),
+        told=bool(events) if slips else None,
         url=known.url if known else "",
     )
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from migration_ops.mover import run_key
 from migration_ops.vault import init_repository
 from migration_ops.vault.errors import StorageUnavailable
 
@@ -197,6 +198,53 @@ def test_a_vault_that_is_away_is_named_and_the_page_is_shown(pages):
         "Nothing was",
     ):
         assert claimed not in answer.text
+
+
+@pytest.mark.parametrize("under", ["", "/claims", "/objects", "/out", "/findings"])
+def test_a_restore_point_of_a_vault_that_is_away_is_not_known_rather_than_empty(pages, under):
+    def away(_):
+        raise StorageUnavailable("https://store did not answer")
+
+    text = html.unescape(pages(hook=away).settled(f"/plans/shop/points/{INCREMENT}{under}").text)
+    assert "did not answer" in text
+    for claimed in (
+        "0 claims",
+        "0 objects",
+        "0 are out",
+        "0 finding",
+        "matches",
+        "found nothing",
+        "not been run",
+    ):
+        assert claimed not in text
+    assert not under or "ot known" in text
+
+
+def test_a_point_on_which_the_rules_were_not_run_is_told_from_one_without_findings(pages):
+    shown = pages()
+    assert "The rules have not been run" in shown.settled(f"/plans/shop/points/{FULL}/findings").text
+    assert "2 findings of the rules" in shown.settled(f"/plans/shop/points/{INCREMENT}/findings").text
+    searched = shown.settled(f"/plans/shop/points/{INCREMENT}/findings?q=nowhere").text
+    assert "No finding matches." in searched
+
+
+def test_a_run_of_a_vault_that_is_away_claims_nothing_of_its_journal(pages):
+    def away(_):
+        raise StorageUnavailable("https://store did not answer")
+
+    run = {
+        "dag_id": "shop.cutover",
+        "dag_run_id": "manual__1",
+        "state": "success",
+        "run_after": "2026-11-22T12:00:00Z",
+        "start_date": "2026-11-22T12:00:00Z",
+        "end_date": "2026-11-22T12:01:00Z",
+    }
+    airflow = FakeAirflow({"/dags/~/dagRuns": {"dag_runs": [run], "total_entries": 1}})
+    name = run_key("shop.cutover", "manual__1")
+    text = html.unescape(pages(hook=away, airflow=airflow).settled(f"/plans/shop/runs/{name}").text)
+    assert "isn't known while the vault can't be asked" in text
+    assert "wrote nothing" not in text
 
 
 def test_a_vault_without_a_restore_point_is_told_from_one_that_is_away(pages, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from migration_ops.migration import Plan
 from migration_ops.ui.airflow_runs import KnownRun
 from migration_ops.ui.run_lines import RunLine, run_line, run_lines, waits_of
+from migration_ops.ui.vault_index import PlanSlips
 
 from .conftest import PLAN
 from .slips import FINAL, NOON, journal, plan, slip
@@ -25,7 +26,7 @@ def shut() -> dict:
 
 def line(*events: str, kind: str = "", state: str = "", schedule: dict | None = None) -> RunLine:
     """A run that wrote these events, and of which Airflow says something unless it has forgotten it."""
-    slips = plan(journal("r", *events)) if events else None
+    slips = plan(journal("r", *events)) if events else PlanSlips()
     ended = None if state in {"running", "queued"} else NOON + timedelta(minutes=5)
     known = KnownRun(kind, state, NOON, ended, "/dags/x") if state else None
     return run_line(Plan.model_validate(PLAN | {"schedule": schedule or {}}), "r", slips, known)
@@ -164,3 +165,10 @@ def test_runs_of_both_are_listed_once_and_the_newest_first():
         ("journal-and-airflow", True),
         ("journal-only", True),
     ]
+
+
+@pytest.mark.parametrize(("state", "outcome"), [("success", "ended, how isn't known"), ("failed", "failed")])
+def test_a_run_of_which_the_vault_cannot_be_asked_is_not_called_done(state, outcome):
+    known = KnownRun("cutover", state, NOON, NOON, "/dags/x")
+    found = run_line(Plan.model_validate(PLAN), "r", None, known)
+    assert (found.outcome, found.told, found.tone == "good") == (outcome, None, False)
