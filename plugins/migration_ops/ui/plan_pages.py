@@ -87,7 +87,7 @@ async def plan_page(
         "plan.html.j2",
         detail=detail,
         sizes=draw_sizes(detail.chart[::-1]),
-        downtime=downtimes[0] if downtimes else None,
+        downtimes=downtimes,
         timeline=draw(detail.timeline, report.outages, report.made) if report else None,
         is_moving=bool(detail.plan.active_runs),
     )

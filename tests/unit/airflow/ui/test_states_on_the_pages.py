@@ -290,7 +290,7 @@ def test_an_application_that_a_half_done_rollback_left_nowhere_is_told_on_list_a
         assert "Run shop.rollback again: it starts the source." in text, path
     page = " ".join(shown.settled("/plans/shop").text.split())
     assert "half rolled back" in page
-    assert "Down since <strong>" in page
+    assert "The application is <strong>down since" in page
     assert '<span class="badge bad">runs nowhere</span>' in shown.settled("/").text
 
 
@@ -331,7 +331,10 @@ def test_what_only_airflow_could_tell_of_a_stop_is_not_claimed(empty, plan_of):
 
 def test_a_source_that_was_started_again_is_no_trouble(empty, plan_of):
     stopped_by(empty, *SERVED, "rolled-back", "resumed")
-    line = plan_of()[0]["plan"]
+    detail, text = plan_of()
+    line = detail["plan"]
+    assert "The application was <strong>down" in text
+    assert ", and again" in text
     assert (line["nowhere"], line["stopped"]) == (None, None)
 
 
