@@ -194,9 +194,7 @@ def slip_of(snapshot: Snapshot) -> Slip:
 
 def _seconds(said: dict[str, object]) -> float:
     try:
-        began, ended = (
-            datetime.fromisoformat(str(said[name])[:26]) for name in ("backup_start", "backup_end")
-        )
+        began, ended = (datetime.fromisoformat(str(said[name])) for name in ("backup_start", "backup_end"))
     except (KeyError, ValueError):
         return 0.0
     return max(0.0, (ended - began).total_seconds())

@@ -9,6 +9,7 @@ import pytest
 
 from migration_ops.ui.plan_state import change_rate, point_line
 from migration_ops.ui.rendering import ago
+from migration_ops.ui.vault_index import _seconds
 
 from .slips import FINAL, NOON, POINT, plan, slip
 
@@ -59,3 +60,16 @@ def test_a_beginning_that_is_no_time_is_passed_over():
 )
 def test_a_point_of_the_future_is_told(seconds, said):
     assert ago(datetime.now(UTC) + timedelta(seconds=seconds)).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("began", "ended"),
+    [
+        ("2026-11-22T12:00:00.123456789Z", "2026-11-22T12:00:02.123456789Z"),
+        ("2026-11-22T12:00:00.12345Z", "2026-11-22T12:00:02.123450001Z"),
+        ("2026-11-22T20:00:00.5+08:00", "2026-11-22T12:00:02.500000123Z"),
+        ("2026-11-22T12:00:00Z", "2026-11-22T12:00:02.0Z"),
+    ],
+)
+def test_a_snapshots_seconds_are_told_however_finely_its_times_are_written(began, ended):
+    assert _seconds({"backup_start": began, "backup_end": ended}) == 2
