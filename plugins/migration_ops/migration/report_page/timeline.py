@@ -21,6 +21,7 @@ _SMALLEST_BAR = 2.0
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 _MOST_TICKS = 8
 _WORTH_TELLING = 0.05
+_IDLE = "tasks being begun, tried again, or asked about"
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def draw(
     if outages and (first := outages[0]).seconds:
         idle = _between([span for span in spans if span.down and first.holds(span.began)])
         if idle >= _WORTH_TELLING * first.seconds:
-            between = f"{seconds_text(idle)} of it between the steps: tasks being begun, tried again, or asked about"
+            between = f"{seconds_text(idle)} of it between the steps: {_IDLE}"
     return Picture(
         width=WIDTH,
         height=TOP + len(spans) * ROW + 8,
