@@ -89,6 +89,7 @@ class PlanView:
             lambda repository: read_events(repository, of_run),
             wait=wait,
             weight=lambda found: 5 * len(found) + 1,
+            series=None if self.strict else ("events", self.plan.name, run),
         )
 
     async def document(self, snapshot: str, file: str) -> str | None:
@@ -139,7 +140,13 @@ class PlanView:
 
         try:
             return await self.sources.from_vault(
-                self.plan, key, forecast, fresh=_FORECAST_FRESH, keep=600, wait=0.3
+                self.plan,
+                key,
+                forecast,
+                fresh=_FORECAST_FRESH,
+                keep=600,
+                wait=0.3,
+                series=None if self.strict else ("forecast", self.plan.name),
             )
         except Exception:  # noqa: BLE001 - not known yet, or the vault's trouble, which is said elsewhere
             return None

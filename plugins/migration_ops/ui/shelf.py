@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 _THREADS = 3
 _ERROR_SECONDS = 5.0
+_LAST_SECONDS = 20.0
 _MOST_PLACES = 200
 
 
@@ -51,6 +52,7 @@ class Shelf:
     def __init__(self, most_weight: int = 400_000) -> None:
         self._most_weight = most_weight
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._last: dict[Hashable, Hashable] = {}
         self._under_way: dict[Hashable, tuple[Future[Any], float]] = {}
         self._pools: OrderedDict[str, ThreadPoolExecutor] = OrderedDict()
         self._lock = threading.Lock()
@@ -65,6 +67,7 @@ class Shelf:
         keep: float = 0.0,
         wait: float = 5.0,
         weight: Callable[[T], int] = lambda _: 1,
+        series: Hashable = None,
     ) -> T:
         """The answer of that key, as old as allowed.
 
@@ -74,6 +77,8 @@ class Shelf:
         :param keep: an older one is still given up to this age, while a new one is being made.
         :param wait: how long to wait for a new one.
         :param weight: how much of the shelf the answer takes.
+        :param series: what this key is the newest of: the last good answer of the same series is given
+            while this one is being made for the first time, unless that takes long.
         :raises StillReadingError: when the wait is over; the error of the last time, if that failed.
         """
         with self._lock:
@@ -87,7 +92,7 @@ class Shelf:
                     return cast("T", entry.value)
             future, began = self._under_way.get(key) or (None, now)
             if future is None:
-                future = self._pool(place).submit(self._make, key, make, weight)
+                future = self._pool(place).submit(self._make, key, make, weight, series)
                 self._under_way[key] = future, began
                 future.add_done_callback(lambda _: self._under_way.pop(key, None))
         if entry is not None and entry.error is None and now - entry.made < keep:
@@ -99,12 +104,16 @@ class Shelf:
             if entry is not None and entry.error is not None:
                 raise entry.error
             seconds = time.monotonic() - began
+            with self._lock:
+                last = self._entries.get(self._last.get(series)) if series is not None else None
+            if last is not None and last.error is None and seconds < _LAST_SECONDS:
+                return cast("T", last.value)
             raise StillReadingError(
                 f"{place} has not answered in {seconds:.1f} s; it is being asked", seconds
             )
         return cast("T", waited.result())
 
-    def _make(self, key: Hashable, make: Callable[[], T], weight: Callable[[T], int]) -> T:
+    def _make(self, key: Hashable, make: Callable[[], T], weight: Callable[[T], int], series: Hashable) -> T:
         try:
             value = make()
         except Exception as error:
@@ -113,6 +122,8 @@ class Shelf:
             raise
         with self._lock:
             self._put(key, _Entry(time.monotonic(), weight(value), value))
+            if series is not None:
+                self._last[series] = key
         return value
 
     def _put(self, key: Hashable, entry: _Entry) -> None:
@@ -122,6 +133,7 @@ class Shelf:
         while total > self._most_weight and len(self._entries) > 1:
             _, oldest = self._entries.popitem(last=False)
             total -= oldest.weight
+            self._last = {name: one for name, one in self._last.items() if one in self._entries}
 
     def _pool(self, place: str) -> ThreadPoolExecutor:
         pool = self._pools.get(place)

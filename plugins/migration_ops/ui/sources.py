@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from migration_ops.cluster import Cluster
     from migration_ops.hooks.vault import VaultHook
     from migration_ops.migration import Plan
+    from migration_ops.ui.findings_now import Looks
     from migration_ops.vault import Repository
 
 T = TypeVar("T")
@@ -74,6 +75,7 @@ class Sources:
         self._content = content or _digest
         self._clusters: dict[str, _Held[Cluster]] = {}
         self._open: dict[str, _Held[VaultIndex]] = {}
+        self.looks: dict[tuple[str, str], tuple[float, Looks]] = {}
         self._secrets: dict[str, frozenset[str]] = {}
         self._lock = Lock()
 
@@ -104,10 +106,12 @@ class Sources:
         keep: float = 0.0,
         wait: float = FIRST_WAIT,
         weight: Callable[[T], int] = lambda _: 1,
+        series: Hashable = None,
     ) -> T:
         """Something that is read out of the vault; by default it is taken to be immutable.
 
         :param key: names it within the vault.
+        :param series: names what it is the newest of, if the last one will do while this one is being read.
         """
         conn_id = plan.vault.conn_id
         return await self.shelf.get(
@@ -118,6 +122,7 @@ class Sources:
             keep=keep,
             wait=wait,
             weight=weight,
+            series=(conn_id, series) if series is not None else None,
         )
 
     def vault_trouble(self, plan: Plan, error: Exception) -> Trouble:

@@ -57,3 +57,25 @@ def test_the_last_error_is_told_while_it_is_asked_again(
 def test_a_long_silence_is_not_called_reading() -> None:
     assert "a moment" in trouble("vault shop", StillReadingError("", 3)).message
     assert "hasn't answered for 200 s" in trouble("vault shop", StillReadingError("", 200)).message
+
+
+def test_the_last_good_answer_of_a_series_is_given_while_a_newer_one_is_being_read(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+
+    async def ask(key: str, series: str) -> object:
+        return await shelf.get("vault", key, answered.wait, fresh=60, wait=0.05, series=series)
+
+    async def look() -> None:
+        first = await shelf.get("vault", "one event", lambda: 1, fresh=60, wait=60, series="run")
+        assert first == await ask("two events", "run") == 1
+        with pytest.raises(StillReadingError):
+            await ask("an event", "another run")
+        monkeypatch.setattr("migration_ops.ui.shelf._LAST_SECONDS", 0.0)
+        with pytest.raises(StillReadingError):
+            await ask("two events", "run")
+        answered.set()
+        assert await shelf.get("vault", "two events", lambda: 2, fresh=60, wait=60, series="run") is True
+
+    asyncio.run(look())
