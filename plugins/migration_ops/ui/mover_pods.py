@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from migration_ops.cluster.errors import ClusterUnreachable, NotFound, ServerFailed
 from migration_ops.mover import observe, read_messages
 from migration_ops.mover.command import STANDBY
 from migration_ops.mover.job import CONTAINER
@@ -30,6 +31,7 @@ def look(cluster: Cluster, plan: str) -> list[dict[str, Any]]:
         namespace = pod["metadata"]["namespace"]
         one: dict[str, Any] = {
             "volume": f"{namespace}/{_claim(pod)}" if _claim(pod) else labels.get(ACTION_LABEL, "mover"),
+            "pod": f"{namespace}/{pod['metadata']['name']}",
             "run": labels.get(RUN_LABEL, ""),
             "action": labels.get(ACTION_LABEL, ""),
             "phase": seen.phase,
@@ -44,12 +46,18 @@ def look(cluster: Cluster, plan: str) -> list[dict[str, Any]]:
         elif seen.phase == "running":
             one["reason"] = f"no figures: the logs of {_MOST_LOGS} movers are read at a time"
 
-    def ask(path: str) -> dict[str, Any]:
-        said = cluster.get(path, query={"container": CONTAINER, "tailLines": 20}, accept="*/*", **quick)
+    def ask(path: str) -> dict[str, Any] | None:
+        try:
+            said = cluster.get(path, query={"container": CONTAINER, "tailLines": 20}, accept="*/*", **quick)
+        except (ClusterUnreachable, NotFound, ServerFailed):
+            return None  # its node doesn't answer, or it has just gone: no matter of the others
         # A log of one line is JSON as a whole, and comes parsed.
         return said if isinstance(said, dict) else read_messages(said.splitlines()).progress or {}
 
     for (one, _), said in zip(running, cluster.each(ask, [path for _, path in running]), strict=True):
+        if said is None:
+            one["reason"] = "its log can't be read now"
+            continue
         one.update({name: value for name, value in said.items() if name not in one})
         if not said and one["stands_by"]:
             one["reason"] = "stands by for its order"

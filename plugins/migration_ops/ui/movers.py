@@ -32,6 +32,8 @@ _FRESH = 1.5
 _AT_WORK = frozenset({"running", "deferred"})
 _OPEN = _AT_WORK | {"queued", "scheduled", "up_for_retry", "failed"}
 
+_NOTED = "as its task noted last: the cluster can't be asked"
+
 WAITS = "waits for its window"
 
 
@@ -158,7 +160,8 @@ async def _in_clusters(
             continue
         for one in seen:
             by_action = "source" if one["action"] in _SOURCE_ACTIONS else "target"
-            found.append(one | {"side": sides[0] if len(sides) == 1 else by_action})
+            said = sources.movers.watched((conn_id, one["run"], one["pod"]), one)
+            found.append(said | {"side": sides[0] if len(sides) == 1 else by_action})
     return found, troubles
 
 
@@ -197,7 +200,7 @@ async def _notes(
         if task["state"] == "deferred" and _step(task) in windows:
             notes.append(note | {"waits_until": windows[_step(task)]})
         else:
-            notes.append(note if unseen else {})
+            notes.append(note | {"reason": _NOTED} if unseen and note else {})
     return notes, {run_key(dag_id, run_id): until for (dag_id, run_id, _), until in windows.items()}
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from migration_ops.ui.known_plans import KnownPlans, PlanShelf
+from migration_ops.ui.mover_watch import MoverWatch
 from migration_ops.ui.shelf import Shelf
 from migration_ops.ui.trouble import Trouble, trouble
 from migration_ops.ui.vault_index import PlanSlips, VaultIndex
@@ -76,6 +77,7 @@ class Sources:
         self._clusters: dict[str, _Held[Cluster]] = {}
         self._open: dict[str, _Held[VaultIndex]] = {}
         self.looks: dict[tuple[str, str], tuple[float, Looks]] = {}
+        self.movers = MoverWatch()
         self._secrets: dict[str, frozenset[str]] = {}
         self._lock = Lock()
 

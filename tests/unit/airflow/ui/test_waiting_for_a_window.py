@@ -10,6 +10,7 @@ import pytest
 
 from migration_ops.mover import run_key
 from migration_ops.ui.mover_pods import look
+from migration_ops.ui.mover_watch import MoverWatch
 from migration_ops.ui.movers import AtWork, MoverLine, movers_of
 
 from .conftest import FakeAirflow
@@ -33,7 +34,8 @@ class Clusters:
     """Has some movers, or can't be asked."""
 
     def __init__(self, *pods: dict[str, Any], away: bool = False) -> None:
-        self.pods, self.away = list(pods), away
+        self.pods, self.away = [{"pod": f"shop/{n}"} | pod for n, pod in enumerate(pods)], away
+        self.movers = MoverWatch()
 
     async def from_cluster(self, *_: Any, **__: Any) -> Any:
         if self.away:
@@ -150,3 +152,10 @@ def test_a_movers_pod_tells_when_its_window_ends_and_long_lists_of_pods_are_read
 
     found = look(Cluster(), "shop")  # type: ignore[arg-type]
     assert [one["stops_at"] for one in found] == ["2026-11-23T07:23:00+00:00", None]
+
+
+def test_figures_that_only_a_task_noted_are_told_as_such():
+    progress = {"percent_done": 0.4, "bytes_done": 40, "total_bytes": 100, "seconds_elapsed": 4}
+    airflow = Airflow([task(0, "running")], {"progress": progress})
+    (line,) = moving(airflow, Clusters(away=True)).lines
+    assert (line.part, line.reason) == (0.4, "as its task noted last: the cluster can't be asked")
