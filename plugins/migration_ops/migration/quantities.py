@@ -33,8 +33,8 @@ def parse_duration(text: Any) -> Any:
 
     :raises ValueError: if a text isn't a duration.
     """
-    if isinstance(text, bool):
-        raise ValueError(f"{str(text).lower()} is not a duration; write for example 60s, 15m, 4h or 1h30m")
+    if isinstance(text, bool):  # to Python a number
+        text = str(text).lower()
     if not isinstance(text, str):
         return text
     if not re.match(_DURATION, text):
@@ -57,8 +57,8 @@ def parse_rate(text: Any) -> Any:
 
     :raises ValueError: if a text isn't a rate.
     """
-    if isinstance(text, bool):
-        raise ValueError(f"{str(text).lower()} is not a rate; write for example 50MiB/s")
+    if isinstance(text, bool):  # to Python a number
+        text = str(text).lower()
     if not isinstance(text, str):
         return text
     match = re.match(r"^(\d+(?:\.\d+)?)(\w+)/s$", text)
