@@ -165,9 +165,7 @@ class Sources:
             hook = self._hook(conn_id)
             self._secrets[conn_id] = _secrets(hook)
             same = before is not None and before.repository.location == hook.location
-            index = VaultIndex(hook.get_conn(), before if same else None)
-            index.hook = hook  # a private CA's file lives as long as its hook
-            return index
+            return VaultIndex(hook.get_conn(), before if same else None)
 
         return self._through(self._open, conn_id, opened)
 

@@ -132,7 +132,6 @@ class VaultIndex:
 
     def __init__(self, repository: Repository, before: VaultIndex | None = None) -> None:
         self.repository = repository
-        self.hook: object = None
         self._slips: dict[str, Slip] = before.slips() if before else {}
         self._refreshing = Lock()
         self._read, self._to_read, self._moved = 0, 0, 0.0
