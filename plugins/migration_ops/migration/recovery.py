@@ -19,6 +19,7 @@ from migration_ops.migration.events import (
     RESTORED,
     RESUMED,
     ROLLED_BACK,
+    UNDOING,
     VERIFIED,
 )
 
@@ -45,6 +46,7 @@ _MEANING: dict[Answer, str] = {
 }
 _MOST_REASON = 4000
 _STOPS = frozenset({HOOKS_BEGUN, QUIESCE_BEGUN})
+_EMPTIES = frozenset({UNDOING, ROLLED_BACK})
 
 
 def source_state(events: Iterable[Event]) -> str:
@@ -73,9 +75,12 @@ def target_state(events: Iterable[Event]) -> str:
     :param events: the run's journal, in its order.
     """
     names: set[str] = set()
+    undoing = ""
     for event in events:
-        if event.name == ROLLED_BACK or (event.name in _STOPS and ROLLED_BACK in names):
+        if event.name in _EMPTIES or (event.name in _STOPS and ROLLED_BACK in names):
             names.clear()
+        if event.name == UNDOING:
+            undoing = f"{event.ended:%H:%M:%S}"
         names.add(event.name)
     if ROLLED_BACK in names:
         return "nothing of this run is left"
@@ -86,6 +91,7 @@ def target_state(events: Iterable[Event]) -> str:
         (RESTORED, "volumes hold the final delta, resources are being applied"),
         (ADAPTED, "claims are being brought up to the final delta; no workload runs"),
         (FINAL_DELTA, "claims hold the delta staged before the stop; no workload runs"),
+        (UNDOING, f"**being emptied** since {undoing} UTC: part of what this run made may be gone"),
     ]
     return next((text for name, text in said if name in names), "claims are staged; no workload runs")
 

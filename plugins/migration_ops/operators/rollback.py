@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _SOURCE_PATIENCE_SECONDS = 45.0
 """How long the source is waited for before its copy in the target is deleted."""
+_TARGET_PATIENCE_SECONDS = 150.0
+"""How long the target is waited for before it is said to be gone: as long as for any request to it."""
 
 
 class ChooseRunOperator(MigrationOperator):
@@ -85,8 +87,9 @@ class UndoTargetOperator(MigrationOperator):
         """
         from migration_ops.cluster import ClusterUnreachable
         from migration_ops.migration.errors import MigrationError, TargetGoneError, UnfinishedError
-        from migration_ops.migration.events import ROLLED_BACK
+        from migration_ops.migration.events import ROLLED_BACK, UNDOING
         from migration_ops.migration.staging import made_by_other_runs
+        from migration_ops.migration.stillness import silence
         from migration_ops.migration.stopping import undo_run
 
         if self.keep == "everything":
@@ -94,6 +97,10 @@ class UndoTargetOperator(MigrationOperator):
             return {"deleted": [], "restored": []}
         run, began = self.cutover_run(context), datetime.now(UTC)
         self._refuse_without_source()
+        if why := silence(self.target, _TARGET_PATIENCE_SECONDS):
+            raise TargetGoneError(f"{why}. The source can be started without it")
+        # Whatever comes of it, nobody may take the target for whole from here on.
+        note(self, context, UNDOING, {})
         try:
             result = undo_run(
                 self.the_plan, self.target, run, self.log.info, keep_claims=self.keep == "claims"

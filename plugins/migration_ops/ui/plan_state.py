@@ -98,6 +98,7 @@ class PlanLine(Record):
     :param staged: whether the target's volumes hold the newest restore point; none without a target.
     :param moved: whether a cutover has moved the application, so that it runs there.
     :param stopped: since when the source is stopped while the target doesn't serve either.
+    :param emptying: since when a rollback empties the target, if it hasn't come to its end.
     :param nowhere: says so if no run is at work on it.
     :param finished: when the migration was finished, if nobody took it back: nothing is forecast any more.
     :param vault_read: whether the vault could be asked; if not, nothing is known of points or forecast.
@@ -120,6 +121,7 @@ class PlanLine(Record):
     staged_point: str | None = None
     moved: bool = False
     stopped: datetime | None = None
+    emptying: datetime | None = None
     nowhere: Trouble | None = None
     finished: datetime | None = None
     change_rate: float | None = None
@@ -201,6 +203,7 @@ def plan_line(plan: Plan, slips: PlanSlips | None, **more: Any) -> PlanLine:
             "staged_point": stands.staged_point,
             "moved": stands.moved,
             "stopped": stop.since if stop else None,
+            "emptying": stop.emptying if stop else None,
             "finished": stands.finished[1] if stands.finished else None,
             "change_rate": None if stands.finished else change_rate(slips.points),
             "downtime": None if stands.finished else line.downtime,
@@ -221,6 +224,12 @@ def _nowhere(plan: str, stop: Stop, *, airflow_read: bool) -> Trouble:
     if stop.emptied:
         what = f"runs nowhere since {at}: the source is stopped, and the target was emptied"
         remedy = f"Run {plan}.rollback again: it starts the source."
+    elif stop.emptying:
+        what = (
+            f"may run nowhere since {at}: the source is stopped, and a rollback that began to empty the "
+            "target has not come to its end"
+        )
+        remedy = f"Run {plan}.rollback again: it deletes the rest, and starts the source."
     elif stop.applied:
         what = f"may run nowhere: the source is stopped since {at}, and the target's workloads aren't ready"
         remedy = f"Clear the failed step to go on, or run {plan}.rollback, which starts the source."

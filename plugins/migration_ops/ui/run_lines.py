@@ -26,6 +26,7 @@ from migration_ops.migration.events import (
     RESUMED,
     ROLLED_BACK,
     TAKEN_BACK,
+    UNDOING,
     VERIFIED,
 )
 from migration_ops.migration.off_peak import Calendar
@@ -61,13 +62,14 @@ _KINDS = {
 """What a run is of which Airflow knows nothing any more, by its most telling event."""
 
 HALF_BACK = "half rolled back"
-"""The target was emptied, and the source isn't started: the application runs nowhere."""
+"""The target was emptied, or begun to be, and the source isn't started: the application runs nowhere."""
 
 _ENDS: Sequence[tuple[frozenset[str], str]] = (
     (frozenset({ROLLED_BACK, RESUMED}), "rolled back"),
     (frozenset({TAKEN_BACK}), "rolled back"),
     (frozenset({ROLLED_BACK}), HALF_BACK),
     (frozenset({RESUMED}), "resumed"),
+    (frozenset({UNDOING}), HALF_BACK),
     (frozenset({FINISHED}), "finished"),
 )
 """Of which of these a run has written all since it last stopped the source, the first counts."""
@@ -229,6 +231,8 @@ def last_word(events: Iterable[Slip]) -> str:
     """
     events = list(events)
     since = names_since(events, QUIESCE_BEGUN)
+    if not {READY, VERIFIED, FINISHED}.isdisjoint(names_since(events, UNDOING)):
+        since -= {UNDOING}  # the cutover went on all the same
     if end := next((word for names, word in _ENDS if names <= since), None):
         return end
     words = (_LAST_WORDS.get(one.tags.get("event", "")) for one in reversed(events))

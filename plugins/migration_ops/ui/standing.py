@@ -6,7 +6,7 @@ moment only the target knows, which the plan's own page asks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from migration_ops.migration.events import (
     RESUMED,
     ROLLED_BACK,
     TAKEN_BACK,
+    UNDOING,
     VERIFIED,
 )
 
@@ -37,12 +38,14 @@ class Stop:
     :param run: the cutover that stopped it.
     :param since: since when the application runs nowhere.
     :param emptied: when a rollback emptied the target, if one did.
+    :param emptying: when a rollback began to empty the target, if it hasn't come to its end.
     :param applied: whether the target has all resources, so that the application may be starting there.
     """
 
     run: str
     since: datetime
     emptied: datetime | None = None
+    emptying: datetime | None = None
     applied: bool = False
 
 
@@ -68,14 +71,16 @@ def standing(slips: PlanSlips) -> Standing:
     finished = _finished(slips)
     stopped = _newest_stop(slips)
     told = {one.tags.get("event", ""): one.time for one in stopped[1]} if stopped else {}
-    serves = not _SERVES.isdisjoint(told) and ROLLED_BACK not in told
+    emptying = _emptying(stopped[1]) if stopped else None
+    serves = not _SERVES.isdisjoint(told) and ROLLED_BACK not in told and not emptying
     moved = finished is not None or serves
     final = next((one.id for one in reversed(slips.points) if one.kind == "final"), None)
     stop = None
     if stopped and not moved:
         emptied = told.get(ROLLED_BACK)
-        since = emptied if emptied and not _SERVES.isdisjoint(told) else stopped[1][0].time
-        stop = Stop(stopped[0], since, emptied, APPLIED in told)
+        served_until = (emptying or emptied) if not _SERVES.isdisjoint(told) else None
+        since = served_until or stopped[1][0].time
+        stop = Stop(stopped[0], since, emptied, None if emptied else emptying, APPLIED in told)
     return Standing((moved and final) or _staged_point(slips), moved, finished, stop)
 
 
@@ -93,13 +98,28 @@ def _newest_stop(slips: PlanSlips) -> tuple[str, list[Slip]] | None:
     return run, [first, *(one for one in slips.journal[run] if one.time >= newest.time)]
 
 
+def _emptying(events: Sequence[Slip]) -> datetime | None:
+    """When the target began to be emptied; nothing if it serves since, as the cutover went on.
+
+    :param events: of one run since its stop, oldest first.
+    """
+    began = None
+    for one in events:
+        name = one.tags.get("event", "")
+        if name == UNDOING:
+            began = began or one.time
+        elif name in _SERVES:
+            began = None
+    return began
+
+
 def _finished(slips: PlanSlips) -> tuple[str, datetime] | None:
     """The newest end, unless a rollback took it back since; a source that was started by hand does not."""
     ends = [(one.time, run) for run, one in _written(slips, {FINISHED})]
     if not ends:
         return None
     at, run = max(ends)
-    if any(one.time > at for _, one in _written(slips, {ROLLED_BACK, TAKEN_BACK})):
+    if any(one.time > at for _, one in _written(slips, {UNDOING, ROLLED_BACK, TAKEN_BACK})):
         return None
     return run, at
 
@@ -113,8 +133,8 @@ def _staged_point(slips: PlanSlips) -> str | None:
     given_away = max(
         (
             one.time
-            for run, one in _written(slips, {APPLIED, ROLLED_BACK})
-            if one.tags["event"] == ROLLED_BACK or not slips.is_elsewhere(run)
+            for run, one in _written(slips, {APPLIED, UNDOING, ROLLED_BACK})
+            if one.tags["event"] != APPLIED or not slips.is_elsewhere(run)
         ),
         default=None,
     )

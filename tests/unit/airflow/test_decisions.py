@@ -267,6 +267,7 @@ def undo(plan, journal):
     made.__dict__["target_hook"] = create_autospec(ClusterHook, instance=True)
     made.__dict__["source_hook"] = create_autospec(ClusterHook, instance=True)
     made.source_hook.cluster = create_autospec(Cluster, instance=True)
+    made.target_hook.cluster = create_autospec(Cluster, instance=True)
     made.source_hook.cluster.name = "old"
     return made
 
@@ -321,6 +322,33 @@ def test_a_target_that_is_gone_keeps_the_source_no_longer_stopped_than_people_ta
     assert undo.decided(context_of(1), answer("Start the source")) == {"deleted": [], "restored": []}
     with pytest.raises(AskedToRetryError):
         undo.decided(context_of(1), answer("Retry"))
+
+
+def test_that_the_target_is_being_emptied_is_in_the_journal_before_anything_is_deleted(undo, journal):
+    written = []
+    journal.write.side_effect = lambda run, name, **_: written.append((run, name))
+
+    def deleted(*_args, **_options):
+        assert written == [(undo.run_key(context_of(1)), "undoing")]
+        return RollbackResult((), (), problems=("v1/Namespace//shop-prod is still there",))
+
+    with (
+        patch("migration_ops.migration.stopping.roll_back", autospec=True, side_effect=deleted),
+        pytest.raises(UnfinishedError),
+    ):
+        undo.execute(context_of(1))
+
+
+def test_a_target_that_does_not_answer_is_not_told_as_being_emptied(undo, journal, asked):
+    undo.target_hook.cluster.get.side_effect = ClusterUnreachable("read the version on new: no answer")
+    with (
+        patch("migration_ops.migration.stopping.roll_back", autospec=True) as deleted,
+        pytest.raises(TaskAwaitingInput),
+    ):
+        undo.execute(context_of(1))
+    deleted.assert_not_called()
+    assert "Start the source" in asked.call_args.kwargs["options"]
+    assert [one.args[1] for one in journal.write.call_args_list] == ["failed"]
 
 
 def test_what_a_node_that_is_away_holds_in_the_target_is_deleted_later_without_a_question(undo, asked):

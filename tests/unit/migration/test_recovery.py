@@ -50,6 +50,9 @@ def test_the_source(names, said):
         ((*TAKEN_BACK, "hooks-begun", *STOPPED, "final-delta"), "the delta staged before the stop"),
         ((*RESTORED, "applied", "resumed", *STOPPED), "the application may be running"),
         ((*TAKEN_BACK, *STOPPED, "rolled-back"), "nothing of this run is left"),
+        ((*RESTORED, "applied", "verified", "undoing", "failed"), "**being emptied** since 23:00:00 UTC"),
+        ((*RESTORED, "applied", "undoing", "rolled-back"), "nothing of this run is left"),
+        ((*RESTORED, "applied", "undoing", "applied"), "the application may be running"),
     ],
 )
 def test_the_target(names, said):

@@ -7,7 +7,14 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from migration_ops.migration.events import QUIESCE_BEGUN, RESUMED, ROLLED_BACK, VERIFIED, Event
+from migration_ops.migration.events import (
+    QUIESCE_BEGUN,
+    RESUMED,
+    ROLLED_BACK,
+    UNDOING,
+    VERIFIED,
+    Event,
+)
 from migration_ops.migration.forecast import seconds_text
 
 
@@ -52,7 +59,8 @@ def find_outages(events: Sequence[Event], *, over: datetime | None = None) -> li
     down: datetime | None = None
     in_target = False
     for event in events:
-        if down is None and (event.name == QUIESCE_BEGUN or (event.name == ROLLED_BACK and in_target)):
+        empties = in_target and event.name in {UNDOING, ROLLED_BACK}
+        if down is None and (event.name == QUIESCE_BEGUN or empties):
             down = event.began
         elif down is not None and event.name in {VERIFIED, RESUMED}:
             found.append(Outage(began=down, ended=event.ended))

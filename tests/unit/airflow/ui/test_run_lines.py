@@ -50,6 +50,14 @@ def test_a_cutover_is_rolled_back_only_when_the_source_was_started_too(state):
     )
 
 
+@pytest.mark.parametrize("state", ["failed", "success", ""])
+def test_a_cutover_whose_target_is_partly_emptied_is_half_rolled_back(state):
+    begun = [*CUTOVER, "finished", "undoing"]
+    assert line(*begun, "failed", kind="cutover", state=state).outcome == "half rolled back"
+    assert line(*begun, "resumed", kind="cutover", state=state).outcome == "resumed"
+    assert line(*begun, "ready", "verified", kind="cutover", state="").outcome == "finished"
+
+
 def test_a_failed_cutover_that_was_taken_back_says_that():
     assert line(*CUTOVER, "failed", "rolled-back", "resumed", kind="cutover", state="failed").outcome == (
         "rolled back"

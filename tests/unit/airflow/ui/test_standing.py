@@ -115,3 +115,22 @@ def test_a_cutovers_fresh_increment_is_staged_and_its_final_point_is_not_by_the_
 
 def test_a_plan_without_restore_points_stands_nowhere():
     assert stands(journal("connect", "connected")) == Standing()
+
+
+def test_a_target_that_began_to_be_emptied_serves_no_more_though_the_rollback_has_not_come_to_its_end():
+    cutover = [slip("resources", point=FINAL), *run("cutover", FINAL, *CUTOVER, "finished")]
+    begun, again = journal("cutover", "undoing", "failed", "undoing")[::2]
+    known = stands(cutover, begun, again)
+    assert known.stop is not None
+    assert (known.moved, known.finished, known.staged_point) == (False, None, None)
+    assert (known.stop.since, known.stop.emptying, known.stop.emptied) == (begun.time, begun.time, None)
+    through = stands(cutover, begun, again, journal("cutover", "rolled-back")).stop
+    assert through is not None
+    assert (through.since, through.emptying) == (begun.time, None)
+    assert stands(cutover, begun, journal("cutover", "resumed")) == Standing()
+
+
+def test_a_cutover_that_went_on_after_a_begun_rollback_has_moved_all_the_same():
+    begun = [slip("resources", point=FINAL), *run("cutover", FINAL, *CUTOVER, "undoing")]
+    assert not stands(begun).moved
+    assert stands(begun, journal("cutover", "applied", "ready")).moved

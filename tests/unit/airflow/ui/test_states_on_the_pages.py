@@ -294,6 +294,24 @@ def test_an_application_that_a_half_done_rollback_left_nowhere_is_told_on_list_a
     assert '<span class="badge bad">runs nowhere</span>' in shown.settled("/").text
 
 
+def test_a_target_that_a_rollback_emptied_in_part_is_not_told_as_moved(empty, pages):
+    stopped_by(empty, *SERVED, "finished", "undoing")
+    shown = pages(hook=lambda _: Hook(empty.location))
+    for path in ("/", "/plans/shop"):
+        text = " ".join(html.unescape(shown.settled(path).text).split())
+        assert "a rollback that began to empty the target has not come to its end" in text, path
+        assert "Run shop.rollback again: it deletes the rest, and starts the source." in text, path
+        assert "moved" not in text, path
+    assert '<span class="badge bad">partly emptied</span>' in shown.settled("/").text
+    page = " ".join(html.unescape(shown.settled("/plans/shop").text).split())
+    assert "<b>being emptied</b>" in page
+    assert "half rolled back" in page
+    shown = pages(
+        hook=lambda _: Hook(empty.location), airflow=airflow_with(airflow_run("rollback", "running"))
+    )
+    assert '<span class="badge warn">being emptied</span>' in shown.settled("/").text
+
+
 @pytest.mark.parametrize(
     ("events", "said"),
     [

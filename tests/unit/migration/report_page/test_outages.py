@@ -27,6 +27,13 @@ MOVED = [*STOP, event("restored", 12, 15), event("applied", 15, 17), event("veri
 BACK = [event("rolled-back", 100, 110), event("rolled-back", 353, 354), event("resumed", 354, 374)]
 
 
+def test_a_rollback_that_has_only_begun_to_empty_the_target_has_begun_a_downtime():
+    (_, again) = find_outages([*MOVED, event("undoing", 99), event("failed", 120)])
+    assert (again.began, again.ended) == (event("undoing", 99).began, None)
+    (_, again) = find_outages([*MOVED, event("undoing", 99), *BACK])
+    assert (again.began, again.seconds) == (event("undoing", 99).began, 275)
+
+
 def told(plan, facts, *events: Event, after: float):
     bare = dataclasses.replace(facts, events=events, point=None, restored=(), forecast=None, addresses=())
     return build_report(plan, "cutover", "run-1", bare, now=START + timedelta(seconds=after))
