@@ -78,7 +78,8 @@ class Ceph:
             memstore device bytes = {MEMORY_BYTES}
             osd heartbeat grace = 60
             [client.rgw]
-            rgw frontends = beast {plain} {secure} ssl_private_key={pki / "server.key"}
+            # Nagle's algorithm, on unless told otherwise, lets every small answer wait 40 ms for an acknowledgement.
+            rgw frontends = beast {plain} {secure} ssl_private_key={pki / "server.key"} tcp_nodelay=1
             ms mon client mode = crc secure
             rgw enable usage log = false
             rgw thread pool size = 64
