@@ -95,6 +95,43 @@ async def newest_runs(airflow: AirflowApi, plan: str, most: int = PAGE) -> Found
     return Found([one for one in found.items if one["dag_id"] in _ids([plan])], found.more)
 
 
+async def failed_backups(airflow: AirflowApi, plans: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """By plan, its newest backup if that one failed: no later one has succeeded, and none is at work.
+
+    Nobody waits for what hasn't failed: plans are asked for one by one only if they have a failed backup, or
+    if there are more failed ones than Airflow gives at once.
+
+    :raises AirflowAwayError: if Airflow doesn't say.
+    """
+
+    async def part(names: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+        pattern = "|".join(sorted(backup_of(name) for name in names))
+        asked = {"state": ["failed"], "order_by": "-run_after", "dag_id_prefix_pattern": pattern}
+        found = await read_list(airflow, "/dags/~/dagRuns", "dag_runs", asked, PAGE)
+        failed = {one["dag_id"] for one in found.items if one.get("state") == "failed"}
+        doubtful = [name for name in names if found.more or backup_of(name) in failed]
+        newest = await asyncio.gather(*(_newest_backup(airflow, name) for name in doubtful))
+        return [(name, one) for name, one in zip(doubtful, newest, strict=True) if one]
+
+    names = sorted(plans)
+    starts = range(0, len(names), _PLANS_AT_ONCE)
+    parts = await asyncio.gather(*(part(names[at : at + _PLANS_AT_ONCE]) for at in starts))
+    return {name: run for each in parts for name, run in each if run["state"] == "failed"}
+
+
+async def _newest_backup(airflow: AirflowApi, plan: str) -> dict[str, Any] | None:
+    """The newest backup that has ended or is at work; one that only waits in the queue says nothing yet."""
+    states = ["failed", "success", "running"]
+    path = f"/dags/{segment(backup_of(plan))}/dagRuns"
+    found = await read_list(airflow, path, "dag_runs", {"state": states, "order_by": "-run_after"}, 1)
+    return next((one for one in found.items if one["state"] in states), None)
+
+
+def backup_of(plan: str) -> str:
+    """The DAG that backs a plan up."""
+    return f"{plan}.backup"
+
+
 async def read_list(
     airflow: AirflowApi, path: str, member: str, query: Mapping[str, Any], most: int
 ) -> Found:

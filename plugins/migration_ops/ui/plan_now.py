@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from migration_ops.ui.airflow_api import AirflowApi, AirflowAwayError
 from migration_ops.ui.airflow_health import parts_that_rest
-from migration_ops.ui.airflow_runs import Found, known_runs, open_questions, open_runs
+from migration_ops.ui.airflow_runs import (
+    Found,
+    failed_backups,
+    known_runs,
+    open_questions,
+    open_runs,
+)
 from migration_ops.ui.findings_now import Looks, counted, look_back
 from migration_ops.ui.movers import AtWork, movers_of
 from migration_ops.ui.plan_detail import PlanDetail
-from migration_ops.ui.plan_state import active_runs_of, approvals_of, plan_line, point_line
+from migration_ops.ui.plan_state import FailedBackup, active_runs_of, approvals_of, plan_line, point_line
 from migration_ops.ui.plan_view import PlanView, runs_of
 from migration_ops.ui.run_lines import run_lines
 from migration_ops.ui.run_spans import whole_run
@@ -38,8 +44,11 @@ async def look_at_plan(view: PlanView, airflow: AirflowApi, root: str) -> tuple[
     """
     plan = view.plan
     view.strict = False  # the answer itself says what is missing
-    (questions, runs, work), newest, told = await asyncio.gather(
-        _now(airflow, view, root), runs_of(view, airflow), _told(view)
+    (questions, runs, work), newest, failed, told = await asyncio.gather(
+        _now(airflow, view, root),
+        runs_of(view, airflow),
+        failing_backups(airflow, [plan.name], root, view.troubles),
+        _told(view),
     )
     slips = told.slips
     known = known_runs(newest.items, root) | known_runs(runs.items, root)
@@ -50,6 +59,7 @@ async def look_at_plan(view: PlanView, airflow: AirflowApi, root: str) -> tuple[
         slips,
         airflow_read=questions.known and runs.known,
         downtime=told.downtime,
+        failed_backup=failed.get(plan.name),
         open_approvals=approvals_of(plan.name, questions.items, root),
         active_runs=active_runs_of(plan.name, runs.items, root, waits),
     )
@@ -179,3 +189,25 @@ async def open_in_airflow(
     for part in resting:
         note(part)
     return questions, runs
+
+
+async def failing_backups(
+    airflow: AirflowApi, plans: Sequence[str], root: str, troubles: list[Trouble]
+) -> dict[str, FailedBackup]:
+    """By plan, its newest backup if that one failed.
+
+    :param root: where Airflow's UI begins.
+    :param troubles: is told why Airflow didn't answer.
+    """
+    try:
+        found = await failed_backups(airflow, plans)
+    except AirflowAwayError as error:
+        if (said := trouble("Airflow", error)) not in troubles:
+            troubles.append(said)
+        return {}
+    known = {plan: known_runs([run], root) for plan, run in found.items()}
+    return {
+        plan: FailedBackup(run=name, ended=run.ended or run.began, url=run.url)
+        for plan, runs in known.items()
+        for name, run in runs.items()
+    }

@@ -15,7 +15,7 @@ from migration_ops.ui.asking import MISSING, Airflow, View, missing, sources_of
 from migration_ops.ui.charts import draw_sizes
 from migration_ops.ui.paging import Page, PageNumber, SearchText, cut
 from migration_ops.ui.plan_detail import PlanDetail
-from migration_ops.ui.plan_now import look_at_plan, open_in_airflow
+from migration_ops.ui.plan_now import failing_backups, look_at_plan, open_in_airflow
 from migration_ops.ui.plan_state import (
     PlanList,
     PointLine,
@@ -53,10 +53,12 @@ async def plan_list(request: Request, airflow: Airflow, readable: Readable) -> P
     names = await asyncio.to_thread(readable.of, sorted(known.plans))
     troubles: list[Trouble] = []
     views = [PlanView(known.plans[name], sources) for name in names]
-    (questions, runs), told = await asyncio.gather(
-        open_in_airflow(airflow, names, troubles), asyncio.gather(*(_of_vault(view) for view in views))
-    )
     root = roots(request)[1]
+    (questions, runs), failed, told = await asyncio.gather(
+        open_in_airflow(airflow, names, troubles),
+        failing_backups(airflow, names, root, troubles),
+        asyncio.gather(*(_of_vault(view) for view in views)),
+    )
     now = known_runs(runs.items, root)
     lines = [
         plan_line(
@@ -64,6 +66,7 @@ async def plan_list(request: Request, airflow: Airflow, readable: Readable) -> P
             slips,
             airflow_read=questions.known and runs.known,
             downtime=downtime,
+            failed_backup=failed.get(view.plan.name),
             open_approvals=approvals_of(view.plan.name, questions.items, root),
             active_runs=active_runs_of(view.plan.name, runs.items, root, waits_of(view.plan, slips, now)),
             troubles=view.troubles,

@@ -80,6 +80,19 @@ class ActiveRun(Record):
     url: str
 
 
+class FailedBackup(Record):
+    """A plan's newest backup, which has failed: there is no newer restore point of it.
+
+    :param run: its name in the vault, and of its page.
+    :param ended: when it failed; when it began, if Airflow doesn't say.
+    :param url: the run in Airflow.
+    """
+
+    run: str
+    ended: datetime
+    url: str
+
+
 class Downtime(Record):
     """The forecast downtime in seconds: expected, and the range that four runs of five keep.
 
@@ -104,6 +117,7 @@ class PlanLine(Record):
     :param vault_read: whether the vault could be asked; if not, nothing is known of points or forecast.
     :param airflow_read: whether Airflow could be asked; if not, neither questions nor runs are known.
     :param change_rate: bytes per second that the applications change, as stored.
+    :param failed_backup: the newest backup, if it failed and none that is newer succeeded or is at work.
     :param open_approvals: questions that wait.
     :param troubles: what couldn't be asked.
     """
@@ -126,6 +140,7 @@ class PlanLine(Record):
     finished: datetime | None = None
     change_rate: float | None = None
     downtime: Downtime | None = None
+    failed_backup: FailedBackup | None = None
     open_approvals: list[Approval] = []
     active_runs: list[ActiveRun] = []
     troubles: list[Trouble] = []

@@ -191,6 +191,10 @@ class FakeAirflow:
         } | (answers or {})
 
     async def get(self, path: str, **query: Any) -> Any:
+        if path not in self.answers and path.endswith("/dagRuns") and "/dags/~/dagRuns" in self.answers:
+            of_all = self.answers["/dags/~/dagRuns"]["dag_runs"]
+            dag_id = path.split("/")[2]
+            return {"dag_runs": [one for one in of_all if one["dag_id"] == dag_id]}
         if path not in self.answers:
             from migration_ops.ui.airflow_api import AirflowAwayError
 

@@ -6,7 +6,14 @@ import asyncio
 from typing import Any
 
 from migration_ops.mover import run_key
-from migration_ops.ui.airflow_runs import KINDS, known_runs, newest_runs, open_questions, open_runs
+from migration_ops.ui.airflow_runs import (
+    KINDS,
+    failed_backups,
+    known_runs,
+    newest_runs,
+    open_questions,
+    open_runs,
+)
 from migration_ops.ui.plan_now import open_in_airflow
 from tests.unit.airflow.conftest import REPOSITORY
 
@@ -71,6 +78,20 @@ def test_many_plans_are_asked_for_some_at_a_time():
     assert len(asyncio.run(open_runs(airflow, plans)).items) == 50
     assert len(airflow.asked) == 3
     assert len(asyncio.run(open_runs(airflow, [])).items) == 0
+
+
+def test_backups_that_failed_are_asked_for_at_once_and_only_theirs_one_by_one():
+    class Failing(Airflow):
+        async def get(self, path: str, **_: Any) -> Any:
+            self.asked.append(path)
+            plan = path.split("/")[2].partition(".")[0]
+            runs = {"~": ["a", "b"], "a": ["a"], "b": ["b"]}[plan]
+            state = "success" if plan == "b" else "failed"
+            return {"dag_runs": [{"dag_id": f"{one}.backup", "state": state} for one in runs]}
+
+    airflow = Failing([])
+    assert list(asyncio.run(failed_backups(airflow, ["a", "b", "c"]))) == ["a"]
+    assert airflow.asked == ["/dags/~/dagRuns", "/dags/a.backup/dagRuns", "/dags/b.backup/dagRuns"]
 
 
 def test_a_run_is_known_by_its_name_in_the_vault():

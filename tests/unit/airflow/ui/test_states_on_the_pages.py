@@ -16,6 +16,7 @@ from migration_ops.mover import run_key
 from migration_ops.ui.plan_detail import VOLUMES_ON_A_PAGE, PlanDetail
 from migration_ops.ui.plan_now import as_the_target_says
 from migration_ops.ui.plan_state import PlanLine, PointLine
+from migration_ops.ui.rendering import clock
 from migration_ops.ui.volumes_now import VolumeRow
 from migration_ops.vault import init_repository
 
@@ -243,6 +244,35 @@ def test_a_successful_backup_is_among_the_runs(empty, plan_of):
         ("backup", "done"),
         ("connect", "looked"),
     }
+
+
+def backup(number: int, state: str) -> dict[str, Any]:
+    return airflow_run("backup", state) | {"dag_run_id": f"scheduled__{number}"}
+
+
+def test_that_the_newest_backup_failed_stands_on_list_and_page_with_a_link_to_that_run(empty, pages):
+    empty.point(0)
+    airflow = airflow_with(backup(2, "queued"), backup(1, "failed"), backup(0, "success"))
+    shown = pages(hook=lambda _: Hook(empty.location), airflow=airflow)
+    failed = run_key("shop.backup", "scheduled__1")
+    for path in ("/", "/plans/shop"):
+        text = shown.settled(path).text
+        assert '<span class="badge bad">newest backup failed</span>' in text, path
+        at = clock(datetime(2026, 11, 23, 7, 5, tzinfo=UTC))
+        assert f'/plans/shop/runs/{failed}">{at}</a>' in text, path
+    told = shown.settled("/api/plans").json()["plans"][0]["failed_backup"]
+    assert (told["run"], told["ended"]) == (failed, "2026-11-23T07:05:00Z")
+    assert shown.settled("/api/plans/shop").json()["plan"]["failed_backup"] == told
+
+
+@pytest.mark.parametrize("later", ["success", "running"])
+def test_a_failed_backup_is_no_news_once_a_later_one_succeeded_or_is_at_work(empty, plan_of, later):
+    airflow = airflow_with(backup(1, later), backup(0, "failed"))
+    tasks = "/dags/shop.backup/dagRuns/scheduled__1/taskInstances"
+    airflow.answers[tasks] = {"task_instances": []}
+    detail, text = plan_of(airflow)
+    assert detail["plan"]["failed_backup"] is None
+    assert "newest backup failed" not in text
 
 
 def test_runs_are_listed_though_the_vault_holds_no_restore_point(plan_of):
