@@ -78,7 +78,7 @@ class Ceph:
             memstore device bytes = {MEMORY_BYTES}
             osd heartbeat grace = 60
             [client.rgw]
-            # Nagle's algorithm, on unless told otherwise, lets every small answer wait 40 ms for an acknowledgement.
+            # Without `tcp_nodelay` every small answer waits 40 ms for an acknowledgement.
             rgw frontends = beast {plain} {secure} ssl_private_key={pki / "server.key"} tcp_nodelay=1
             ms mon client mode = crc secure
             rgw enable usage log = false

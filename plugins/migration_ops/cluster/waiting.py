@@ -81,7 +81,8 @@ def wait_ready(
             on_look(result)
         if result.ready or seconds >= timeout:
             return result
-        time.sleep(min(POLL_SECONDS, max(0.0, timeout - seconds)))
+        pause = min(POLL_SECONDS, max(0.1, seconds / 10))  # what is ready soon is noticed soon
+        time.sleep(min(pause, max(0.0, timeout - seconds)))
 
 
 def readiness(cluster: Cluster, objects: Iterable[Manifest]) -> ReadinessResult:

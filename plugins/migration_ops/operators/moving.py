@@ -139,7 +139,7 @@ class MoveVolumesOperator(MigrationOperator):
         moving.waiting = {
             item: self.spec(context, one) for item, one in volumes.items() if item not in moving.results
         }
-        until = time.monotonic() + patience
+        began = time.monotonic()
         self._start(moving)
         self.meanwhile()
         while True:
@@ -147,9 +147,10 @@ class MoveVolumesOperator(MigrationOperator):
             self._look_again(moving, volumes)
             if not moving.waiting and not moving.running:
                 break
-            if moving.running and time.monotonic() > until:
+            waited = time.monotonic() - began
+            if moving.running and waited > patience:
                 self._wait_in_the_triggerer(context, moving, report_after)
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(min(_PAUSE_SECONDS, max(0.1, waited / 10)))  # a delta may be there in half a second
         self.began = datetime.fromtimestamp(min(moving.since.values(), default=time.time()), UTC)
         try:
             result = self.conclude(context, [moving.results[item] for item in volumes])
@@ -160,15 +161,25 @@ class MoveVolumesOperator(MigrationOperator):
         return result
 
     def _start(self, moving: _Moving) -> None:
-        from migration_ops.mover.submission import submit
+        from migration_ops.mover.crew import submit_all
 
-        while moving.waiting and len(moving.running) < self.parallelism:
-            item, spec = next(iter(moving.waiting.items()))
-            job = submit(self.hook.api_client, spec, self.vault_hook.credentials())
+        room = self.parallelism - len(moving.running)
+        specs = list(moving.waiting.values())[: max(0, room)]
+        if not specs:
+            return
+        refusals = []
+        for item, job in submit_all(self.hook.api_client, specs, self.vault_hook.credentials()).items():
+            if isinstance(job, Exception):
+                refusals.append(job)
+                continue
             moving.waiting.pop(item)
             moving.running[item] = job
             if moving.since.setdefault(item, time.time()) + 1 > time.time():
                 self.log.info("%s mover %s for %s", "Found" if job.adopted else "Started", job.name, item)
+        for refusal in refusals[1:]:
+            self.log.error("%s", refusal)
+        if refusals:
+            raise refusals[0]
 
     def _look_again(self, moving: _Moving, volumes: Mapping[str, dict[str, Any]]) -> None:
         """Look at the movers; a server that is away is left to the trigger, which has more patience."""

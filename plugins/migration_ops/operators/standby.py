@@ -83,19 +83,19 @@ class StandByOperator(MigrationOperator):
         ]
 
     def _submit(self, side: _Side) -> None:
+        from migration_ops.mover.crew import submit_all
         from migration_ops.mover.errors import MoverError
-        from migration_ops.mover.submission import is_passing, submit
+        from migration_ops.mover.submission import is_passing
 
-        for spec in side.specs:
-            try:
-                side.submitted[spec.item] = submit(side.api_client, spec, self.vault_hook.credentials())
-            except Exception as error:
-                # What no retry mends would end the cutover after its stop.
-                if not getattr(error, "retryable", True) or not (
-                    isinstance(error, MoverError) or is_passing(error)
-                ):
-                    raise
-                self.log.warning("No mover stands by for %s in the %s: %s", spec.item, side.name, error)
+        found = submit_all(side.api_client, side.specs, self.vault_hook.credentials())
+        for item, job in found.items():
+            if not isinstance(job, Exception):
+                side.submitted[item] = job
+                continue
+            # What no retry mends would end the cutover after its stop.
+            if not getattr(job, "retryable", True) or not (isinstance(job, MoverError) or is_passing(job)):
+                raise job
+            self.log.warning("No mover stands by for %s in the %s: %s", item, side.name, job)
 
     def _await(self, side: _Side, until: float) -> int:
         """Wait until they run; take away those that don't; return how many do."""

@@ -19,6 +19,13 @@ from migration_ops.vault.stopping import StopRequest, stop_on_signals
 
 ALLOWED = ("backup", "restore", "verify")
 _PAUSE_SECONDS = 0.05
+_NEEDED = (
+    "migration_ops.vault.backup",
+    "migration_ops.vault.cli_copy",
+    "migration_ops.vault.restore",
+    "migration_ops.vault.verifier",
+    "pyfastcdc",
+)
 
 
 @click.command("standby")
@@ -43,8 +50,8 @@ def standby_command(context: click.Context, order: Path, wait: int) -> None:
 
     session = context.ensure_object(Session)
     session.keep_open()
-    for module in ("backup", "restore", "verifier"):
-        importlib.import_module(f"migration_ops.vault.{module}")
+    for module in _NEEDED:
+        importlib.import_module(module)
     stop = StopRequest()
     with stop_on_signals(stop):
         session.report({"message_type": "verbose_status", "action": "waiting for", "item": str(order)})

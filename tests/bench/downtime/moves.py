@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from migration_ops.cluster import Cluster, capture, wait_ready
 from migration_ops.migration.adaptation import rules_of, selection
@@ -31,8 +31,9 @@ from migration_ops.migration.target import (
 from migration_ops.migration.vault_records import latest_restore_point
 from migration_ops.migration.volumes import RestoreTask, backup_tasks
 from migration_ops.mover import Credentials, MoverSpec
+from migration_ops.mover.crew import submit_all
 from migration_ops.mover.standby import standing_by
-from migration_ops.mover.submission import Submission, remove, submit
+from migration_ops.mover.submission import Submission, remove
 from migration_ops.mover.watching import look
 from migration_ops.operators.ahead import Ahead
 from migration_ops.operators.restore_point import commit
@@ -136,7 +137,7 @@ class Moves:
             for one in claims
         ]
         for side, specs in (("source", saves), ("target", restores)):
-            jobs = {spec.item: submit(self.apis[side], standing_by(spec), self.credentials) for spec in specs}
+            jobs = self._start(side, [standing_by(spec) for spec in specs])
             while {seen.phase for seen in look(self.apis[side], jobs).values()} != {"running"}:
                 time.sleep(0.3)
 
@@ -174,15 +175,20 @@ class Moves:
         resume_source(self.plan, self.source, self.apis["source"], say=_nothing)
 
     def _start(self, side: str, specs: list[MoverSpec]) -> dict[str, Submission]:
-        return {spec.item: submit(self.apis[side], spec, self.credentials) for spec in specs}
+        found = submit_all(self.apis[side], specs, self.credentials)
+        for job in found.values():
+            if isinstance(job, Exception):
+                raise job
+        return cast("dict[str, Submission]", found)
 
     def _see_through(
         self, side: str, specs: list[MoverSpec], jobs: dict[str, Submission]
     ) -> list[dict[str, Any]]:
         api = self.apis[side]
         summaries: dict[str, dict[str, Any]] = {}
+        began = time.monotonic()
         while len(summaries) < len(jobs):
-            time.sleep(0.3)
+            time.sleep(min(0.3, max(0.1, (time.monotonic() - began) / 10)))
             waiting = {item: job for item, job in jobs.items() if item not in summaries}
             for item, seen in look(api, waiting, listen=True).items():
                 if seen.phase in {"failed", "gone"}:

@@ -7,7 +7,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from kubernetes.client.exceptions import ApiException
 
 from migration_ops.migration.errors import DisturbedError
-from migration_ops.mover import Credentials, MoverFailedError, Observation
+from migration_ops.mover import Credentials, MoverError, MoverFailedError, Observation
 from migration_ops.mover.submission import Submission
 from migration_ops.operators import moving
 from migration_ops.operators.moving import SaveVolumesOperator
@@ -27,9 +27,11 @@ class World:
 
     def __init__(self):
         self.submitted, self.removed, self.most, self.looks = [], [], 0, {}
-        self.says = {}
+        self.says, self.refuses = {}, {}
 
     def submit(self, _api, spec, _credentials):
+        if error := self.refuses.get(spec.claim):
+            raise error
         self.submitted.append(spec.claim)
         return Submission(spec.namespace, spec.name, f"uid-{spec.claim}", adopted=False)
 
@@ -78,6 +80,15 @@ def test_all_volumes_are_moved_as_many_at_a_time_as_the_plan_allows(step, world,
     assert world.most == 2
     assert sorted(world.submitted) == [f"data-{n}" for n in range(5)]
     assert len(world.removed) == 5
+
+
+def test_a_mover_that_is_refused_keeps_none_beside_it_from_starting(step, world, context):
+    world.refuses["data-0"] = MoverError("claim shop/data-0 is mounted")
+    with pytest.raises(MoverError, match="data-0 is mounted"):
+        step.execute(context)
+    assert world.submitted == ["data-1"]
+    world.refuses.clear()
+    assert step.execute(context) == [f"data-{n}" for n in range(5)]
 
 
 def test_what_a_source_that_runs_again_makes_worthless_is_saved_anew_by_the_next_try(
