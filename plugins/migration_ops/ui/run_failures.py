@@ -9,10 +9,11 @@ from migration_ops.migration.recovery import LEAVE
 from migration_ops.mover import run_key
 from migration_ops.ui.airflow_api import AirflowApi, AirflowAwayError, segment
 from migration_ops.ui.airflow_runs import read_list
-from migration_ops.ui.run_lines import FailedTask, RunLine
+from migration_ops.ui.run_lines import ASKS, HALF_BACK, FailedTask, RunLine
+from migration_ops.ui.trouble import without
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
     from migration_ops.migration.events import Event
@@ -20,21 +21,49 @@ if TYPE_CHECKING:
 _REJECT = "Reject"
 _NOBODY = "nobody in time"
 _MOST_TASKS = 5
+_LONGEST = 1000
 
 
 async def with_failure(
-    airflow: AirflowApi, line: RunLine, runs: Sequence[Mapping[str, Any]], events: Sequence[Event]
+    airflow: AirflowApi,
+    line: RunLine,
+    runs: Sequence[Mapping[str, Any]],
+    events: Sequence[Event],
+    secrets: Collection[str] | None,
 ) -> RunLine:
-    """A run with what it failed of; any other as it is.
+    """A run with what it failed of, or waits for an answer about; any other as it is.
 
     :param runs: as Airflow's API lists them.
     :param events: what the run wrote into the journal, in its order.
+    :param secrets: values that must not be shown; without them no error is quoted.
     """
-    if line.outcome != "failed":
+    if line.outcome not in {"failed", HALF_BACK, ASKS}:
         return line
     asked = next((one for one in runs if run_key(one["dag_id"], one["dag_run_id"]) == line.run), None)
     tasks = await _failed_tasks(airflow, asked, line.url) if asked else []
-    return line.model_copy(update={"failed_tasks": tasks, "refused": refusal(events)})
+    refused = refusal(events) if line.outcome == "failed" else ""
+    last = next((one for one in reversed(events) if one.name == FAILED), None)
+    if last is not None and last.data.get("step") and not refused:
+        tasks = _with_reason(tasks, str(last.data["step"]), _quoted(last.data.get("reason"), secrets))
+    return line.model_copy(update={"failed_tasks": tasks, "refused": refused})
+
+
+def _with_reason(tasks: Sequence[FailedTask], step: str, reason: str) -> list[FailedTask]:
+    """The tasks with the error of the step that failed last.
+
+    A step that Airflow doesn't call failed waits for an answer, is of another run, or got through at last:
+    then others have failed.
+    """
+    if not tasks:
+        return [FailedTask(task=step, reason=reason)]
+    return [one.model_copy(update={"reason": reason}) if one.task == step else one for one in tasks]
+
+
+def _quoted(reason: Any, secrets: Collection[str] | None) -> str:
+    if not reason or secrets is None:
+        return ""
+    text = without(str(reason), secrets).strip()
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 def refusal(events: Sequence[Event]) -> str:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 Tone = Literal["good", "bad", "warn", "ask", "calm"]
 
-NOT_ENDED, WAITS = "not ended", "waits for its window"
+NOT_ENDED, WAITS, ASKS = "not ended", "waits for its window", "waits for an answer"
 ENDED = "ended, how isn't known"
 """Airflow calls it a success, and the vault, which may know of a rollback, can't be asked."""
 
@@ -110,7 +110,7 @@ _TONES: dict[str, Tone] = {
     HALF_BACK: "bad",
     "rolled back": "warn",
     "resumed": "warn",
-    "waits for an answer": "ask",
+    ASKS: "ask",
     NOT_ENDED: "ask",
 }
 
@@ -118,11 +118,13 @@ _TONES: dict[str, Tone] = {
 class FailedTask(Record):
     """A task that failed.
 
-    :param url: where its log is in Airflow.
+    :param url: where its log is in Airflow; empty if Airflow doesn't know it any more.
+    :param reason: its error in its own words, if the journal has it and no value of a Secret is in the way.
     """
 
     task: str
-    url: str
+    url: str = ""
+    reason: str = ""
 
 
 class RunLine(Record):
@@ -247,7 +249,7 @@ def _outcome(said: str, known: KnownRun | None, *, waits: bool) -> str:
         case "running" if waits:
             return WAITS
         case "running":
-            return "waits for an answer" if said == "failed" else "running"
+            return ASKS if said == "failed" else "running"
         case "failed":
             return said if said in _OUTLAST_A_FAILURE else "failed"
         case "success":

@@ -102,12 +102,12 @@ async def run_detail(request: Request, view: View, airflow: Airflow, run: RunNam
         raise _no_run(view, run)
     line = run_line(view.plan, run, slips, known)
     events = await view.events(slips, run) if slips and line.told else None
-    line = await with_failure(airflow, line, found.items, events or [])
+    newest = slips.points[-1] if slips and slips.points else None
+    secrets = await view.secrets(newest) if newest and events else frozenset[str]()
+    line = await with_failure(airflow, line, found.items, events or [], secrets)
     if slips is None or not events:
         return RunDetail(line=line)
     report = run_report(view.plan, line.kind, run, events, over=_over(slips, run, events))
-    newest = slips.points[-1] if slips.points else None
-    secrets = await view.secrets(newest) if newest else frozenset[str]()
     findings = without_secrets(report.findings, secrets)
     return RunDetail(
         line=line,

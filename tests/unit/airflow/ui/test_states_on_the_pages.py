@@ -210,6 +210,35 @@ def test_the_page_of_a_failed_run_leads_to_the_tasks_that_failed(pages, empty):
     assert f'href="{run}/tasks/save.mover/mapped/3" data-airflow>save.mover</a>' in text
 
 
+@pytest.mark.parametrize("state", ["failed", "running", ""])
+def test_the_page_of_a_failed_step_quotes_its_error_without_values_of_secrets(pages, empty, state):
+    run = stopped_by(empty)
+    reason = f"ApplyError: {SECRET_VALUE} was <refused>"
+    empty.journal.write(run, "failed", data={"step": "resources", "reason": reason})
+    tasks = [{"task_id": one, "map_index": -1, "state": "failed"} for one in ("resources", "other")]
+    airflow = airflow_with(*([airflow_run("cutover", state)] if state else []))
+    listed = tasks if state == "failed" else []
+    airflow.answers["/dags/shop.cutover/dagRuns/manual__cutover/taskInstances"] = {"task_instances": listed}
+    shown = pages(hook=lambda _: Hook(empty.location), airflow=airflow)
+    text = shown.settled(f"/plans/shop/runs/{run}").text
+    assert "<strong>resources</strong> ApplyError: (secret) was &lt;refused&gt;</div>" in text
+    assert text.count("(secret) was") == 1
+    assert SECRET_VALUE not in text
+    assert ("lead to their logs in Airflow" in text) == (state == "failed")
+    told = shown.settled(f"/api/plans/shop/runs/{run}").json()["line"]["failed_tasks"]
+    assert told[0]["reason"] == "ApplyError: (secret) was <refused>"
+
+
+def test_the_error_of_a_step_that_got_through_at_last_is_not_why_the_run_failed(pages, empty):
+    run = stopped_by(empty, *SERVED[:3])
+    empty.journal.write(run, "failed", data={"step": "resources", "reason": "mended since"})
+    airflow = airflow_with(airflow_run("cutover", "failed"))
+    tasks = [{"task_id": "verify", "map_index": -1, "state": "failed"}]
+    airflow.answers["/dags/shop.cutover/dagRuns/manual__cutover/taskInstances"] = {"task_instances": tasks}
+    shown = pages(hook=lambda _: Hook(empty.location), airflow=airflow)
+    assert "mended since" not in shown.settled(f"/plans/shop/runs/{run}").text
+
+
 @pytest.mark.parametrize(
     ("answer", "by", "said"),
     [
