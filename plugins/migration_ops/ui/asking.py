@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Path, Request, status
+from fastapi.responses import HTMLResponse
 
 from migration_ops.ui.access import PlanName
 from migration_ops.ui.airflow_api import AirflowApi, airflow_api
-from migration_ops.ui.plan_view import PlanView
+from migration_ops.ui.plan_view import AGAIN, PlanView
 from migration_ops.ui.rendering import roots
 from migration_ops.ui.sources import Sources
 from migration_ops.ui.vault_index import PlanSlips, PointSlips
@@ -19,7 +20,7 @@ RunName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=63)]
 
 MISSING: dict[int | str, dict[str, Any]] = {
     404: {"description": "There is no such thing."},
-    503: {"description": "The vault can't be asked, or is still being read: ask again (JSON only)."},
+    503: {"description": "The vault can't be asked, or is still being read: ask again."},
 }
 _NOT_FOR_PEOPLE = ("/api/", "/assets/", "/openapi.json")
 
@@ -54,6 +55,13 @@ View = Annotated[PlanView, Depends(plan_view)]
 def missing(detail: str) -> HTTPException:
     """What there isn't."""
     return HTTPException(status.HTTP_404_NOT_FOUND, detail)
+
+
+def not_known(answer: HTMLResponse) -> HTMLResponse:
+    """A page of which only the vault could tell whether there is such a thing, and it hasn't answered."""
+    answer.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    answer.headers.update(AGAIN)
+    return answer
 
 
 async def find_point(view: PlanView, name: str) -> tuple[PlanSlips, PointSlips] | None:

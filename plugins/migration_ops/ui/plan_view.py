@@ -33,6 +33,9 @@ _FORECAST_POINTS, _FORECAST_RUNS = 12, 10
 _FORECAST_FRESH = 60.0
 _STAGED_FRESH = 10.0
 
+AGAIN = {"Retry-After": "1"}
+"""Headers of what isn't known as long as the vault hasn't answered."""
+
 
 @dataclass
 class PlanView:
@@ -40,16 +43,20 @@ class PlanView:
 
     :param strict: whether the answer is for a program, which must not take a part for the whole.
     :param troubles: what couldn't be asked so far.
+    :param silent: whether the vault couldn't be asked what it holds.
     """
 
     plan: Plan
     sources: Sources
     strict: bool = False
     troubles: list[Trouble] = field(default_factory=list)
+    silent: bool = False
 
     async def slips(self) -> PlanSlips | None:
         """What the vault holds; nothing if it can't be asked."""
-        return await self._tried(self.sources.slips(self.plan))
+        found = await self._tried(self.sources.slips(self.plan))
+        self.silent = found is None
+        return found
 
     async def contents(self, point: PointSlips) -> Contents | None:
         """A restore point, opened."""
@@ -183,7 +190,7 @@ class PlanView:
     def _note(self, said: Trouble) -> None:
         if self.strict:
             detail = f"{said.where} {said.message}"
-            raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
+            raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, detail, AGAIN)
         self.note(said)
 
 

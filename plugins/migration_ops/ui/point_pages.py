@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from migration_ops.migration.report_page.model import FindingLine
 from migration_ops.ui.access import MAY_READ_OBJECTS, MAY_READ_PLAN
-from migration_ops.ui.asking import MISSING, PointName, View, find_point, missing
+from migration_ops.ui.asking import MISSING, PointName, View, find_point, missing, not_known
 from migration_ops.ui.changes import ChangeLine, change_lines
 from migration_ops.ui.object_lists import object_lines, out_lines
 from migration_ops.ui.paging import Page, PageNumber, SearchText, cut, matching
@@ -244,7 +244,8 @@ async def _opened(
 
 
 def _page(request: Request, view: PlanView, point: str, template: str, **values: Any) -> HTMLResponse:
-    return page(request, template, plan=view.plan.name, point=point, troubles=view.troubles, **values)
+    answer = page(request, template, plan=view.plan.name, point=point, troubles=view.troubles, **values)
+    return not_known(answer) if view.silent else answer
 
 
 def _fingerprint_key() -> bytes:

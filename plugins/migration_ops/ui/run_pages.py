@@ -16,7 +16,7 @@ from migration_ops.migration.report_page.timeline import draw, draw_downtimes
 from migration_ops.ui.access import MAY_READ_OBJECTS, MAY_READ_PLAN
 from migration_ops.ui.airflow_api import AirflowApi
 from migration_ops.ui.airflow_runs import known_runs
-from migration_ops.ui.asking import MISSING, Airflow, RunName, View, missing
+from migration_ops.ui.asking import MISSING, Airflow, RunName, View, missing, not_known
 from migration_ops.ui.paging import Page, PageNumber, cut
 from migration_ops.ui.plan_state import Record
 from migration_ops.ui.plan_view import PlanView, runs_of, without_secrets
@@ -79,7 +79,7 @@ async def run_page(request: Request, view: View, airflow: Airflow, run: RunName)
     detail = await run_detail(request, view, airflow, run)
     spans = detail.timeline if detail else []
     report = detail.report if detail else None
-    return page(
+    answer = page(
         request,
         "run.html.j2",
         plan=view.plan.name,
@@ -89,6 +89,7 @@ async def run_page(request: Request, view: View, airflow: Airflow, run: RunName)
         downtimes=draw_downtimes(report.timeline, report.outages, report.made) if report else [],
         troubles=view.troubles,
     )
+    return answer if detail else not_known(answer)
 
 
 @router.get("/api/plans/{plan}/runs/{run}")
@@ -127,7 +128,8 @@ async def report_page(request: Request, view: View, run: RunName, theme: Theme |
     if slip is not None:
         text = await view.document(slip.id, PAGE_FILE)
     if text is None:
-        return page(request, "no_report.html.j2", plan=view.plan.name, run=run, troubles=view.troubles)
+        answer = page(request, "no_report.html.j2", plan=view.plan.name, run=run, troubles=view.troubles)
+        return not_known(answer)
     name = view.plan.name
     shown = as_served(text, f"{roots(request)[0]}/plans/{name}", name, run, theme)
     return HTMLResponse(shown, headers={"Content-Security-Policy": POLICY})

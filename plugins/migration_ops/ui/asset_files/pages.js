@@ -40,7 +40,7 @@ function sayStale(status) {
   const note = document.getElementById("stale");
   const since = `${lastLook.toISOString().slice(11, 19)} UTC`;
   const reason = status === null ? "" : status === 401 ? "You are logged out." : status === 403
-    ? "You may not see this any more." : status ? `Airflow answered ${status}; the page looks again by itself.`
+    ? "You may not see this any more." : status === 404 ? "There is no such page any more." : status ? `Airflow answered ${status}; the page looks again by itself.`
     : "Airflow's API server doesn't answer; the page looks again by itself.";
   const text = reason && `Not updated since ${since}. ${reason}`;
   if (note.dataset.text === text || (!text && !note.dataset.text)) return; // said already: screen readers needn't again
@@ -62,7 +62,8 @@ async function lookAgain() {
   let text;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
-    if (!answer.ok) return sayStale(answer.status);
+    const unknown = answer.status === 503 && answer.headers.has("retry-after"); // our own page, which says what is missing
+    if (!answer.ok && !unknown) return sayStale(answer.status);
     text = await answer.text();
   } catch {
     return sayStale(0); // the next look may do

@@ -225,7 +225,8 @@ class Pages:
         for _ in range(600):
             answer = self.get(path)
             being_read = " data-again>" in answer.text or '"reading":true' in answer.text
-            if answer.status_code != 503 and not being_read:
+            for_programs = answer.headers["content-type"] == "application/json"
+            if not being_read and (answer.status_code != 503 or not for_programs):
                 return answer
         raise AssertionError(f"{path} is still being read")
 

@@ -205,7 +205,9 @@ def test_a_restore_point_of_a_vault_that_is_away_is_not_known_rather_than_empty(
     def away(_):
         raise StorageUnavailable("https://store did not answer")
 
-    text = html.unescape(pages(hook=away).settled(f"/plans/shop/points/{INCREMENT}{under}").text)
+    answer = pages(hook=away).settled(f"/plans/shop/points/{INCREMENT}{under}")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    text = html.unescape(answer.text)
     assert "did not answer" in text
     for claimed in (
         "0 claims",
@@ -218,6 +220,21 @@ def test_a_restore_point_of_a_vault_that_is_away_is_not_known_rather_than_empty(
     ):
         assert claimed not in text
     assert not under or "ot known" in text
+
+
+@pytest.mark.parametrize("thing", ["points/NOPE", "points/NOPE/claims", "runs/nope", "runs/nope/report"])
+def test_what_there_is_not_is_told_once_the_vault_has_answered_and_is_not_known_before(pages, thing):
+    def away(_):
+        raise StorageUnavailable("https://store did not answer")
+
+    shown = pages()
+    shown.settled("/plans/shop")
+    assert shown.settled(f"/plans/shop/{thing}").status_code == 404
+    silent = pages(hook=away).settled(f"/plans/shop/{thing}")
+    assert (silent.status_code, silent.headers["retry-after"]) == (503, "1")
+    assert "did not answer" in silent.text
+    if thing in {"points/NOPE", "runs/nope"}:
+        assert "isn't known while the vault can't be asked" in html.unescape(silent.text)
 
 
 def test_a_point_on_which_the_rules_were_not_run_is_told_from_one_without_findings(pages):
