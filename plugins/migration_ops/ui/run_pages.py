@@ -26,6 +26,7 @@ from migration_ops.ui.run_lines import RunLine, run_line, run_lines
 from migration_ops.ui.run_spans import whole_run
 from migration_ops.ui.runs import run_report
 from migration_ops.ui.served_report import POLICY, Theme, as_served
+from migration_ops.ui.since_report import since_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from migration_ops.ui.vault_index import PlanSlips
 
 _MOST_RUNS = 300
+_WITH_REPORT = frozenset({"cutover", "rehearsal", "restore", "rollback"})
+"""Kinds of runs that write a report."""
 
 router = APIRouter(dependencies=[MAY_READ_PLAN, MAY_READ_OBJECTS], responses=MISSING)
 
@@ -118,12 +121,14 @@ async def run_detail(request: Request, view: View, airflow: Airflow, run: RunNam
 
 
 @router.get("/plans/{plan}/runs/{run}/report", response_class=HTMLResponse)
-async def report_page(request: Request, view: View, run: RunName, theme: Theme | None = None) -> HTMLResponse:
-    """The report that the run left in the vault, with links back."""
+async def report_page(
+    request: Request, view: View, airflow: Airflow, run: RunName, theme: Theme | None = None
+) -> HTMLResponse:
+    """The report that the run left in the vault, with links back and what became of the run since."""
     slips = await view.slips()
     slip = slips.reports.get(run) if slips else None
     if slips is not None and slip is None:
-        raise missing(f"The vault has no report of run {run}: it is written when the run ends.")
+        raise await _no_report(request, view, airflow, slips, run)
     text = None
     if slip is not None:
         text = await view.document(slip.id, PAGE_FILE)
@@ -131,7 +136,8 @@ async def report_page(request: Request, view: View, run: RunName, theme: Theme |
         answer = page(request, "no_report.html.j2", plan=view.plan.name, run=run, troubles=view.troubles)
         return not_known(answer)
     name = view.plan.name
-    shown = as_served(text, f"{roots(request)[0]}/plans/{name}", name, run, theme)
+    later = await since_report(view, slips, run, slip) if slips and slip else []
+    shown = as_served(text, f"{roots(request)[0]}/plans/{name}", name, run, theme, later)
     return HTMLResponse(shown, headers={"Content-Security-Policy": POLICY})
 
 
@@ -150,6 +156,23 @@ def _over(slips: PlanSlips, run: str, events: Sequence[Event]) -> datetime | Non
         ),
         default=None,
     )
+
+
+async def _no_report(
+    request: Request, view: PlanView, airflow: AirflowApi, slips: PlanSlips, run: str
+) -> Exception:
+    """Why a run has no report, as far as that is known."""
+    found = await runs_of(view, airflow, _MOST_RUNS)
+    known = known_runs(found.items, roots(request)[1]).get(run)
+    none = f"The vault has no report of run {run}"
+    if known is None and run not in slips.journal:
+        return missing(f"{none}.") if view.troubles else _no_run(view, run)
+    line = run_line(view.plan, run, slips, known)
+    if line.kind not in _WITH_REPORT:
+        return missing(f"{none}, as a {line.kind} has none: its page tells what is known of it.")
+    if known and not known.ended:
+        return missing(f"{none}: it is written when the run ends.")
+    return missing(f"{none}: it ended before one was written. Its page tells what is known of it.")
 
 
 def _no_run(view: PlanView, run: str) -> Exception:

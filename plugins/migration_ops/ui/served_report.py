@@ -6,8 +6,16 @@ The stored file needs nothing beside itself and runs no script; nor does what is
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
+
+from migration_ops.ui.rendering import when
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from migration_ops.ui.since_report import Later
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'self'; "
@@ -24,6 +32,13 @@ _BACK = Markup(
 )
 
 
+_SINCE = Markup(
+    '<p role="status" style="max-width: 1080px; margin: 0 auto; padding: 14px 20px 0; '
+    'overflow-wrap: anywhere"><strong>Since this report was written:</strong> {said}.</p>'
+)
+_BY = Markup(' by run <a href="{home}/runs/{run}" style="color: var(--accent)">{run}</a>')
+
+
 class Theme(StrEnum):
     """Colours that somebody has chosen in Airflow."""
 
@@ -31,13 +46,25 @@ class Theme(StrEnum):
     DARK = "dark"
 
 
-def as_served(text: str, home: str, plan: str, run: str, theme: Theme | None) -> str:
+def as_served(
+    text: str, home: str, plan: str, run: str, theme: Theme | None, later: Sequence[Later] = ()
+) -> str:
     """The stored report for a reader in Airflow.
 
     :param home: address of the plan's page.
     :param theme: the reader's; none follows the system, as the file does by itself.
+    :param later: what became of the run since.
     """
+    back = _BACK.format(home=home, plan=plan, run=run)
+    if later:
+        said = [
+            Markup("{what}{by} at {at}").format(
+                what=one.what, by=_BY.format(home=home, run=one.by) if one.by else "", at=when(one.at)
+            )
+            for one in later
+        ]
+        back += _SINCE.format(said=Markup("; ").join(said))
     if theme:
         text = text.replace(_BY_THE_SYSTEM, "@media all" if theme is Theme.DARK else "@media not all")
         text = text.replace('content="light dark"', f'content="{theme.value}"', 1)
-    return text.replace("<body>", f"<body>{_BACK.format(home=home, plan=plan, run=run)}", 1)
+    return text.replace("<body>", f"<body>{back}", 1)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import html
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from migration_ops.cluster import Capture, CapturedObject
+from migration_ops.migration import Plan
 from migration_ops.migration.journal import Journal
+from migration_ops.migration.report_page import Facts, build_report
+from migration_ops.migration.report_page.storing import save_report
 from migration_ops.migration.restore_point import RestorePoint, SourceCluster, VolumeRecord
 from migration_ops.migration.vault_records import commit_restore_point
 from migration_ops.mover import run_key
@@ -325,6 +329,54 @@ def test_a_run_that_waits_for_its_window_says_until_when_on_list_and_page(empty,
         text = " ".join(shown.settled(path).text.split())
         assert "waits for its window" in text, path
         assert f"{start:%H}:00 UTC" in text, path
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "said"),
+    [
+        ("backup", "success", "as a backup has none: its page tells what is known of it."),
+        ("cutover", "running", "it is written when the run ends."),
+        ("cutover", "failed", "it ended before one was written."),
+        ("", "", "has no run manual-nowhere, nor has Airflow."),
+    ],
+)
+def test_why_a_run_has_no_report(empty, pages, kind, state, said):
+    run = run_key(f"shop.{kind}", f"manual__{kind}") if kind else "manual-nowhere"
+    airflow = airflow_with(*([airflow_run(kind, state)] if kind else []))
+    shown = pages(hook=lambda _: Hook(empty.location), airflow=airflow)
+    shown.settled("/plans/shop/runs")
+    answer = shown.settled(f"/plans/shop/runs/{run}/report")
+    assert answer.status_code == 404
+    assert said in html.unescape(answer.text)
+
+
+def reported(empty: Vault, run: str) -> None:
+    """The report of a run, as far as it has come."""
+    facts = Facts(source="a", target="b", events=empty.journal.events(run))
+    report = build_report(Plan.model_validate(PLAN), "cutover", run, facts)
+    save_report(empty.repository, report, "source")
+
+
+def test_the_report_of_a_cutover_is_shown_with_what_became_of_it_since(empty, pages):
+    def shown() -> str:
+        page = pages(hook=lambda _: Hook(empty.location)).settled(f"/plans/shop/runs/{run}/report")
+        found = re.findall(r'<p role="status".*?</p>', page.text)
+        return html.unescape(re.sub(r"<.*?>", "", found[0])) if found else ""
+
+    day = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+    run = stopped_by(empty, *SERVED)
+    reported(empty, run)
+    assert shown() == ""
+    empty.journal.write(run, "finished")
+    assert re.fullmatch(f"Since this report was written: finished at {day}.", shown())
+    empty.journal.write(run, "undoing")
+    assert re.search(f"finished at {day}; a rollback began to empty its target at {day}", shown())
+    empty.journal.write(run, "rolled-back")
+    assert "its target was emptied, its source isn't started at" in shown()
+    empty.journal.write(run, "resumed")
+    assert re.search(f"finished at {day}; rolled back at {day}", shown())
+    empty.journal.write("rollback-1", "taken-back", data={"run": run})
+    assert re.search(f"finished at {day}; rolled back by run rollback-1 at {day}", shown())
 
 
 def stopped_by(empty: Vault, *events: str) -> str:
