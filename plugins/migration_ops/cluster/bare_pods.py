@@ -71,12 +71,15 @@ def remove_bare_pods(
 
 
 def remembered_pod(pod: Manifest) -> Manifest:
-    """Return of a pod what it takes to make it again, for the journal.
+    """Return of a pod what it takes to make it again and to know how it was, for the journal.
 
     :param pod: as listed.
     """
     metadata = {key: value for key, value in pod["metadata"].items() if key != "managedFields"}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod["spec"]}
+    status = {
+        key: value for key, value in (pod.get("status") or {}).items() if key in {"phase", "conditions"}
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod["spec"], "status": status}
 
 
 def packed_pod(secret: Manifest) -> Manifest | None:
@@ -115,17 +118,18 @@ def written_down(
 
 def bring_back(
     cluster: Cluster, served: Discovery, plan: str, remembered: Sequence[Manifest] = ()
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[Manifest], list[str]]:
     """Make the pods again that a plan's quiesce deleted.
 
     :param cluster: the source.
     :param served: what it serves.
     :param plan: our plan's name.
     :param remembered: pods of the journal, should their Secrets be lost.
-    :return: references of the pods that were made; what was refused, with the reason. Their notes stay.
+    :return: the pods that were made, as they were before; what was refused, with the reason. Their notes
+        stay.
     """
     resource, secrets = served.find("", "Pod"), served.find("", "Secret")
-    made: list[str] = []
+    made: list[Manifest] = []
     refused: list[str] = []
     if resource is None or secrets is None:
         return made, refused
@@ -139,7 +143,7 @@ def bring_back(
     for secret, pod in noted:
         try:
             if _make_again(cluster, resource, pod):
-                made.append(reference_of(pod))
+                made.append(pod)
             if secret is not None:
                 path = secrets.path(pod["metadata"]["namespace"], secret["metadata"]["name"])
                 _forget(cluster, path)

@@ -14,7 +14,8 @@ from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.errors import ApiError, ClusterError, Conflict, NotFound
 from migration_ops.cluster.kinds import Discovery, discovery
 from migration_ops.cluster.quiesce_record import QuiescedWorkload, QuiesceRecord
-from migration_ops.cluster.reference import Manifest, ObjectReference
+from migration_ops.cluster.readiness_rules import RULES
+from migration_ops.cluster.reference import Manifest, ObjectReference, reference_of
 from migration_ops.cluster.refusals import worth_waiting
 from migration_ops.cluster.stopped import list_stopped, suspended_kinds
 from migration_ops.cluster.suspension import start_patch, suspension_of
@@ -128,9 +129,13 @@ class _Resume:
             )
             self._start_waves(found)
         self.problems += [*unlisted.values(), *refused]
+        self.started += [pod for pod in pods if RULES["", "Pod"](pod) is None]  # as it was before the stop
         not_ready = [] if self.deadline is None else _wait(self.cluster, self.started, self.deadline)
         return ResumeResult(
-            tuple(self.resumed + pods), tuple(self.problems), tuple(not_ready), tuple(self.gone)
+            (*self.resumed, *map(reference_of, pods)),
+            tuple(self.problems),
+            tuple(not_ready),
+            tuple(self.gone),
         )
 
     def _believe(self, lost: Sequence[QuiescedWorkload], entries: dict[str, QuiescedWorkload]) -> None:

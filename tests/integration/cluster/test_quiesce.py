@@ -296,6 +296,9 @@ def test_bare_pods_and_running_jobs_stop_and_come_back(
     back = read(source_cluster, f"v1/Pod/{space}/tool")
     assert back["metadata"]["labels"] == {"a": "b"}
     assert back["spec"]["containers"][0]["image"] == PAUSE
+    assert {"type": "Ready", "status": "True"}.items() <= back["status"]["conditions"][1].items(), (
+        "waited for"
+    )
     assert read(source_cluster, f"batch/v1/Job/{space}/import")["spec"]["parallelism"] == 2
     secrets = source_cluster.get(f"/api/v1/namespaces/{space}/secrets")["items"]
     assert [one for one in secrets if one["metadata"]["name"].startswith("migration-ops")] == []
