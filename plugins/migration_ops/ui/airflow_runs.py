@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from migration_ops.mover import run_key
-from migration_ops.ui.airflow_api import AirflowApi, segment
+from migration_ops.ui.airflow_api import AirflowApi, AirflowAwayError, segment
 
 KINDS: Mapping[str, str] = {
     "backup": "backup",
@@ -33,6 +33,7 @@ PAGE = 100
 
 _PLANS_AT_ONCE = 20
 _MOST_OPEN = 500
+_MOST_PAUSES = 20
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,25 @@ async def open_runs(airflow: AirflowApi, plans: Sequence[str]) -> Found:
     """
     asked = {"state": ["running", "queued"], "order_by": "-run_after"}
     found = await _of_plans(airflow, "/dags/~/dagRuns", "dag_runs", plans, asked)
-    return Found([one for one in found.items if one["dag_id"] in _ids(plans)], found.more)
+    mine = [one for one in found.items if one["dag_id"] in _ids(plans)]
+    return Found(await _with_pauses(airflow, mine), found.more)
+
+
+async def _with_pauses(airflow: AirflowApi, runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The runs, with `dag_is_paused` of those that wait in the queue; a few DAGs are asked for it."""
+    queued = sorted({one["dag_id"] for one in runs if one.get("state") == "queued"})[:_MOST_PAUSES]
+
+    async def is_paused(dag_id: str) -> bool:
+        try:
+            return bool((await airflow.get(f"/dags/{segment(dag_id)}")).get("is_paused"))
+        except AirflowAwayError:
+            return False
+
+    said = dict(zip(queued, await asyncio.gather(*map(is_paused, queued)), strict=True))
+    return [
+        one | {"dag_is_paused": one.get("state") == "queued" and said.get(one["dag_id"], False)}
+        for one in runs
+    ]
 
 
 async def newest_runs(airflow: AirflowApi, plan: str, most: int = PAGE) -> Found:

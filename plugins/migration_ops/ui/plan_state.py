@@ -70,6 +70,7 @@ class ActiveRun(Record):
     """A run of one of the plan's DAGs that isn't over.
 
     :param waits_until: when it goes on, if it waits for a window.
+    :param paused: whether it is queued while its DAG is paused, so that it doesn't begin.
     """
 
     dag_id: str
@@ -77,6 +78,7 @@ class ActiveRun(Record):
     state: str
     started: datetime | None = None
     waits_until: datetime | None = None
+    paused: bool = False
     url: str
 
 
@@ -290,7 +292,7 @@ def active_runs_of(
 ) -> list[ActiveRun]:
     """The runs of one plan that aren't over.
 
-    :param runs: as Airflow's API lists them.
+    :param runs: as Airflow's API lists them; `dag_is_paused` of those that are held up by that.
     :param airflow: where Airflow's UI begins.
     :param waits: by a run's name in the vault, until when it waits for a window.
     """
@@ -301,6 +303,7 @@ def active_runs_of(
             state=run["state"],
             started=run.get("start_date"),
             waits_until=(waits or {}).get(run_key(run["dag_id"], run["dag_run_id"])),
+            paused=bool(run.get("dag_is_paused")),
             url=run_url(airflow, run["dag_id"], run["dag_run_id"]),
         )
         for run in runs

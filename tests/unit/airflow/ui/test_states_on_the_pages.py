@@ -308,6 +308,40 @@ def test_a_failed_backup_is_no_news_once_a_later_one_succeeded_or_is_at_work(emp
     assert "newest backup failed" not in text
 
 
+def test_a_queued_run_of_a_paused_dag_says_what_it_waits_for(empty, pages):
+    airflow = airflow_with(backup(1, "queued"))
+    airflow.answers["/dags/shop.backup/dagRuns/scheduled__1/taskInstances"] = {"task_instances": []}
+    said = "its DAG is paused</strong>, so it begins once the DAG is unpaused in Airflow"
+    for is_paused in (True, False):
+        airflow.answers["/dags/shop.backup"] = {"is_paused": is_paused}
+        shown = pages(hook=lambda _: Hook(empty.location), airflow=airflow)
+        for path in ("/", "/plans/shop"):
+            assert (said in shown.settled(path).text) == is_paused, path
+        (run,) = shown.settled("/api/plans").json()["plans"][0]["active_runs"]
+        assert run["paused"] == is_paused
+
+
+def test_no_mover_is_said_to_run_only_where_none_does(empty, plan_of):
+    assert "No restore point has a volume yet. No mover runs." in plan_of()[1]
+    airflow = airflow_with(airflow_run("backup", "running"))
+    task = {
+        "dag_id": "shop.backup",
+        "dag_run_id": "manual__backup",
+        "task_id": "volume",
+        "map_index": 0,
+        "rendered_map_index": "0",
+        "state": "running",
+    }
+    airflow.answers["/dags/shop.backup/dagRuns/manual__backup/taskInstances"] = {"task_instances": [task]}
+    text = plan_of(airflow)[1]
+    assert "Other movers" in text
+    assert "volume number 0" in text
+    assert "No mover runs" not in text
+    silent = FakeAirflow()
+    silent.answers.clear()
+    assert "Whether a mover runs is not known." in plan_of(silent)[1]
+
+
 def test_runs_are_listed_though_the_vault_holds_no_restore_point(plan_of):
     detail, _ = plan_of(airflow_with(airflow_run("backup", "failed")))
     assert detail["plan"]["points"] == 0

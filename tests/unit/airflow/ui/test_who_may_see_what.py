@@ -62,6 +62,27 @@ def test_every_route_of_a_restore_point_refuses_who_may_not_read_what_tasks_hand
     assert user.settled("/plans/shop").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("refused", "path", "right"),
+    [
+        (DagAccessEntity.RUN, "/plans/shop", "read the runs of DAG shop.backup"),
+        (DagAccessEntity.XCOM, "/plans/shop/runs", "read the XComs of DAG shop.backup"),
+        (None, "/", "see plugins (view Plugins)"),
+    ],
+)
+def test_a_refusal_names_who_is_logged_in_and_the_right_that_is_missing(pages, refuse, refused, path, right):
+    if refused:
+        refuse(refused)
+    user = pages(role="viewer" if refused else None)
+    answer = user.get(path)
+    said = f"somebody is logged in, and has no right to {right}"
+    assert answer.status_code == 403
+    assert "<h1>You may not see this</h1>" in answer.text
+    assert said in answer.text
+    assert 'aria-label="Where you are"' in answer.text
+    assert said in user.get(f"/api{path}" if refused else "/api/plans").json()["detail"]
+
+
 def test_nothing_can_be_changed_by_any_route(pages):
     user = pages(role="admin")
     assert all(route.methods == {"GET"} for route in user.application.routes)
