@@ -183,8 +183,9 @@ class PlanView:
             return None
 
     def note(self, said: Trouble) -> None:
-        """Say once what couldn't be asked."""
-        if said not in self.troubles:
+        """Say once what couldn't be asked; who is still being asked isn't named again a second later."""
+        known = any(one.reading and one.where == said.where for one in self.troubles)
+        if said not in self.troubles and not (said.reading and known):
             self.troubles.append(said)
 
     def _note(self, said: Trouble) -> None:

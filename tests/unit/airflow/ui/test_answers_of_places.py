@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from migration_ops.cluster.errors import ClusterError
 from migration_ops.migration import Plan
+from migration_ops.ui.plan_view import PlanView
 from migration_ops.ui.shelf import StillReadingError
 from migration_ops.ui.sources import Sources, _digest
+from migration_ops.ui.trouble import trouble
 
 from .conftest import PLAN, Hook, make_vault
 
@@ -111,6 +114,19 @@ def test_a_first_reading_that_stands_still_is_told_as_silence(
     assert said == "is being read: 3 of 10 snapshots so far"
     index._moved -= 30
     assert "hasn't answered for 40 s" in sources.vault_trouble(SHOP, StillReadingError("", 40.0)).message
+
+
+def test_a_place_that_is_still_being_asked_is_named_once(vault: str) -> None:
+    view = PlanView(SHOP, sources_of(Connection(vault)))
+    for seconds in (51.0, 52.0):
+        view.note(trouble("vault shop_vault", StillReadingError("", seconds)))
+    view.note(trouble("cluster shop_target", StillReadingError("", 52.0)))
+    view.note(trouble("vault shop_vault", ClusterError("something else")))
+    assert [one.message.partition(",")[0] for one in view.troubles] == [
+        "hasn't answered for 51 s",
+        "hasn't answered for 52 s",
+        "something else",
+    ]
 
 
 def test_any_field_of_a_connection_counts_and_those_of_the_connection_that_its_keys_come_from(
