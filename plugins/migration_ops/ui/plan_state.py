@@ -229,9 +229,11 @@ def plan_line(plan: Plan, slips: PlanSlips | None, **more: Any) -> PlanLine:
 
 
 def _is_at_work(stop: Stop, runs: Sequence[ActiveRun]) -> bool:
-    """Whether the cutover that stopped the source goes on, or any rollback."""
+    """Whether the cutover that stopped the source goes on, or any rollback; one that can't begin does not."""
     return any(
-        one.dag_id.endswith(".rollback") or run_key(one.dag_id, one.run_id) == stop.run for one in runs
+        one.dag_id.endswith(".rollback") or run_key(one.dag_id, one.run_id) == stop.run
+        for one in runs
+        if not one.paused
     )
 
 

@@ -484,6 +484,15 @@ def test_a_stop_that_a_run_is_at_work_on_is_no_trouble_and_not_moved_either(empt
     assert "<b>not serving</b>" in text
 
 
+def test_a_rollback_that_cannot_begin_is_not_at_work_on_a_stop(empty, plan_of):
+    stopped_by(empty, "restored")
+    airflow = airflow_with(airflow_run("rollback", "queued"))
+    airflow.answers["/dags/shop.rollback"] = {"is_paused": False}
+    assert plan_of(airflow)[0]["plan"]["nowhere"] is None
+    airflow.answers["/dags/shop.rollback"] = {"is_paused": True}
+    assert "runs nowhere" in plan_of(airflow)[0]["plan"]["nowhere"]["message"]
+
+
 def test_what_only_airflow_could_tell_of_a_stop_is_not_claimed(empty, plan_of):
     stopped_by(empty, *SERVED, "rolled-back")
     airflow = FakeAirflow()
