@@ -172,9 +172,15 @@ def check_untouched(before: Mapping[str, object], after: Mapping[str, object], c
     assert not differing, f"{cluster}: {BYSTANDER} was touched: {differing}"
 
 
+def _runs(pod: client.V1Pod) -> bool:
+    """Whether a container runs, or none is told of: this kubelet keeps some dead pods for up to a minute."""
+    told = pod.status.container_statuses or []
+    return not told or any(one.state.running for one in told)
+
+
 def check_quiesced(source: Kube) -> None:
     """Check that nothing of the source's shop runs, and that its workloads remember what they were."""
-    running = [pod.metadata.name for pod in source.pods(SOURCE_NAMESPACE) if is_shops(pod)]
+    running = [pod.metadata.name for pod in source.pods(SOURCE_NAMESPACE) if is_shops(pod) and _runs(pod)]
     assert not running, f"pods that still run in the source: {running}"
     workloads = source.apps.list_namespaced_deployment(SOURCE_NAMESPACE).items
     workloads += source.apps.list_namespaced_stateful_set(SOURCE_NAMESPACE).items
