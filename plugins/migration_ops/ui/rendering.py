@@ -12,6 +12,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from migration_ops.migration.forecast import seconds_text
+from migration_ops.migration.report_page.grouping import group_lines
 from migration_ops.mover import size_text
 from migration_ops.ui.mount import PREFIX
 
@@ -74,6 +75,7 @@ def _environment() -> Environment:
         percent=percent,
         segment=segment,
         query=query,
+        grouped=group_lines,
     )
     return environment
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from migration_ops.migration.forecast import seconds_text
 from migration_ops.migration.forecast.comparison import MEASURED_FROM
+from migration_ops.migration.report_page.grouping import group_lines
 from migration_ops.migration.report_page.timeline import draw, draw_downtimes
 from migration_ops.mover import size_text
 
@@ -52,7 +53,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(size=size_text, seconds=seconds_text, when=_when)
+    environment.filters.update(size=size_text, seconds=seconds_text, when=_when, grouped=group_lines)
     return environment
 
 

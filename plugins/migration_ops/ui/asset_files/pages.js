@@ -76,7 +76,9 @@ async function lookAgain() {
     if (!other || other.innerHTML === part.innerHTML) continue;
     const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     const scrolled = [...part.querySelectorAll("[tabindex='0']")].map((one) => [one.scrollLeft, one === document.activeElement]);
+    const unfolded = [...part.querySelectorAll("details")].map((one) => one.open);
     part.innerHTML = other.innerHTML;
+    part.querySelectorAll("details").forEach((one, number) => { one.open = unfolded[number] ?? one.open; });
     part.dataset.refresh = other.dataset.refresh;
     [...part.querySelectorAll("[tabindex='0']")].slice(0, scrolled.length).forEach((one, number) => {
       one.scrollLeft = scrolled[number][0];
