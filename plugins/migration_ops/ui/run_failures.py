@@ -43,7 +43,7 @@ async def with_failure(
     tasks = await _failed_tasks(airflow, asked, line.url) if asked else []
     refused = refusal(events) if line.outcome == "failed" else ""
     last = next((one for one in reversed(events) if one.name == FAILED), None)
-    if last is not None and last.data.get("step") and not refused:
+    if last is not None and last.data.get("step") and not _was_rejected(events):
         tasks = _with_reason(tasks, str(last.data["step"]), _quoted(last.data.get("reason"), secrets))
     return line.model_copy(update={"failed_tasks": tasks, "refused": refused})
 
@@ -71,13 +71,28 @@ def refusal(events: Sequence[Event]) -> str:
 
     :param events: of the run, in their order.
     """
-    last = next((one for one in reversed(events) if one.name in {ANSWERED, FAILED}), None)
-    if last is None or last.name == FAILED or last.data.get("answer") not in {_REJECT, LEAVE}:
+    last = _last_word(events)
+    if last is None or last.data.get("answer") not in {_REJECT, LEAVE}:
         return ""
     who, answer = str(last.data.get("by") or "unknown"), last.data["answer"]
     if answer == _REJECT and who == _NOBODY:
         return "nobody answered in time, which counts as no"
     return f"refused by {who}" if answer == _REJECT else f"{who} answered: {answer}"
+
+
+def _was_rejected(events: Sequence[Event]) -> bool:
+    """Whether the run ended at its approval, where nothing had failed.
+
+    Whoever leaves a failed step as it is leaves its error, too.
+    """
+    last = _last_word(events)
+    return last is not None and last.data.get("answer") == _REJECT
+
+
+def _last_word(events: Sequence[Event]) -> Event | None:
+    """The last answer, unless a step has failed since."""
+    last = next((one for one in reversed(events) if one.name in {ANSWERED, FAILED}), None)
+    return last if last is not None and last.name == ANSWERED else None
 
 
 async def _failed_tasks(airflow: AirflowApi, run: Mapping[str, Any], url: str) -> list[FailedTask]:

@@ -262,6 +262,20 @@ def test_the_page_of_a_run_that_an_answer_ended_tells_who_gave_it(pages, empty, 
     assert said not in shown.settled(f"/plans/shop/runs/{run}").text
 
 
+def test_the_error_of_a_step_stays_on_its_runs_page_when_it_is_left_as_it_is(pages, empty):
+    run = stopped_by(empty)
+    empty.journal.write(run, "failed", data={"step": "verify", "reason": "VerificationError: no page"})
+    left = {"question": "verify", "answer": "Leave as it is", "by": "admin"}
+    empty.journal.write(run, "answered", data=left)
+    airflow = airflow_with(airflow_run("cutover", "failed"))
+    tasks = [{"task_id": "verify", "map_index": -1, "state": "failed"}]
+    airflow.answers["/dags/shop.cutover/dagRuns/manual__cutover/taskInstances"] = {"task_instances": tasks}
+    shown = pages(hook=lambda _: Hook(empty.location), airflow=airflow)
+    text = shown.settled(f"/plans/shop/runs/{run}").text
+    assert "<strong>admin answered: Leave as it is</strong>" in text
+    assert "<strong>verify</strong> VerificationError: no page</div>" in text
+
+
 def test_runs_that_airflow_has_beyond_the_bound_are_counted(empty, pages):
     airflow = airflow_with()
     many = [airflow_run("backup", "success") | {"dag_run_id": f"s{number}"} for number in range(300)]
