@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration_ops.migration.events import ANSWERED, FAILED
-from migration_ops.migration.recovery import LEAVE
+from migration_ops.migration.recovery import LEAVE, ROLL_BACK
 from migration_ops.mover import run_key
 from migration_ops.ui.airflow_api import AirflowApi, AirflowAwayError, segment
 from migration_ops.ui.airflow_runs import read_list
@@ -43,6 +43,9 @@ async def with_failure(
     tasks = await _failed_tasks(airflow, asked, line.url) if asked else []
     refused = refusal(events) if line.outcome == "failed" else ""
     last = next((one for one in reversed(events) if one.name == FAILED), None)
+    answered = _answered_with_rollback(events)
+    if any(one.task not in answered for one in tasks) or (last and last.data.get("step") not in answered):
+        tasks = [one for one in tasks if one.task not in answered]
     if last is not None and last.data.get("step") and not _was_rejected(events):
         tasks = _with_reason(tasks, str(last.data["step"]), _quoted(last.data.get("reason"), secrets))
     return line.model_copy(update={"failed_tasks": tasks, "refused": refused})
@@ -80,6 +83,20 @@ def refusal(events: Sequence[Event]) -> str:
     return f"refused by {who}" if answer == _REJECT else f"{who} answered: {answer}"
 
 
+def _answered_with_rollback(events: Sequence[Event]) -> set[str]:
+    """Steps whose failure was answered with a rollback, and that haven't failed since.
+
+    Airflow calls them failed, but what counts is how far the rollback came.
+    """
+    found: set[str] = set()
+    for one in events:
+        if one.name == FAILED:
+            found.discard(str(one.data.get("step")))
+        elif one.name == ANSWERED and one.data.get("answer") == ROLL_BACK:
+            found.add(str(one.data.get("question")))
+    return found
+
+
 def _was_rejected(events: Sequence[Event]) -> bool:
     """Whether the run ended at its approval, where nothing had failed.
 
@@ -105,8 +122,18 @@ async def _failed_tasks(airflow: AirflowApi, run: Mapping[str, Any], url: str) -
     tasks = {}
     for one in found.items:
         if one["state"] == "failed":
-            mapped = f"/mapped/{one['map_index']}" if one.get("map_index", -1) >= 0 else ""
+            index = one.get("map_index", -1)
+            mapped = f"/mapped/{index}" if index >= 0 else ""
             tasks[one["task_id"], mapped] = FailedTask(
-                task=one["task_id"], url=f"{url}/tasks/{segment(one['task_id'])}{mapped}"
+                task=one["task_id"],
+                part=_part(index, one.get("rendered_map_index")),
+                url=f"{url}/tasks/{segment(one['task_id'])}{mapped}",
             )
     return list(tasks.values())
+
+
+def _part(index: int, rendered: str | None) -> str:
+    """Which one of a mapped task's it is: as its map names it, else by its number."""
+    if index < 0:
+        return ""
+    return f" {rendered}" if rendered and rendered != str(index) else f"[{index}]"

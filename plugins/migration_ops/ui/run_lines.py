@@ -118,13 +118,20 @@ _TONES: dict[str, Tone] = {
 class FailedTask(Record):
     """A task that failed.
 
+    :param part: which one of a mapped task's, to be read behind its name: ` shop/data`, `[3]`.
     :param url: where its log is in Airflow; empty if Airflow doesn't know it any more.
     :param reason: its error in its own words, if the journal has it and no value of a Secret is in the way.
     """
 
     task: str
+    part: str = ""
     url: str = ""
     reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """The task in words."""
+        return self.task + self.part
 
 
 class RunLine(Record):

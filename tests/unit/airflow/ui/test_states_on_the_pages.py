@@ -205,13 +205,15 @@ def test_the_page_of_a_failed_run_leads_to_the_tasks_that_failed(pages, empty):
     tasks = [
         {"task_id": "list_volumes", "map_index": -1, "state": "failed"},
         {"task_id": "save.mover", "map_index": 3, "state": "failed"},
+        {"task_id": "save.mover", "map_index": 4, "rendered_map_index": "shop/data", "state": "failed"},
     ]
     airflow.answers["/dags/shop.backup/dagRuns/manual__backup/taskInstances"] = {"task_instances": tasks}
     shown = pages(hook=lambda _: Hook(empty.location), airflow=airflow)
     text = shown.settled(f"/plans/shop/runs/{run_key('shop.backup', 'manual__backup')}").text
     run = "/dags/shop.backup/runs/manual__backup"
     assert f'href="{run}/tasks/list_volumes" data-airflow>list_volumes</a>' in text
-    assert f'href="{run}/tasks/save.mover/mapped/3" data-airflow>save.mover</a>' in text
+    assert f'href="{run}/tasks/save.mover/mapped/3" data-airflow>save.mover[3]</a>' in text
+    assert f'href="{run}/tasks/save.mover/mapped/4" data-airflow>save.mover shop/data</a>' in text
 
 
 @pytest.mark.parametrize("state", ["failed", "running", ""])
@@ -274,6 +276,21 @@ def test_the_error_of_a_step_stays_on_its_runs_page_when_it_is_left_as_it_is(pag
     text = shown.settled(f"/plans/shop/runs/{run}").text
     assert "<strong>admin answered: Leave as it is</strong>" in text
     assert "<strong>verify</strong> VerificationError: no page</div>" in text
+
+
+def test_a_step_whose_failure_was_answered_with_a_rollback_is_not_where_the_rollback_failed(pages, empty):
+    run = stopped_by(empty, *SERVED)
+    empty.journal.write(run, "failed", data={"step": "finish", "reason": "x"})
+    empty.journal.write(run, "answered", data={"question": "finish", "answer": "Roll back", "by": "admin"})
+    empty.journal.write(run, "undoing")
+    empty.journal.write(run, "failed", data={"step": "rollback.undo_target", "reason": "it is stuck"})
+    failed = ("finish", "rollback.undo_target")
+    tasks = [{"task_id": one, "map_index": -1, "state": "failed"} for one in failed]
+    airflow = airflow_with(airflow_run("cutover", "failed"))
+    airflow.answers["/dags/shop.cutover/dagRuns/manual__cutover/taskInstances"] = {"task_instances": tasks}
+    shown = pages(hook=lambda _: Hook(empty.location), airflow=airflow)
+    told = shown.settled(f"/api/plans/shop/runs/{run}").json()["line"]["failed_tasks"]
+    assert [(one["task"], one["reason"]) for one in told] == [("rollback.undo_target", "it is stuck")]
 
 
 def test_runs_that_airflow_has_beyond_the_bound_are_counted(empty, pages):
