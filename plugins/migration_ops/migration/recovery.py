@@ -16,6 +16,7 @@ from migration_ops.migration.events import (
     HOOKS_BEGUN,
     QUIESCE_BEGUN,
     QUIESCED,
+    READY,
     RESTORED,
     RESUMED,
     ROLLED_BACK,
@@ -24,7 +25,7 @@ from migration_ops.migration.events import (
 )
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from migration_ops.migration.events import Event
 
@@ -44,6 +45,9 @@ _MEANING: dict[Answer, str] = {
     LEAVE: "nothing more happens: the run ends as failed, the source stays as it is now. Clear the failed "
     "task to go on later, or run `{plan}.rollback`",
 }
+_UNVERIFIED = (
+    "the application runs there, unverified, its names held back. A rollback loses what is written there"
+)
 _MOST_REASON = 4000
 _STOPS = frozenset({HOOKS_BEGUN, QUIESCE_BEGUN})
 _EMPTIES = frozenset({UNDOING, ROLLED_BACK})
@@ -87,6 +91,7 @@ def target_state(events: Iterable[Event]) -> str:
     said = [
         (FINISHED, "the application runs and its names are released"),
         (VERIFIED, "the application runs and is verified; its names are held back"),
+        (READY, f"all resources are applied and the workloads ready: {_UNVERIFIED}"),
         (APPLIED, "all resources are applied, the application may be running; its names are held back"),
         (RESTORED, "volumes hold the final delta, resources are being applied"),
         (ADAPTED, "claims are being brought up to the final delta; no workload runs"),
@@ -94,6 +99,20 @@ def target_state(events: Iterable[Event]) -> str:
         (UNDOING, f"**being emptied** since {undoing} UTC: part of what this run made may be gone"),
     ]
     return next((text for name, text in said if name in names), "claims are staged; no workload runs")
+
+
+def serves_since(events: Iterable[Event]) -> datetime | None:
+    """Since when the application has served in the target; nothing if it doesn't.
+
+    :param events: the run's journal, in its order.
+    """
+    since = None
+    for event in events:
+        if event.name in {READY, VERIFIED}:
+            since = since or event.ended
+        elif event.name in _EMPTIES | _STOPS:
+            since = None
+    return since
 
 
 def _of_last_stop(events: Iterable[Event]) -> list[Event]:

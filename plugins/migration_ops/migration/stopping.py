@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from migration_ops.cluster import (
@@ -21,6 +22,7 @@ from migration_ops.migration.errors import MigrationError
 from migration_ops.migration.events import HOOKS_BEGUN, RESUMED
 from migration_ops.migration.journal import QUIESCE_BEGUN
 from migration_ops.migration.plan_hooks import put_back, run_hooks
+from migration_ops.migration.recovery import serves_since
 from migration_ops.migration.stop_record import last_stop
 from migration_ops.migration.volumes import FINAL_ACTION
 
@@ -231,13 +233,20 @@ class ChosenRun:
     plan: str
     run: str
     happened: list[str]
+    serves_since: datetime | None = None
 
     def markdown(self) -> str:
         """The text of the approval."""
+        lost = (
+            f"**The application has served in the target since {self.serves_since:%Y-%m-%d %H:%M:%S} UTC: "
+            "what was written there since then is lost.**\n\n"
+            if self.serves_since
+            else ""
+        )
         return (
             f"Rolls back cutover `{self.run}` of **{self.plan}**: what it made in the target is deleted, the "
             "source is started again. Claims that were staged before it stay there, and are named."
-            f"\n\nIt came as far as: {', '.join(self.happened)}."
+            f"\n\n{lost}It came as far as: {', '.join(self.happened)}."
         )
 
 
@@ -253,4 +262,5 @@ def choose_run(plan: Plan, journal: Journal, run: str | None) -> ChosenRun:
             f"by the journal of plan {plan.name} {which} stopped the source: there is nothing to roll back"
         )
     chosen = max(begun, key=lambda event: event.ended).run
-    return ChosenRun(plan.name, chosen, [event.name for event in journal.events(chosen)])
+    events = journal.events(chosen)
+    return ChosenRun(plan.name, chosen, [event.name for event in events], serves_since(events))

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskAwaitingInput
 
 from migration_ops.migration.recovery import LEAVE, RETRY, ROLL_BACK, START_SOURCE, Answer, question
 
@@ -42,13 +42,13 @@ class AskedToRetryError(Exception):
     retryable = True
 
 
-class AskedToRollBackError(Exception):
+class AskedToRollBackError(AirflowFailException):
     """Somebody answered `Roll back`."""
 
     retryable = False
 
 
-class LeftAsItIsError(Exception):
+class LeftAsItIsError(AirflowFailException):
     """Somebody answered `Leave as it is`, or nobody answered in time."""
 
     retryable = False

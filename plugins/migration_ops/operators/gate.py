@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
+from airflow.sdk.exceptions import AirflowFailException
 
 from migration_ops.migration.recovery import LEAVE, ROLL_BACK
 from migration_ops.operators.decision import DECISION, AskedToRollBackError, LeftAsItIsError, answered_by
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
     from airflow.sdk.execution_time.hitl import HITLUser
 
 
-class RefusedError(Exception):
+class RefusedError(AirflowFailException):
     """Somebody said no, or nobody answered in time."""
 
-    retryable = False
+
+_ASKED_AGAIN: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=1)}
+"""Airflow 3.3 takes a task that is answered at once for a lost one: then it asks again. A no is final."""
 
 
 class ApprovalGate(ApprovalOperator):
@@ -39,7 +43,7 @@ class ApprovalGate(ApprovalOperator):
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("defaults", self.REJECT)
-        kwargs["retries"] = 0  # a retry would ask again
+        kwargs |= _ASKED_AGAIN
         users = [{"id": user, "name": user} for user in approvers]
         super().__init__(assigned_users=users or None, **kwargs)
         self.refused = refused
@@ -73,7 +77,7 @@ class FinishGate(HITLOperator):
     def __init__(self, *, plan: dict[str, Any], approvers: Sequence[str] = (), **kwargs: Any) -> None:
         users: list[HITLUser] = [{"id": user, "name": user} for user in approvers]
         options = [self.FINISH, ROLL_BACK, LEAVE]
-        kwargs["retries"] = 0  # a retry would ask again
+        kwargs |= _ASKED_AGAIN
         super().__init__(options=options, defaults=LEAVE, assigned_users=users or None, **kwargs)
         self.plan = plan
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from migration_ops.operators.ahead import Ahead
 from migration_ops.operators.base import MigrationOperator, movers_result, movers_results
 from migration_ops.operators.decision import asks_when_it_fails
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from migration_ops.migration.journal import Journal
 
 
 class VerifyOperator(MigrationOperator):
@@ -42,13 +45,17 @@ class VerifyOperator(MigrationOperator):
 
         began = datetime.now(UTC)
         objects = load_adapted(self.repository, self.adapted)
+        run, journal, times = self.run_key(context), self.journal, movers_result(self.ready)
+        noted = Ahead(
+            lambda: _note_ready(journal, run, times)
+        )  # nobody waits for it while the application is down
         outcome = verify_target(
             self.the_plan,
             self.target,
             self.target_hook.api_client,
             objects,
             movers_results(self.volumes),
-            run=self.run_key(context),
+            run=run,
             say=self.log.info,
         )
         ended = datetime.now(UTC)  # with the look in which all was well
@@ -56,19 +63,21 @@ class VerifyOperator(MigrationOperator):
             self.log.info("%s", line)
         outcome.raise_for_differences()
         self.refuse_disturbed(context, self.stopped)
-        run, times = self.run_key(context), movers_result(self.ready)
-        verified = self.journal.write(
+        verified = journal.write(
             run, "verified", began=began, ended=ended, data=outcome.model_dump(mode="json")
         )
         self.log.info("Verified in %.1f s", verified.seconds)
-        # Written after the downtime's end, with the times that the trigger took.
-        self.journal.write(
-            run,
-            "ready",
-            began=datetime.fromisoformat(times["began"]),
-            ended=datetime.fromisoformat(times["ended"]),
-        )
+        noted.result()
         return outcome.model_dump(mode="json")
+
+
+def _note_ready(journal: Journal, run: str, times: dict[str, str]) -> None:
+    """Write down that the target serves, with the times that the trigger took; once for all tries."""
+    from migration_ops.migration.events import READY
+
+    began, ended = (datetime.fromisoformat(times[name]) for name in ("began", "ended"))
+    if not any(event.ended == ended for event in journal.events(run, READY)):
+        journal.write(run, READY, began=began, ended=ended)
 
 
 class ReportCutoverOperator(MigrationOperator):

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from migration_ops.operators.gate import ApprovalGate, RefusedError
 
@@ -27,9 +28,10 @@ def answer(option, user="ops"):
     }
 
 
-def test_silence_means_no_and_nobody_is_asked_twice(gate):
+def test_silence_means_no_and_only_a_lost_answer_is_asked_for_again(gate):
     assert gate.defaults == ["Reject"]
-    assert gate.retries == 0
+    assert gate.retries > 0
+    assert issubclass(RefusedError, AirflowFailException), "a no is tried no more"
     assert gate.assigned_users == [{"id": "ops", "name": "ops"}]
 
 

@@ -5,7 +5,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from migration_ops.migration.events import Event
-from migration_ops.migration.recovery import LEAVE, RETRY, ROLL_BACK, question, source_state, target_state
+from migration_ops.migration.recovery import (
+    LEAVE,
+    RETRY,
+    ROLL_BACK,
+    question,
+    serves_since,
+    source_state,
+    target_state,
+)
+from migration_ops.migration.stopping import ChosenRun
 
 NOW = datetime(2026, 11, 22, 23, 0, tzinfo=UTC)
 
@@ -44,6 +53,7 @@ def test_the_source(names, said):
         ((*STOPPED, "final-delta"), "no workload runs"),
         (RESTORED, "resources are being applied"),
         ((*RESTORED, "applied"), "the application may be running"),
+        ((*RESTORED, "applied", "ready", "failed"), "unverified, its names held back. A rollback loses"),
         ((*RESTORED, "applied", "verified"), "runs and is verified; its names are held back"),
         ((*RESTORED, "applied", "rolled-back"), "nothing of this run is left"),
         ((*TAKEN_BACK, *STOPPED), "claims are staged; no workload runs"),
@@ -57,6 +67,23 @@ def test_the_source(names, said):
 )
 def test_the_target(names, said):
     assert said in target_state(events(*names))
+
+
+@pytest.mark.parametrize(
+    ("names", "serves"),
+    [
+        ((*RESTORED, "applied"), False),
+        ((*RESTORED, "applied", "ready", "failed"), True),
+        ((*RESTORED, "applied", "ready", "verified", "finished"), True),
+        ((*RESTORED, "applied", "ready", "undoing"), False),
+        ((*RESTORED, "applied", "ready", "rolled-back", "resumed"), False),
+    ],
+)
+def test_a_rollback_is_asked_about_with_what_it_loses(names, serves):
+    since = serves_since(events(*names))
+    assert (since == NOW) is serves
+    text = ChosenRun("shop", "r", list(names), since).markdown()
+    assert ("served in the target since 2026-11-22 23:00:00 UTC" in text) is serves
 
 
 def test_each_answer_is_explained_and_long_reasons_are_cut():

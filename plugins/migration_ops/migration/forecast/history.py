@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from migration_ops.migration.events import FAILED
 from migration_ops.migration.forecast.work import Sample
 from migration_ops.migration.journal import QUIESCE_BEGUN, QUIESCED
 
@@ -95,7 +96,11 @@ def read_history(events: Iterable[Event], points: Sequence[RestorePoint]) -> His
         by_run[event.run].append(event)
         for name, sample in _volumes(event.data).items() if event.name in moved else ():
             moved[event.name][name].append(sample)
-    runs = [times for run, each in by_run.items() if (times := run_times(run, each)) is not None]
+    runs = [
+        times
+        for run, each in by_run.items()
+        if not _asked(each) and (times := run_times(run, each)) is not None
+    ]
     backups: dict[VolumeName, list[Sample]] = defaultdict(list)
     rates: dict[VolumeName, list[float]] = defaultdict(list)
     known = {point.id: point for point in points}
@@ -119,6 +124,16 @@ def read_history(events: Iterable[Event], points: Sequence[RestorePoint]) -> His
             for point in points
             if point.kind == "final"
         },
+    )
+
+
+def _asked(events: Sequence[Event]) -> bool:
+    """Whether the stopped application waited for somebody's answer: that says nothing of the next time."""
+    stopped = min((one.began for one in events if one.name == QUIESCE_BEGUN), default=None)
+    verified = max((one.ended for one in events if one.name == VERIFIED), default=None)
+    return stopped is not None and any(
+        one.name == FAILED and one.ended > stopped and (verified is None or one.ended < verified)
+        for one in events
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -99,8 +99,11 @@ def build_report(plan: Plan, kind: str, run: str, facts: Facts, *, now: datetime
     made = now or datetime.now(UTC)
     events = sorted(facts.events, key=lambda event: event.ended)
     last = {event.name: event for event in events}
-    times = run_times(run, events)
     outages = find_outages(events, over=facts.over)
+    downtime = outages[0].seconds if outages else None
+    times = run_times(run, events)
+    if times and times.downtime_seconds is not None:
+        times = replace(times, downtime_seconds=downtime)
     report = RunReport(
         plan=plan.name,
         description=plan.description,
@@ -112,7 +115,7 @@ def build_report(plan: Plan, kind: str, run: str, facts: Facts, *, now: datetime
         began=min((event.began for event in events), default=made),
         ended=max((event.ended for event in events), default=made),
         made=made,
-        downtime_seconds=outages[0].seconds if outages else None,
+        downtime_seconds=downtime,
         outages=outages,
         point=facts.point.id if facts.point else "",
         timeline=_timeline(events, outages),

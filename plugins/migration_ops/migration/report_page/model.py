@@ -158,6 +158,8 @@ class RunReport(_Record):
         """How long the application was down, or since when it is; `-` if the run never stopped it."""
         if self.down_now:
             return self.outages[-1].text(self.made)
+        if len(self.outages) > 1:
+            return " + ".join(seconds_text(one.seconds or 0.0) for one in self.outages)
         return "-" if self.downtime_seconds is None else seconds_text(self.downtime_seconds)
 
     @property

@@ -8,7 +8,9 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from migration_ops.migration.events import (
+    FAILED,
     QUIESCE_BEGUN,
+    READY,
     RESUMED,
     ROLLED_BACK,
     UNDOING,
@@ -49,14 +51,16 @@ class Outage(BaseModel):
 def find_outages(events: Sequence[Event], *, over: datetime | None = None) -> list[Outage]:
     """The times in which a run left the application down, in their order.
 
-    It is down from the stop in the source until it is verified in the target or started in the source again;
-    once verified, from the moment in which a rollback begins to empty the target until the source's start.
+    It is down from the stop in the source until it is verified in the target or started in the source again.
+    Where a verification failed, until the workloads were ready: since then they serve, whatever is decided.
+    Once it has run in the target it is down from the moment in which a rollback begins to empty that.
 
     :param events: of the run, in the order in which they ended.
     :param over: when another run ended what this one began, if one did.
     """
     found: list[Outage] = []
     down: datetime | None = None
+    ready: datetime | None = None
     in_target = False
     for event in events:
         empties = in_target and event.name in {UNDOING, ROLLED_BACK}
@@ -65,8 +69,15 @@ def find_outages(events: Sequence[Event], *, over: datetime | None = None) -> li
         elif down is not None and event.name in {VERIFIED, RESUMED}:
             found.append(Outage(began=down, ended=event.ended))
             down = None
+        elif down is not None and event.name == FAILED and ready is not None:
+            found.append(Outage(began=down, ended=ready))
+            down, in_target = None, True
         if event.name in {VERIFIED, RESUMED}:
             in_target = event.name == VERIFIED
+        if event.name == READY:
+            ready = event.ended
+        elif event.name in {QUIESCE_BEGUN, UNDOING, ROLLED_BACK}:
+            ready = None
     if down is not None:
         found.append(Outage(began=down, ended=over if over and over > down else None))
     return found

@@ -122,6 +122,17 @@ def test_the_restore_is_found_between_its_neighbours_when_nobody_noted_it(points
     assert run.downtime_seconds == pytest.approx(100)
 
 
+def test_a_run_that_waited_for_an_answer_teaches_nothing(points):
+    asked = cutover("run", 0, TIMES)
+    ready = next(event for event in asked if event.name == "ready")
+    failed = ready.model_copy(update={"name": "failed", "ended": ready.ended + timedelta(seconds=1)})
+    assert read_history([*asked, failed], points).runs == []
+    after = failed.model_copy(update={"ended": asked[-1].ended + timedelta(hours=1)})
+    assert len(read_history([*asked, after], points).runs) == 1, (
+        "what failed after the downtime changed nothing of it"
+    )
+
+
 def test_a_rehearsal_gives_times_and_no_downtime(points):
     rehearsed = cutover("rehearsal", 0, {"restored": 20, "applied": 5, "ready": 25, "verified": 9})[1:]
     history = read_history(rehearsed, points)

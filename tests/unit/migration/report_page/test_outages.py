@@ -34,6 +34,28 @@ def test_a_rollback_that_has_only_begun_to_empty_the_target_has_begun_a_downtime
     assert (again.began, again.seconds) == (event("undoing", 99).began, 275)
 
 
+ASKED = [
+    *STOP,
+    event("restored", 12, 15),
+    event("applied", 15, 17),
+    event("ready", 17, 20),
+    event("failed", 40),
+]
+
+
+def test_while_people_think_about_a_failed_verification_the_target_serves():
+    (outage,) = find_outages(ASKED)
+    assert outage.seconds == 20
+    (outage,) = find_outages([*ASKED, event("verified", 90, 100)])
+    assert outage.seconds == 20
+
+
+def test_a_rollback_after_a_failed_verification_is_a_downtime_of_its_own(plan, facts):
+    report = told(plan, facts, *ASKED, event("undoing", 60), *BACK, after=900)
+    assert [one.seconds for one in report.outages] == [20, 314]
+    assert report.downtime_text == "20 s + 5 min 14 s"
+
+
 def told(plan, facts, *events: Event, after: float):
     bare = dataclasses.replace(facts, events=events, point=None, restored=(), forecast=None, addresses=())
     return build_report(plan, "cutover", "run-1", bare, now=START + timedelta(seconds=after))
@@ -67,6 +89,7 @@ def test_a_run_rolled_back_before_it_was_verified_was_down_until_its_source_star
 def test_a_rollback_after_the_verification_is_a_downtime_of_its_own(plan, facts):
     report = told(plan, facts, *MOVED, *BACK, after=900)
     assert report.downtime_seconds == 23
+    assert report.downtime_text == "23 s + 4 min 34 s"
     again = "down 23 s, and again 4 min 34 s from 02:01:40 to 02:06:14 UTC"
     assert report.down_again_text == again
     page = render_page(report)
