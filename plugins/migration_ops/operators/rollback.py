@@ -107,6 +107,8 @@ class UndoTargetOperator(MigrationOperator):
             )
             staged = made_by_other_runs(self.target, self.the_plan.name, run)
         except MigrationError as error:
+            if why := silence(self.target, 0.0):  # it went while it was emptied
+                raise TargetGoneError(f"{why}. The source can be started without it") from error
             raise UnfinishedError(str(error)) from error
         except ClusterUnreachable as error:
             raise TargetGoneError(f"{error}. The source can be started without it") from error

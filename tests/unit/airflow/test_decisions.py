@@ -351,6 +351,20 @@ def test_a_target_that_does_not_answer_is_not_told_as_being_emptied(undo, journa
     assert [one.args[1] for one in journal.write.call_args_list] == ["failed"]
 
 
+def test_a_target_that_goes_while_it_is_emptied_is_asked_about_at_once(undo, journal, asked):
+    def deleted(*_args, **_options):
+        undo.target_hook.cluster.get.side_effect = ClusterUnreachable("read the version on new: no answer")
+        return RollbackResult((), (), problems=("delete v1/Service/shop-prod/web: no answer",))
+
+    with (
+        patch("migration_ops.migration.stopping.roll_back", autospec=True, side_effect=deleted),
+        pytest.raises(TaskAwaitingInput),
+    ):
+        undo.execute(context_of(1))
+    assert "Start the source" in asked.call_args.kwargs["options"]
+    assert [one.args[1] for one in journal.write.call_args_list] == ["undoing", "failed"]
+
+
 def test_what_a_node_that_is_away_holds_in_the_target_is_deleted_later_without_a_question(undo, asked):
     held = RollbackResult((), (), problems=("v1/Namespace//shop-prod is still there: finalizers",))
     with patch("migration_ops.migration.stopping.roll_back", autospec=True, return_value=held):
