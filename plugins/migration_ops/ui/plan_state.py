@@ -119,7 +119,8 @@ class PlanLine(Record):
     :param vault_read: whether the vault could be asked; if not, nothing is known of points or forecast.
     :param airflow_read: whether Airflow could be asked; if not, neither questions nor runs are known.
     :param change_rate: bytes per second that the applications change, as stored.
-    :param failed_backup: the newest backup, if it failed and none that is newer succeeded or is at work.
+    :param failed_backup: the newest backup, if it failed, none that is newer succeeded or is at work, and no
+        restore point was begun since, as cutovers make some too.
     :param open_approvals: questions that wait.
     :param troubles: what couldn't be asked.
     """
@@ -210,6 +211,8 @@ def plan_line(plan: Plan, slips: PlanSlips | None, **more: Any) -> PlanLine:
         return line
     newest, stands = slips.points[-1], standing(slips)
     stop = stands.stop
+    if line.failed_backup and any(one.began > line.failed_backup.ended for one in slips.points):
+        line = line.model_copy(update={"failed_backup": None})
     if stop and not _is_at_work(stop, line.active_runs):
         line = line.model_copy(update={"nowhere": _nowhere(plan.name, stop, airflow_read=line.airflow_read)})
     return line.model_copy(
