@@ -54,7 +54,11 @@ class KnownRun:
     """A run that Airflow knows.
 
     :param kind: what it does, in the pages' words.
+    :param began: when Airflow began it, or began it again after it was cleared; when it is due, if it waits
+        in the queue.
     :param url: where it is in Airflow.
+    :param queued: whether it hasn't begun.
+    :param paused: whether it doesn't begin, as its DAG is paused.
     """
 
     kind: str
@@ -62,6 +66,8 @@ class KnownRun:
     began: datetime
     ended: datetime | None
     url: str
+    queued: bool = False
+    paused: bool = False
 
 
 async def open_questions(airflow: AirflowApi, plans: Sequence[str]) -> Found:
@@ -111,7 +117,8 @@ async def newest_runs(airflow: AirflowApi, plan: str, most: int = PAGE) -> Found
     """
     asked = {"order_by": "-run_after", "dag_id_prefix_pattern": "|".join(sorted(_ids([plan])))}
     found = await read_list(airflow, "/dags/~/dagRuns", "dag_runs", asked, most)
-    return Found([one for one in found.items if one["dag_id"] in _ids([plan])], found.more)
+    mine = [one for one in found.items if one["dag_id"] in _ids([plan])]
+    return Found(await _with_pauses(airflow, mine), found.more)
 
 
 async def failed_backups(airflow: AirflowApi, plans: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -204,6 +211,8 @@ def known_runs(runs: Sequence[Mapping[str, Any]], root: str) -> dict[str, KnownR
             began=moment(began),
             ended=moment(run["end_date"]) if run.get("end_date") else None,
             url=run_url(root, run["dag_id"], run["dag_run_id"]),
+            queued=str(run["state"]) == "queued",
+            paused=bool(run.get("dag_is_paused")),
         )
     return found
 

@@ -138,8 +138,11 @@ class RunLine(Record):
     """A run.
 
     :param outcome: how it ended, or what it does.
+    :param began: the earlier of Airflow's begin and the journal's first word, as Airflow begins a run that is
+        cleared anew; none while it waits in the queue.
     :param ended: none while it isn't over.
     :param waits_until: when it goes on, if it waits for a window.
+    :param paused: whether it doesn't begin, as its DAG is paused.
     :param stopped: whether it stopped the source.
     :param told: whether it wrote into the journal, which tells its steps; none if the vault can't be asked.
     :param url: the run in Airflow, if Airflow still knows it.
@@ -151,9 +154,10 @@ class RunLine(Record):
     kind: str
     outcome: str
     tone: Tone = "calm"
-    began: datetime
+    began: datetime | None
     ended: datetime | None
     waits_until: datetime | None = None
+    paused: bool = False
     stopped: bool = False
     has_report: bool = False
     told: bool | None = True
@@ -162,8 +166,10 @@ class RunLine(Record):
     failed_tasks: list[FailedTask] = []
 
     @property
-    def seconds(self) -> float:
-        """How long it took, or has taken so far."""
+    def seconds(self) -> float | None:
+        """How long it took, or has taken so far; none if it hasn't begun."""
+        if self.began is None:
+            return None
         return max(0.0, ((self.ended or datetime.now(UTC)) - self.began).total_seconds())
 
 
@@ -183,7 +189,7 @@ def run_lines(
     now = datetime.now(UTC)
     calendar = Calendar(plan.schedule)
     lines = [_line(name, slips, known.get(name), calendar, (waits or {}).get(name), now) for name in names]
-    return sorted(lines, key=lambda line: (line.began, line.run), reverse=True)
+    return sorted(lines, key=lambda line: (line.began or known[line.run].began, line.run), reverse=True)
 
 
 def run_line(plan: Plan, run: str, slips: PlanSlips | None, known: KnownRun | None) -> RunLine:
@@ -218,14 +224,16 @@ def _line(
     if slips is None and outcome == "done":
         outcome = ENDED
     ended = known.ended if known else events[-1].time
+    begins = [known.began] if known and not known.queued else []
     return RunLine(
         run=run,
         kind=known.kind if known else _kind(events, report),
         outcome=outcome,
         tone=_TONES.get(outcome, "calm"),
-        began=known.began if known else events[0].time,
+        began=min([*begins, *(one.time for one in events[:1])], default=None),
         ended=ended,
         waits_until=waits_until if outcome == WAITS else None,
+        paused=known is not None and known.paused,
         stopped=any(one.tags.get("event") in _STOPS for one in events),
         has_report=report is not None,
         told=bool(events) if slips else None,

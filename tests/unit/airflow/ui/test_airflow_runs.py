@@ -103,12 +103,14 @@ def test_a_run_is_known_by_its_name_in_the_vault():
         "start_date": "2026-11-22T12:00:00Z",
         "end_date": "2026-11-22T12:01:00Z",
     }
-    found = known_runs([run, {**run, "dag_run_id": "q", "start_date": None, "end_date": None}], "/air")
+    waits = {"dag_run_id": "q", "state": "queued", "start_date": None, "end_date": None}
+    found = known_runs([run, run | waits], "/air")
     one, queued = found[run_key("shop.stage", "manual__1")], found[run_key("shop.stage", "q")]
     assert (one.kind, one.url) == ("staging", "/air/dags/shop.stage/runs/manual__1")
     assert one.ended is not None
     assert (one.ended - one.began).total_seconds() == 60
     assert (queued.ended, queued.began < one.began) == (None, True)
+    assert (one.queued, queued.queued) == (False, True)
 
 
 def test_an_airflow_that_is_away_is_said_once():

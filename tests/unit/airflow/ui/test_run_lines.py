@@ -180,3 +180,29 @@ def test_a_run_of_which_the_vault_cannot_be_asked_is_not_called_done(state, outc
     known = KnownRun("cutover", state, NOON, NOON, "/dags/x")
     found = run_line(Plan.model_validate(PLAN), "r", None, known)
     assert (found.outcome, found.told, found.tone == "good") == (outcome, None, False)
+
+
+def test_a_run_that_was_cleared_began_when_its_journal_did_and_is_listed_there():
+    cleared = journal("cutover", "quiesce-begun", "failed")
+    later = journal("rollback", "taken-back")
+    again, ended = NOON + timedelta(hours=1), NOON + timedelta(hours=1, seconds=43)
+    known = {
+        "cutover": KnownRun("cutover", "success", again, ended, "a"),
+        "rollback": KnownRun("rollback", "success", later[0].time - timedelta(seconds=0.5), ended, "b"),
+    }
+    rollback, cutover = run_lines(Plan.model_validate(PLAN), plan(cleared, later), known)
+    assert (rollback.run, cutover.run) == ("rollback", "cutover")
+    assert (rollback.began, cutover.began) == (known["rollback"].began, cleared[0].time)
+    assert cutover.seconds == (ended - cleared[0].time).total_seconds()
+
+
+def test_a_run_that_waits_in_the_queue_has_not_begun_unless_it_was_cleared():
+    due = NOON + timedelta(days=1)
+    known = {
+        "queued": KnownRun("backup", "queued", due, None, "a", queued=True),
+        "cleared": KnownRun("cutover", "queued", due, None, "b", queued=True),
+    }
+    written = journal("cleared", "quiesce-begun")
+    queued, cleared = run_lines(Plan.model_validate(PLAN), plan(written), known)
+    assert (queued.run, queued.began, queued.seconds) == ("queued", None, None)
+    assert (cleared.run, cleared.began) == ("cleared", written[0].time)

@@ -339,6 +339,16 @@ def test_a_failed_backup_is_no_news_once_a_later_one_succeeded_or_is_at_work(emp
     assert "newest backup failed" not in text
 
 
+def test_a_failed_backup_is_no_news_once_a_cutover_has_begun_a_restore_point_after_it(empty, plan_of):
+    airflow = airflow_with(backup(0, "failed"))
+    empty.point(19)  # begun five minutes before the backup failed
+    assert plan_of(airflow)[0]["plan"]["failed_backup"] is not None
+    empty.point(20)
+    detail, text = plan_of(airflow)
+    assert detail["plan"]["failed_backup"] is None
+    assert "newest backup failed" not in text
+
+
 def test_a_queued_run_of_a_paused_dag_says_what_it_waits_for(empty, pages):
     airflow = airflow_with(backup(1, "queued"))
     airflow.answers["/dags/shop.backup/dagRuns/scheduled__1/taskInstances"] = {"task_instances": []}
@@ -346,10 +356,33 @@ def test_a_queued_run_of_a_paused_dag_says_what_it_waits_for(empty, pages):
     for is_paused in (True, False):
         airflow.answers["/dags/shop.backup"] = {"is_paused": is_paused}
         shown = pages(hook=lambda _: Hook(empty.location), airflow=airflow)
-        for path in ("/", "/plans/shop"):
+        own = f"/plans/shop/runs/{run_key('shop.backup', 'scheduled__1')}"
+        for path in ("/", "/plans/shop", "/plans/shop/runs", own):
             assert (said in shown.settled(path).text) == is_paused, path
         (run,) = shown.settled("/api/plans").json()["plans"][0]["active_runs"]
         assert run["paused"] == is_paused
+
+
+def test_a_queued_run_has_no_begin_and_takes_no_time(empty, pages):
+    waits = backup(1, "queued") | {"start_date": None, "end_date": None, "run_after": "2026-11-23T07:00:00Z"}
+    shown = pages(hook=lambda _: Hook(empty.location), airflow=airflow_with(waits))
+    listed = shown.settled("/plans/shop/runs").text
+    assert '<td class="nowrap" data-label="Begun">-</td>' in listed
+    assert '<td class="number" data-label="Took">-</td>' in listed
+    own = shown.settled(f"/plans/shop/runs/{run_key('shop.backup', 'scheduled__1')}").text
+    assert "only Airflow tells its steps: not begun yet." in own
+
+
+def test_a_runs_page_tells_the_same_begin_as_the_list(empty, pages):
+    run = run_key("shop.rollback", "manual__rollback")
+    empty.journal.write(run, "answered", data={"question": "approve", "answer": "Approve", "by": "admin"})
+    shown = pages(
+        hook=lambda _: Hook(empty.location), airflow=airflow_with(airflow_run("rollback", "success"))
+    )
+    begun = shown.settled(f"/api/plans/shop/runs/{run}").json()["line"]["began"]
+    at = f"{datetime.fromisoformat(begun):%Y-%m-%d %H:%M:%S} UTC"
+    assert f"<span>Begun</span><b>{at}</b>" in shown.settled(f"/plans/shop/runs/{run}").text
+    assert f'data-label="Begun">{at}</td>' in shown.settled("/plans/shop/runs").text
 
 
 def test_no_mover_is_said_to_run_only_where_none_does(empty, plan_of):
