@@ -7,10 +7,20 @@ that are started ahead, and the question at the end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from migration_ops.migration.events import ANSWERED, FINISHED, HOOKS_BEGUN, QUIESCE_BEGUN, VERIFIED
+from migration_ops.migration.events import (
+    ANSWERED,
+    FAILED,
+    FINISHED,
+    HOOKS_BEGUN,
+    QUIESCE_BEGUN,
+    ROLLED_BACK,
+    UNDOING,
+    VERIFIED,
+)
 from migration_ops.migration.report_page.model import Span
 from migration_ops.migration.upkeep import PREPARED
 
@@ -29,8 +39,9 @@ def whole_run(spans: Sequence[Span], events: Sequence[Event]) -> list[Span]:
     :param events: of the run, in the order in which they ended.
     """
     last = {event.name: event for event in events}
+    asked_for = [*_questions(events), *_broken_off(events)]
     if PREPARED not in last:
-        return list(spans)
+        return _in_order([*spans, *asked_for])
     answers = {str(event.data.get("question")): event for event in events if event.name == ANSWERED}
     approved, finish = answers.get("approve"), answers.get("finish")
     stop = min((last[name].began for name in (HOOKS_BEGUN, QUIESCE_BEGUN) if name in last), default=None)
@@ -54,7 +65,36 @@ def whole_run(spans: Sequence[Span], events: Sequence[Event]) -> list[Span]:
             "names go to the target",
         ),
     ]
-    return sorted([*spans, *(one for one in found if one)], key=lambda span: (span.began, span.ended))
+    return _in_order([*spans, *asked_for, *(one for one in found if one)])
+
+
+def _in_order(spans: Iterable[Span]) -> list[Span]:
+    return sorted(spans, key=lambda span: (span.began, span.ended))
+
+
+def _questions(events: Sequence[Event]) -> Iterator[Span]:
+    """For each step that failed for good, the time in which somebody was asked about it."""
+    for number, event in enumerate(events):
+        step = event.data.get("step")
+        if event.name != FAILED or not step:
+            continue
+        later = events[number + 1 :]
+        told = (one for one in later if one.name == ANSWERED and one.data.get("question") == step)
+        if (answered := next(told, None)) and (
+            found := _span(f"{step} failed, question", event.ended, answered.ended, _answer(answered))
+        ):
+            yield found
+
+
+def _broken_off(events: Sequence[Event]) -> Iterator[Span]:
+    """Times in which a rollback emptied the target and did not come to its end."""
+    for event, after in pairwise(one for one in events if one.name in {UNDOING, FAILED, ROLLED_BACK}):
+        if (
+            event.name == UNDOING
+            and after.name != ROLLED_BACK
+            and (found := _span("roll back", event.ended, after.began, "did not come to its end"))
+        ):
+            yield found
 
 
 def _span(name: str, began: datetime | None, ended: datetime | None, detail: str) -> Span | None:

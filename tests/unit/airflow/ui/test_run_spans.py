@@ -76,3 +76,28 @@ def test_other_runs_stay_as_they_are():
     events = [event("restore-begun", 0, 5), event("staged", 5, 20), event("applied", 20, 25)]
     spans, report = whole(*events)
     assert spans == report.timeline
+
+
+def test_the_time_in_which_somebody_was_asked_about_a_failed_step_has_a_span():
+    failed = event("failed", 86, 86, step="verify", reason="Role is missing")
+    answered = event("answered", 140, 140, question="verify", answer="Retry", by="ops")
+    spans, _ = whole(*BEFORE, *STOP[:-1], failed, answered, event("verified", 141, 144))
+    (asked,) = [span for span in spans if span.name == "verify failed, question"]
+    assert ((asked.ended - asked.began).total_seconds(), asked.detail) == (54, "Retry, by ops")
+
+
+def test_a_try_that_emptied_the_target_in_part_has_a_span_of_its_own():
+    tries = [
+        event("undoing", 200, 200),
+        event("failed", 260, 260, step="rollback.undo_target", reason="no answer"),
+        event("undoing", 300, 300),
+        event("rolled-back", 300, 302),
+        event("resumed", 302, 310),
+    ]
+    spans, _ = whole(*BEFORE, *STOP, *tries)
+    assert [
+        (one.name, (one.ended - one.began).total_seconds()) for one in spans if one.name == "roll back"
+    ] == [
+        ("roll back", 60),
+        ("roll back", 2),
+    ]
