@@ -60,6 +60,7 @@ class StagingOperator(WindowedOperator):
         events = self.journal.events(names=STOPS_AND_ENDS)
         reason = reason_to_skip(events)
         if reason and (_began_by_itself(context) or open_cutover(events)):
+            self.log.warning("Nothing is staged: %s", reason)  # Airflow keeps the exception's text to itself
             raise AirflowSkipException(f"nothing is staged: {reason}")
         if not context["params"].get("after_finish"):
             refuse_when_finished(self.the_plan, events, remedy=_AFTER_FINISH)
