@@ -128,6 +128,14 @@ async def movers_of(
     return AtWork(lines, list(troubles.values()), waits, more)
 
 
+async def silent_clusters(sources: Sources, plan: str, conn_ids: Mapping[Side, str]) -> list[Trouble]:
+    """Which of a plan's clusters don't answer, asked as for movers though there are none.
+
+    :param conn_ids: the plan's clusters.
+    """
+    return list((await _in_clusters(sources, plan, conn_ids))[1].values())
+
+
 async def _tasks(airflow: AirflowApi, run: Mapping[str, Any]) -> tuple[list[dict[str, Any]], int]:
     """The tasks of a run that aren't over, and some that are; and how many there are beyond these."""
     path = f"/dags/{segment(run['dag_id'])}/dagRuns/{segment(run['dag_run_id'])}/taskInstances"

@@ -16,7 +16,7 @@ from migration_ops.ui.airflow_runs import (
     open_runs,
 )
 from migration_ops.ui.findings_now import Looks, counted, look_back
-from migration_ops.ui.movers import AtWork, movers_of
+from migration_ops.ui.movers import AtWork, movers_of, silent_clusters
 from migration_ops.ui.plan_detail import PlanDetail
 from migration_ops.ui.plan_state import FailedBackup, active_runs_of, approvals_of, plan_line, point_line
 from migration_ops.ui.plan_view import PlanView, runs_of
@@ -29,7 +29,9 @@ from migration_ops.ui.volumes_now import VolumeRow, volume_rows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from migration_ops.migration import Plan
     from migration_ops.migration.journal import Event
+    from migration_ops.ui.movers import Side
     from migration_ops.ui.plan_state import Downtime, PlanLine
     from migration_ops.ui.vault_index import PlanSlips
 
@@ -63,6 +65,9 @@ async def look_at_plan(view: PlanView, airflow: AirflowApi, root: str) -> tuple[
         open_approvals=approvals_of(plan.name, questions.items, root),
         active_runs=active_runs_of(plan.name, runs.items, root, waits),
     )
+    if line.nowhere and not runs.items:
+        for one in await silent_clusters(view.sources, plan.name, _clusters_of(plan)):
+            view.note(one)
     points = slips.points if slips else []
     rows, others = volume_rows(
         plan, points[-1] if points else None, told.staged, work.lines, moved=line.moved
@@ -148,15 +153,18 @@ async def _now(airflow: AirflowApi, view: PlanView, root: str) -> tuple[Found, F
     """Open questions, runs that aren't over, and the plan's movers at work."""
     plan = view.plan
     questions, runs = await open_in_airflow(airflow, [plan.name], view.troubles)
-    conn_ids: Any = {"source": plan.source.conn_id, "target": plan.target.conn_id if plan.target else ""}
     try:
-        work = await movers_of(airflow, view.sources, plan.name, conn_ids, runs.items, root)
+        work = await movers_of(airflow, view.sources, plan.name, _clusters_of(plan), runs.items, root)
     except AirflowAwayError as error:
         view.note(trouble("Airflow", error))
         return questions, runs, AtWork()
     for one in work.troubles:
         view.note(one)
     return questions, runs, work
+
+
+def _clusters_of(plan: Plan) -> dict[Side, str]:
+    return {"source": plan.source.conn_id, "target": plan.target.conn_id if plan.target else ""}
 
 
 async def open_in_airflow(

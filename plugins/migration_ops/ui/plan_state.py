@@ -214,7 +214,7 @@ def plan_line(plan: Plan, slips: PlanSlips | None, **more: Any) -> PlanLine:
     if line.failed_backup and any(one.began > line.failed_backup.ended for one in slips.points):
         line = line.model_copy(update={"failed_backup": None})
     if stop and not _is_at_work(stop, line.active_runs):
-        line = line.model_copy(update={"nowhere": _nowhere(plan.name, stop, airflow_read=line.airflow_read)})
+        line = line.model_copy(update={"nowhere": _nowhere(plan, stop, airflow_read=line.airflow_read)})
     return line.model_copy(
         update={
             "points": len(slips.points),
@@ -240,27 +240,29 @@ def _is_at_work(stop: Stop, runs: Sequence[ActiveRun]) -> bool:
     )
 
 
-def _nowhere(plan: str, stop: Stop, *, airflow_read: bool) -> Trouble:
+def _nowhere(plan: Plan, stop: Stop, *, airflow_read: bool) -> Trouble:
     """What must be known of an application that nobody is bringing up again."""
+    rollback = f"{plan.name}.rollback"
     at = f"{stop.since:%Y-%m-%d %H:%M:%S} UTC"
     if stop.emptied:
         what = f"runs nowhere since {at}: the source is stopped, and the target was emptied"
-        remedy = f"Run {plan}.rollback again: it starts the source."
+        remedy = f"Run {rollback} again: it starts the source."
     elif stop.emptying:
         what = (
             f"may run nowhere since {at}: the source is stopped, and a rollback that began to empty the "
             "target has not come to its end"
         )
-        remedy = f"Run {plan}.rollback again: it deletes the rest, and starts the source."
+        remedy = f"Run {rollback} again: it deletes the rest, and starts the source."
     elif stop.applied:
         what = f"may run nowhere: the source is stopped since {at}, and the target's workloads aren't ready"
-        remedy = f"Clear the failed step to go on, or run {plan}.rollback, which starts the source."
+        remedy = f"Clear the failed step to go on, or run {rollback}, which starts the source."
     else:
         what = f"runs nowhere: the source is stopped since {at}, and nothing serves in the target"
-        remedy = f"Clear the failed step to go on, or run {plan}.rollback, which starts the source."
+        remedy = f"Clear the failed step to go on, or run {rollback}, which starts the source."
     who = "no run is at work on it" if airflow_read else "Airflow doesn't say whether a run is at work on it"
-    by_hand = "If it was started by hand, `migration-ops resume --only-note` tells the journal."
-    return Trouble(where=plan, message=f"{what}; {who}", remedy=f"{remedy} {by_hand}")
+    by_hand = "If the source was started by hand, `migration-ops resume --only-note` tells the journal."
+    needs = f"For that, cluster {plan.source.conn_id} has to answer."
+    return Trouble(where=plan.name, message=f"{what}; {who}", remedy=f"{remedy} {needs} {by_hand}")
 
 
 def approvals_of(plan: str, details: Sequence[Mapping[str, Any]], airflow: str) -> list[Approval]:

@@ -497,8 +497,10 @@ def test_an_application_that_a_half_done_rollback_left_nowhere_is_told_on_list_a
         assert "<strong>shop</strong> runs nowhere since" in text, path
         assert "the source is stopped, and the target was emptied; no run is at work on it." in text, path
         assert "Run shop.rollback again: it starts the source." in text, path
+        assert "For that, cluster shop_source has to answer." in text, path
     page = " ".join(shown.settled("/plans/shop").text.split())
     assert "half rolled back" in page
+    assert "<b>runs nowhere</b>" in page
     assert "The application is <strong>down since" in page
     assert '<span class="badge bad">runs nowhere</span>' in shown.settled("/").text
 
@@ -513,12 +515,21 @@ def test_a_target_that_a_rollback_emptied_in_part_is_not_told_as_moved(empty, pa
         assert "moved" not in text, path
     assert '<span class="badge bad">partly emptied</span>' in shown.settled("/").text
     page = " ".join(html.unescape(shown.settled("/plans/shop").text).split())
-    assert "<b>being emptied</b>" in page
+    assert "<b>partly emptied</b>" in page
+    assert "came to no end: part of it may be gone" in page
     assert "half rolled back" in page
     shown = pages(
         hook=lambda _: Hook(empty.location), airflow=airflow_with(airflow_run("rollback", "running"))
     )
     assert '<span class="badge warn">being emptied</span>' in shown.settled("/").text
+
+
+def test_a_cluster_that_is_away_is_named_on_the_page_of_a_plan_that_runs_nowhere(empty, plan_of):
+    stopped_by(empty, *SERVED, "rolled-back")
+    away = "cluster shop_source"
+    assert away in [one["where"] for one in plan_of()[0]["troubles"]]
+    empty.journal.write("rollback-1", "taken-back")
+    assert away not in [one["where"] for one in plan_of()[0]["troubles"]]
 
 
 @pytest.mark.parametrize(
