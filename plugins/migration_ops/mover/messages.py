@@ -88,7 +88,8 @@ def progress_text(message: dict[str, Any]) -> str:
 def size_text(size_bytes: float) -> str:
     """A number of bytes for people: `1.2 GiB`."""
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(size_bytes) < 1024:
-            return f"{size_bytes:.0f} B" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        shown = f"{size_bytes:.0f}" if unit == "B" else f"{size_bytes:.1f}"
+        if abs(float(shown)) < 1024:  # what rounds up to the next unit is told in that one
+            return f"{shown} {unit}"
         size_bytes /= 1024
     return f"{size_bytes:.1f} TiB"

@@ -42,6 +42,8 @@ def test_progress_is_told_in_one_line():
 
 def test_sizes_are_told_with_a_fitting_unit():
     assert [size_text(size) for size in (0, 1023, 1024, 5 * 2**40)] == ["0 B", "1023 B", "1.0 KiB", "5.0 TiB"]
+    almost = (1023.7, 2**20 - 1, 2**30 - 1, 1023.94 * 1024)
+    assert [size_text(size) for size in almost] == ["1.0 KiB", "1.0 MiB", "1.0 GiB", "1023.9 KiB"]
 
 
 @given(st.text())
