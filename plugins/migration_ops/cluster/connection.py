@@ -7,6 +7,7 @@ has its own configuration and pool: two clusters in one process never mix.
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -235,8 +236,10 @@ class Cluster:
             if busy.error is not None:
                 raise busy.error from None
             waited = time.monotonic() - began
-            message = f"{described}: {busy} for {waited:.0f} s; check that {self._host} is up and reachable"
-            raise ClusterUnreachable(message) from busy
+            waiting = f" for {waited:.0f} s" if waited >= 1 else ""
+            remedy = f"check that {self._host} is up and reachable"
+            message = f"{described}: {busy}{waiting}; {remedy}"
+            raise ClusterUnreachable(message, f"{busy}; {remedy}") from busy
         except ClusterError:  # also a refusal is an answer
             self.returned_at = time.monotonic()
             raise
@@ -281,7 +284,7 @@ class Cluster:
                 raise ClusterError(message) from error
             unknown = isinstance(error, urllib3.exceptions.NameResolutionError) and not self._answered
             limit = UNKNOWN_HOST_SECONDS if unknown else None
-            raise Busy(f"no answer ({_brief(error)})", limit_seconds=limit) from error
+            raise Busy(f"no answer ({_in_words(error)})", limit_seconds=limit) from error
         self._answered = True
         return parse(response, described)
 
@@ -367,6 +370,22 @@ def _texts(query: Mapping[str, str | int | bool]) -> dict[str, str]:
     return {
         key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in query.items()
     }
+
+
+def _in_words(error: BaseException) -> str:
+    """Why there was no answer: `connection refused`, as the system says it without its numbers."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLEOFError):
+            return "connection closed in the TLS handshake"
+        if isinstance(cause, ssl.SSLError):
+            return _brief(error)  # its number is none of the system's
+        if isinstance(cause, OSError) and cause.errno and cause.strerror:
+            return cause.strerror[:1].lower() + cause.strerror[1:]
+        if isinstance(cause, ConnectionError):
+            return "connection closed"
+        cause = cause.__cause__ or cause.__context__
+    return "timed out" if isinstance(error, urllib3.exceptions.TimeoutError) else _brief(error)
 
 
 def _brief(error: BaseException) -> str:

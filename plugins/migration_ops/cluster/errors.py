@@ -50,9 +50,17 @@ class ApiError(ClusterError):
 
 
 class ClusterUnreachable(ClusterError):
-    """The API server could not be reached, or was too busy, for the whole time that we wait."""
+    """The API server could not be reached, or was too busy, for the whole time that we wait.
+
+    :param message: what was asked, what stood against it for how long, what to do.
+    :param brief: what stood against it and what to do; the same whatever was asked.
+    """
 
     retryable = True
+
+    def __init__(self, message: str, brief: str = "") -> None:
+        super().__init__(message)
+        self.brief = brief or message
 
 
 class NotAuthenticated(ApiError):

@@ -183,10 +183,18 @@ class PlanView:
             return None
 
     def note(self, said: Trouble) -> None:
-        """Say once what couldn't be asked; who is still being asked isn't named again a second later."""
-        known = any(one.reading and one.where == said.where for one in self.troubles)
-        if said not in self.troubles and not (said.reading and known):
-            self.troubles.append(said)
+        """Say once what couldn't be asked.
+
+        Who is still being asked isn't named again a second later, and who gives no answer has one box.
+        """
+        before = [one for one in self.troubles if one.where == said.where]
+        if said in before or (said.reading and any(one.reading or one.silent for one in before)):
+            return
+        if said.silent:
+            if any(one.silent for one in before):
+                return
+            self.troubles[:] = [one for one in self.troubles if one not in before or not one.reading]
+        self.troubles.append(said)
 
     def _note(self, said: Trouble) -> None:
         if self.strict:

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Collection
 
 from airflow.sdk.exceptions import AirflowNotFoundException
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from migration_ops.cluster.errors import ClusterError
+from migration_ops.cluster.errors import ClusterError, ClusterUnreachable
 from migration_ops.migration.errors import MigrationError
 from migration_ops.ui.airflow_api import AirflowAwayError
 from migration_ops.ui.shelf import StillReadingError
@@ -25,6 +25,7 @@ class Trouble(BaseModel):
     """A box on the page.
 
     :param reading: nothing is wrong, the answer only takes longer.
+    :param silent: the place gives no answer, whatever it is asked.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,6 +34,7 @@ class Trouble(BaseModel):
     message: str
     remedy: str = ""
     reading: bool = False
+    silent: bool = Field(default=False, exclude=True)
 
 
 def trouble(where: str, error: Exception, secrets: Collection[str] = ()) -> Trouble:
@@ -58,6 +60,8 @@ def trouble(where: str, error: Exception, secrets: Collection[str] = ()) -> Trou
             "Define the connection where the API server finds it too, or look from a machine that has it."
         )
         return Trouble(where=where, message=message, remedy=remedy)
+    if isinstance(error, ClusterUnreachable):
+        return Trouble(where=where, message=without(error.brief, secrets)[:_LONGEST], silent=True)
     if isinstance(error, (VaultError, MigrationError, ClusterError, AirflowAwayError)):
         return Trouble(where=where, message=without(str(error), secrets)[:_LONGEST])
     log.warning(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import socket
 import time
 
 import pytest
@@ -111,6 +113,32 @@ def test_a_refused_connection_is_repeated_until_the_bound() -> None:
     with pytest.raises(ClusterUnreachable, match="no answer"):
         nobody.version()
     nobody.close()
+
+
+def test_why_there_was_no_answer_is_said_in_words_and_for_how_long_from_a_second_on() -> None:
+    def said(seconds: float) -> ClusterUnreachable:
+        nobody = Cluster(
+            client.ApiClient(client.Configuration(host="http://127.0.0.1:9")), "old", retry_seconds=seconds
+        )
+        with pytest.raises(ClusterUnreachable) as caught, contextlib.closing(nobody):
+            nobody.version()
+        return caught.value
+
+    remedy = "check that http://127.0.0.1:9 is up and reachable"
+    brief = f"no answer (connection refused); {remedy}"
+    at_once, later = said(0.0), said(1.0)
+    assert (str(at_once), at_once.brief) == (f"read the version on old: {brief}", brief)
+    assert re.search(r"no answer \(connection refused\) for [1-9]\d* s; check", str(later))
+    assert later.brief == brief
+
+
+def test_a_server_that_takes_the_request_and_is_silent_timed_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        cluster = Cluster(client.ApiClient(client.Configuration(host=address)), "old", retry_seconds=0.0)
+        with pytest.raises(ClusterUnreachable, match=r"no answer \(timed out\)"):
+            cluster.get("/version", timeout_seconds=0.1)
+        cluster.close()
 
 
 def test_the_token_is_sent_and_asked_for_anew_each_time(server: FakeServer) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from migration_ops.cluster.errors import ClusterError
+from migration_ops.cluster.errors import ClusterError, ClusterUnreachable
 from migration_ops.migration import Plan
 from migration_ops.ui.plan_view import PlanView
 from migration_ops.ui.shelf import StillReadingError
@@ -127,6 +127,26 @@ def test_a_place_that_is_still_being_asked_is_named_once(vault: str) -> None:
         "hasn't answered for 52 s",
         "something else",
     ]
+
+
+def test_a_cluster_that_gives_no_answer_has_one_box_without_what_it_was_asked(vault: str) -> None:
+    view, where = PlanView(SHOP, sources_of(Connection(vault))), "cluster shop_source"
+    brief = "no answer (connection refused); check that https://10.0.0.1:6443 is up and reachable"
+    view.note(trouble(where, StillReadingError("", 1.0)))
+    for asked in ("list pods", "read claim shop/data"):
+        view.note(trouble(where, ClusterUnreachable(f"{asked} on old: no answer for 2 s", brief)))
+    view.note(trouble(where, StillReadingError("", 2.0)))
+    view.note(trouble("cluster shop_target", StillReadingError("", 2.0)))
+    assert [(one.where, one.reading) for one in view.troubles] == [
+        (where, False),
+        ("cluster shop_target", True),
+    ]
+    assert view.troubles[0].model_dump() == {
+        "where": where,
+        "message": brief,
+        "remedy": "",
+        "reading": False,
+    }
 
 
 def test_any_field_of_a_connection_counts_and_those_of_the_connection_that_its_keys_come_from(
