@@ -27,7 +27,7 @@ _MOST_PLACES = 200
 class StillReadingError(Exception):
     """The answer isn't there yet; somebody is at it.
 
-    :param seconds: for so long already.
+    :param seconds: for so long already, or for so long its place has answered nobody.
     """
 
     def __init__(self, message: str, seconds: float = 0.0) -> None:
@@ -53,7 +53,8 @@ class Shelf:
         self._most_weight = most_weight
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._last: dict[Hashable, Hashable] = {}
-        self._under_way: dict[Hashable, tuple[Future[Any], float]] = {}
+        self._under_way: dict[Hashable, tuple[Future[Any], float, str]] = {}
+        self._heard: dict[str, float] = {}
         self._pools: OrderedDict[str, ThreadPoolExecutor] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -90,10 +91,10 @@ class Shelf:
                     raise entry.error
                 if entry.error is None and age < fresh:
                     return cast("T", entry.value)
-            future, began = self._under_way.get(key) or (None, now)
+            future, began, _ = self._under_way.get(key) or (None, now, place)
             if future is None:
-                future = self._pool(place).submit(self._make, key, make, weight, series)
-                self._under_way[key] = future, began
+                future = self._pool(place).submit(self._make, place, key, make, weight, series)
+                self._under_way[key] = future, began, place
                 future.add_done_callback(lambda _: self._under_way.pop(key, None))
         if entry is not None and entry.error is None and now - entry.made < keep:
             return cast("T", entry.value)
@@ -108,19 +109,35 @@ class Shelf:
                 last = self._entries.get(self._last.get(series)) if series is not None else None
             if last is not None and last.error is None and seconds < _LAST_SECONDS:
                 return cast("T", last.value)
+            seconds = max(seconds, self._silence(place))
             raise StillReadingError(
                 f"{place} has not answered in {seconds:.1f} s; it is being asked", seconds
             )
         return cast("T", waited.result())
 
-    def _make(self, key: Hashable, make: Callable[[], T], weight: Callable[[T], int], series: Hashable) -> T:
+    def _silence(self, place: str) -> float:
+        """For how long a place has owed an answer and given none, whoever asked first."""
+        begins = [began for _, began, of in list(self._under_way.values()) if of == place]
+        heard = self._heard.get(place, 0.0)
+        return time.monotonic() - max(min(begins), heard) if begins else 0.0
+
+    def _make(
+        self,
+        place: str,
+        key: Hashable,
+        make: Callable[[], T],
+        weight: Callable[[T], int],
+        series: Hashable,
+    ) -> T:
         try:
             value = make()
         except Exception as error:
             with self._lock:
+                self._heard[place] = time.monotonic()
                 self._put(key, _Entry(time.monotonic(), 1, error=error))
             raise
         with self._lock:
+            self._heard[place] = time.monotonic()
             self._put(key, _Entry(time.monotonic(), weight(value), value))
             if series is not None:
                 self._last[series] = key

@@ -32,7 +32,7 @@ FIRST_WAIT = 0.6
 """Seconds a page waits for a vault: what isn't there by then is filled in by the page itself."""
 
 _REOPEN_SECONDS, _COMPARE_SECONDS = 600.0, 4.0
-_SLIPS_FRESH, _SLIPS_KEPT = 4.0, 30.0
+_SLIPS_FRESH, _SLIPS_KEPT = 4.0, 20.0
 _FOREVER = 3600.0
 _CLUSTER_SECONDS = 2.0
 

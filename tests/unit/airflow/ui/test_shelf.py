@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -49,6 +50,28 @@ def test_the_last_error_is_told_while_it_is_asked_again(
             await shelf.get("vault", "key", refuse, fresh=1, wait=60)
         with pytest.raises(OSError, match="no route"):
             await shelf.get("vault", "key", answered.wait, fresh=1, wait=0.05)
+
+    asyncio.run(ask())
+    answered.set()
+
+
+def test_a_place_that_answers_nobody_is_told_alike_to_who_asked_first_and_to_who_asks_now(
+    shelf: Shelf,
+) -> None:
+    answered = threading.Event()
+
+    async def seconds(place: str, key: str) -> float:
+        with pytest.raises(StillReadingError) as told:
+            await shelf.get(place, key, answered.wait, fresh=1, wait=0.05)
+        return told.value.seconds
+
+    async def ask() -> None:
+        first = await seconds("vault", "list")
+        assert await seconds("vault", "one object") > first
+        assert await seconds("another vault", "its list") < await seconds("vault", "list")
+        answers = time.monotonic()
+        assert await shelf.get("vault", "quick", lambda: 1, fresh=1, wait=60) == 1
+        assert await seconds("vault", "another object") < time.monotonic() - answers
 
     asyncio.run(ask())
     answered.set()
