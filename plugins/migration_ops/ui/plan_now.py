@@ -70,7 +70,7 @@ async def look_at_plan(view: PlanView, airflow: AirflowApi, root: str) -> tuple[
             view.note(one)
     points = slips.points if slips else []
     rows, others = volume_rows(
-        plan, points[-1] if points else None, told.staged, work.lines, moved=line.moved
+        plan, points[-1] if points else None, told.staged, work.lines, moved=bool(line.moved)
     )
     if told.staged is not None:
         line = as_the_target_says(line, rows)

@@ -110,13 +110,15 @@ class Downtime(Record):
 class PlanLine(Record):
     """A plan in the list.
 
+    :param points: how many restore points the vault has; none, like all that follows from it, if it couldn't
+        be asked.
     :param staged: whether the target's volumes hold the newest restore point; none without a target.
     :param moved: whether a cutover has moved the application, so that it runs there.
     :param stopped: since when the source is stopped while the target doesn't serve either.
     :param emptying: since when a rollback empties the target, if it hasn't come to its end.
     :param nowhere: says so if no run is at work on it.
     :param finished: when the migration was finished, if nobody took it back: nothing is forecast any more.
-    :param vault_read: whether the vault could be asked; if not, nothing is known of points or forecast.
+    :param vault_read: whether the vault could be asked; if not, points, state and forecast aren't known.
     :param airflow_read: whether Airflow could be asked; if not, neither questions nor runs are known.
     :param change_rate: bytes per second that the applications change, as stored.
     :param failed_backup: the newest backup, if it failed, none that is newer succeeded or is at work, and no
@@ -132,11 +134,11 @@ class PlanLine(Record):
     vault: str
     vault_read: bool = False
     airflow_read: bool = True
-    points: int = 0
+    points: int | None = 0
     last: PointLine | None = None
     staged: bool | None = None
     staged_point: str | None = None
-    moved: bool = False
+    moved: bool | None = False
     stopped: datetime | None = None
     emptying: datetime | None = None
     nowhere: Trouble | None = None
@@ -205,6 +207,8 @@ def plan_line(plan: Plan, slips: PlanSlips | None, **more: Any) -> PlanLine:
         target=plan.target.conn_id if plan.target else None,
         vault=plan.vault.conn_id,
         vault_read=slips is not None,
+        points=None if slips is None else 0,
+        moved=None if slips is None else False,
         **more,
     )
     if slips is None or not slips.points:

@@ -272,6 +272,23 @@ def test_a_vault_without_a_restore_point_is_told_from_one_that_is_away(pages, tm
     assert "not known: the vault" not in text
 
 
+def test_what_only_the_vault_knows_of_a_plan_is_null_while_it_cannot_be_asked(pages, tmp_path):
+    def fails(_):
+        raise RuntimeError("away")
+
+    names = ("vault_read", "points", "last", "moved", "staged", "stopped", "finished")
+    away = pages(hook=fails)
+    listed, own = (
+        away.settled("/api/plans").json()["plans"][0],
+        away.settled("/api/plans/shop").json()["plan"],
+    )
+    assert [listed[name] for name in names] == [own[name] for name in names] == [False, *[None] * 6]
+    location = str(tmp_path / "vault")
+    init_repository(location, VAULT_PASSWORD)
+    empty = pages(hook=lambda _: Hook(location)).settled("/api/plans").json()["plans"][0]
+    assert [empty[name] for name in names[:4]] == [True, 0, None, False]
+
+
 def test_errors_of_others_are_not_quoted(pages):
     def fails(_):
         raise RuntimeError(f"broken: {STORE_KEY}")
