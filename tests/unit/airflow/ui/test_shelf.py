@@ -73,8 +73,10 @@ def test_a_place_that_answers_nobody_is_told_alike_to_who_asked_first_and_to_who
         assert await shelf.get("vault", "quick", lambda: 1, fresh=1, wait=60) == 1
         assert await seconds("vault", "another object") < time.monotonic() - answers
 
-    asyncio.run(ask())
-    answered.set()
+    try:
+        asyncio.run(ask())
+    finally:
+        answered.set()
 
 
 def test_a_long_silence_is_not_called_reading() -> None:
