@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from migration_ops.cluster.connection import Cluster
 from migration_ops.cluster.errors import ApiError, NotFound
+from migration_ops.cluster.exclusions import made_for_account
 from migration_ops.cluster.kinds import ApiResource, Discovery
 from migration_ops.cluster.listing import list_objects
 from migration_ops.cluster.reading import in_a_version_that_answers
@@ -60,5 +61,6 @@ def _by_itself(manifest: Manifest) -> bool:
     if kind == "ConfigMap":
         return bool(name in {"kube-root-ca.crt", "openshift-service-ca.crt"})
     if kind == "Secret":
-        return bool(name.startswith("default-token-"))
+        # A token goes some time after its account, which we may have deleted a moment ago.
+        return bool(name.startswith("default-token-")) or made_for_account(manifest)
     return kind in {"Endpoints", "EndpointSlice"}
