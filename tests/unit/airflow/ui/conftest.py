@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import html
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -296,3 +297,24 @@ def pages(vault: str, plans: Any, no_teams: None) -> Callable[..., Pages]:
         return Pages(application, fake)
 
     return make
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Any:
+    """An empty vault, see `written_vault.Vault`."""
+    from .written_vault import Vault
+
+    return Vault(str(tmp_path / "repository"))
+
+
+@pytest.fixture
+def plan_of(pages, empty):
+    """The JSON and the text of the plan's page."""
+
+    def ask(airflow: FakeAirflow | None = None, query: str = "") -> tuple[dict[str, Any], str]:
+        shown = pages(hook=lambda _: Hook(empty.location), airflow=airflow)
+        text = shown.settled(f"/plans/shop{query}").text
+        assert SECRET_VALUE not in text
+        return shown.settled(f"/api/plans/shop{query}").json(), html.unescape(text)
+
+    return ask
